@@ -1,0 +1,50 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+
+const root = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+const alias = {
+  'holdfast/sw': root('./sw/index.ts'),
+  'holdfast/client': root('./client/index.ts'),
+};
+
+interface Suite {
+  readonly name: string;
+  readonly testTimeoutMs: number;
+  /** One browser, one server and the processor's cores are shared: such files run one after another. */
+  readonly serial: boolean;
+}
+
+const suites: readonly Suite[] = [
+  { name: 'unit', testTimeoutMs: 10_000, serial: false },
+  { name: 'contract', testTimeoutMs: 60_000, serial: true },
+  { name: 'model', testTimeoutMs: 180_000, serial: false },
+  { name: 'browser', testTimeoutMs: 120_000, serial: true },
+  { name: 'engines', testTimeoutMs: 180_000, serial: true },
+];
+
+function hasTests(name: string): boolean {
+  const folder = root(`./tests/${name}`);
+  return (
+    existsSync(folder) && readdirSync(folder, { recursive: true }).some((file) => String(file).endsWith('.test.ts'))
+  );
+}
+
+const projects = suites
+  .filter((suite) => hasTests(suite.name))
+  .map((suite): TestProjectInlineConfiguration => ({
+    resolve: { alias },
+    test: {
+      name: suite.name,
+      include: [`tests/${suite.name}/**/*.test.ts`],
+      environment: 'node',
+      testTimeout: suite.testTimeoutMs,
+      hookTimeout: suite.testTimeoutMs,
+      fileParallelism: !suite.serial,
+      restoreMocks: true,
+      unstubGlobals: true,
+    },
+  }));
+
+export default defineConfig({ test: { projects, allowOnly: false, dangerouslyIgnoreUnhandledErrors: false } });
