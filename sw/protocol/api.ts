@@ -1,0 +1,117 @@
+import type { PlainError } from './errors.ts';
+import type { RecordKey } from './record.ts';
+import type { RunTrigger, SynchronizeOptions, SynchronizeResult, SyncObstacle, SyncState } from './run.ts';
+import type { Failure, PendingCounts, RecordStatus, SyncStatus } from './status.ts';
+
+/** Errors lose their class on a port, so a call's outcome crosses as a value. */
+export type Reply<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: PlainError };
+
+export interface SetStatusOptions {
+  readonly params?: Readonly<Record<string, unknown>>;
+  /** Also records deleted here: *synchronized* drops the delete, *not synchronized* keeps it. @default false */
+  readonly includeDeleted?: boolean;
+}
+
+export interface SignInOptions {
+  readonly user: string;
+  /** Sent with each request to the server; held in the worker's memory, never stored. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface PageOptions {
+  /** @default 100 */
+  readonly limit?: number;
+  /** @default 0 */
+  readonly offset?: number;
+}
+
+/**
+ * What a page can call in the worker, over Comlink. Every method settles with a `Reply`; all are asynchronous on the page's
+ * side. `WorkerMethods` names the methods: nothing else is reachable through a port.
+ */
+export interface WorkerMethods {
+  synchronize(call: string, options: SynchronizeOptions): Promise<Reply<SynchronizeResult>>;
+  /** Cancels the run that is going; or, with a call's id, leaves that call's run if nobody else waits for it. */
+  cancel(call: string | null): Promise<Reply<boolean>>;
+  requestRun(trigger: RunTrigger): Promise<Reply<boolean>>;
+  state(): Promise<Reply<SyncState>>;
+  whyNotSyncing(): Promise<Reply<SyncObstacle>>;
+  history(options: PageOptions): Promise<Reply<readonly SynchronizeResult[]>>;
+  statusOf(table: string, key: RecordKey): Promise<Reply<RecordStatus>>;
+  pending(): Promise<Reply<PendingCounts>>;
+  setStatus(table: string, status: SyncStatus | 0 | 1, filter: string | object, options: SetStatusOptions): Promise<Reply<number>>;
+  failures(options: PageOptions): Promise<Reply<readonly Failure[]>>;
+  retry(failure: string): Promise<Reply<boolean>>;
+  discard(failure: string): Promise<Reply<boolean>>;
+  signIn(options: SignInOptions): Promise<Reply<boolean>>;
+  signOut(): Promise<Reply<boolean>>;
+}
+
+export type WorkerMethod = keyof WorkerMethods;
+
+export const workerMethods: readonly WorkerMethod[] = [
+  'synchronize',
+  'cancel',
+  'requestRun',
+  'state',
+  'whyNotSyncing',
+  'history',
+  'statusOf',
+  'pending',
+  'setStatus',
+  'failures',
+  'retry',
+  'discard',
+  'signIn',
+  'signOut',
+];
+
+/**
+ * The handshake. A page posts `connect` with one end of a `MessageChannel`; the worker takes the lock named
+ * `connectionLock(name, connection)`, holds it for as long as it lives, exposes its methods on the port and answers
+ * `connected` on it. Getting that lock, a page knows that the worker is gone.
+ */
+export type PageMessage =
+  | {
+      readonly holdfast: 1;
+      readonly type: 'connect';
+      /** `startSync`'s name is not known to a page; the worker tells it in `connected`. */
+      readonly connection: string;
+    }
+  /** Keeps the worker alive while a call is under way: its `waitUntil` lasts until the call has settled, or 60 s. */
+  | { readonly holdfast: 1; readonly type: 'keep-alive'; readonly connection: string; readonly call: string }
+  | { readonly holdfast: 1; readonly type: 'skip-waiting' };
+
+export interface ConnectedMessage {
+  readonly holdfast: 1;
+  readonly type: 'connected';
+  /** `startSync`'s name: names of the channel and locks derive from it. */
+  readonly name: string;
+  /** The library's version in the worker. */
+  readonly version: string;
+  readonly state: SyncState;
+}
+
+export function isPageMessage(value: unknown): value is PageMessage {
+  if (typeof value !== 'object' || value === null) return false;
+  const message = value as Partial<Record<'holdfast' | 'type' | 'connection' | 'call', unknown>>;
+  if (message.holdfast !== 1) return false;
+  if (message.type === 'skip-waiting') return true;
+  if (typeof message.connection !== 'string') return false;
+  return message.type === 'connect' || (message.type === 'keep-alive' && typeof message.call === 'string');
+}
+
+export function isConnectedMessage(value: unknown): value is ConnectedMessage {
+  if (typeof value !== 'object' || value === null) return false;
+  const message = value as Partial<Record<'holdfast' | 'type' | 'name' | 'state', unknown>>;
+  return message.holdfast === 1 && message.type === 'connected' && typeof message.name === 'string' && typeof message.state === 'object';
+}
+
+/** Names shared by tabs and worker; one place, so that both sides agree. */
+export function connectionLock(connection: string): string {
+  return `holdfast-connection:${connection}`;
+}
+
+export function channelName(name: string): string {
+  return `holdfast:${name}`;
+}

@@ -1,0 +1,116 @@
+import type { ErrorCode, PlainError } from './errors.ts';
+import type { Json, RecordKey, RunId } from './record.ts';
+
+export const runModes = ['all', 'unsynchronized', 'selected'] as const;
+export type RunMode = (typeof runModes)[number];
+
+/** What started a run. */
+export const runTriggers = ['call', 'background-sync', 'online', 'visible', 'start', 'timer', 'write', 'live', 'push'] as const;
+export type RunTrigger = (typeof runTriggers)[number];
+
+export type RunPhase = 'files' | 'upload' | 'download' | 'apply';
+
+/** Records of one table to synchronize: keys, records, or a filter. */
+export type TableSelection =
+  | readonly RecordKey[]
+  | readonly Readonly<Record<string, unknown>>[]
+  | { readonly filter: string | object; readonly params?: Readonly<Record<string, Json>> };
+
+export interface SynchronizeOptions {
+  /** @default 'all' */
+  readonly mode?: RunMode;
+  /** For mode `selected`: which records of which tables. */
+  readonly selection?: Readonly<Record<string, TableSelection>>;
+  /** What to do while another run goes: fail at once, wait for its end and run, or take part in it. @default 'error' */
+  readonly onBusy?: 'error' | 'queue' | 'join';
+  /** Whether a run in which some records were not taken throws `PartialSynchronizationError`. @default 'throw' */
+  readonly onPartial?: 'throw' | 'return';
+  /** Download everything again instead of what changed. Changes are kept. @default false */
+  readonly full?: boolean;
+}
+
+/** What happened to one table in a run. */
+export interface TableResult {
+  readonly uploaded: number;
+  readonly downloaded: number;
+  readonly removed: number;
+  readonly failed: number;
+  readonly conflicts: number;
+  /** Keys whose change the server took, at most 1,000 of them. */
+  readonly uploadedKeys: readonly RecordKey[];
+  readonly failedKeys: readonly RecordKey[];
+}
+
+export interface SkippedRecord {
+  readonly table: string;
+  readonly key: RecordKey;
+  readonly reason: 'uncommitted' | 'unknown' | 'held' | 'blocked' | 'rejected';
+}
+
+export type RunOutcome = 'finished' | 'partial' | 'failed' | 'cancelled';
+
+export interface SynchronizeResult {
+  readonly run: RunId;
+  readonly mode: RunMode;
+  readonly trigger: RunTrigger;
+  readonly outcome: RunOutcome;
+  readonly user: string;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly durationMs: number;
+  readonly uploaded: number;
+  readonly downloaded: number;
+  readonly removed: number;
+  readonly failed: number;
+  readonly commands: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly tables: Readonly<Record<string, TableResult>>;
+  readonly skipped: readonly SkippedRecord[];
+  readonly warnings: readonly string[];
+  readonly error?: PlainError;
+}
+
+export interface Progress {
+  readonly run: RunId;
+  readonly phase: RunPhase;
+  /** The table at work; null between tables. */
+  readonly table: string | null;
+  /** Records done in this phase so far. */
+  readonly done: number;
+  /** Records of this phase in all, where it is known. */
+  readonly total: number | null;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+}
+
+/** The answer to «why does nothing travel?» */
+export type SyncObstacle =
+  | { readonly type: 'none' }
+  | { readonly type: 'nothing-to-do' }
+  | { readonly type: 'busy' }
+  | { readonly type: 'offline' }
+  | { readonly type: 'signed-out' }
+  | { readonly type: 'no-credentials' }
+  | { readonly type: 'auth-required' }
+  | { readonly type: 'storage' }
+  /** Waiting after a fault; `until` in milliseconds since 1970. */
+  | { readonly type: 'backing-off'; readonly until: number; readonly code: ErrorCode };
+
+/** The state that a tab gets on connecting, and whenever it changes. */
+export interface SyncState {
+  readonly user: string | null;
+  readonly syncing: boolean;
+  /** The run that is going, with its last progress. */
+  readonly run: { readonly id: RunId; readonly mode: RunMode; readonly trigger: RunTrigger; readonly startedAt: number } | null;
+  readonly progress: Progress | null;
+  /** Whether the server answered last time; null: not tried yet. Tested, not believed. */
+  readonly reachable: boolean | null;
+  readonly authRequired: boolean;
+  /** Records that are not synchronized, and unsent commands. */
+  readonly pending: number;
+  readonly failures: number;
+  /** Whether the first download of every table that has one is complete. */
+  readonly ready: boolean;
+  readonly lastResult: SynchronizeResult | null;
+}
