@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { findBrowser } from './tests/support/setup/browser-path.mjs';
 
 const root = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -24,6 +25,9 @@ const suites: readonly Suite[] = [
   { name: 'engines', testTimeoutMs: 180_000, serial: true },
 ];
 
+// The suites read HOLDFAST_CHROMIUM alone, so that `npx vitest` finds the browser that `npm test` does.
+const env = { HOLDFAST_CHROMIUM: (await findBrowser()) ?? '' };
+
 function hasTests(name: string): boolean {
   const folder = root(`./tests/${name}`);
   return (
@@ -39,6 +43,7 @@ const projects = suites
       name: suite.name,
       include: [`tests/${suite.name}/**/*.test.ts`],
       environment: 'node',
+      env,
       testTimeout: suite.testTimeoutMs,
       hookTimeout: suite.testTimeoutMs,
       fileParallelism: !suite.serial,

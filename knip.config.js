@@ -1,0 +1,18 @@
+/** @type {import('knip').KnipConfig} */
+export default {
+  entry: [
+    'sw/index.ts',
+    'client/index.ts',
+    'demo/app/index.html',
+    'demo/app/main.ts',
+    'demo/app/worker/sw.ts',
+    'demo/server/main.ts',
+    'tests/support/setup/{build,check,size,types}.mjs',
+    'tests/{unit,contract,model,browser,engines}/**/*.test.ts',
+    'tests/bench/**/*.{ts,mjs}',
+  ],
+  project: ['sw/**/*.ts', 'client/**/*.ts', 'demo/**/*.{ts,mjs}', 'tests/**/*.{ts,mjs}', '*.config.{js,ts}'],
+  // Started by their path in tests/support/setup/check.mjs.
+  ignoreDependencies: ['publint', '@arethetypeswrong/cli'],
+  ignoreExportsUsedInFile: { interface: true, type: true },
+};

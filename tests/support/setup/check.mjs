@@ -1,0 +1,52 @@
+// `npm run check`: everything that can be said of the sources without running them, and, where dist/ is there, of the
+// package that would be published. All checks run, also after one has failed.
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { installed, root, run } from './processes.mjs';
+
+/** @type {string[]} */
+const failed = [];
+
+/**
+ * @param {string} name
+ * @param {string} command
+ * @param {readonly string[]} parameters
+ */
+async function check(name, command, parameters) {
+  console.log(`\n${name}`);
+  if ((await run(command, parameters)) !== 0) failed.push(name);
+}
+
+/**
+ * @param {string} name
+ * @param {string} packagePath
+ * @param {readonly string[]} parameters
+ */
+async function checkWith(name, packagePath, parameters) {
+  await check(name, process.execPath, [installed(packagePath), ...parameters]);
+}
+
+await checkWith('types', '../tests/support/setup/types.mjs', []);
+await checkWith('lint', 'eslint/bin/eslint.js', ['.', '--max-warnings', '0']);
+await checkWith('format', 'prettier/bin/prettier.cjs', ['--check', '.', '--log-level', 'warn']);
+await checkWith('unused', 'knip/bin/knip.js', []);
+
+if (existsSync(path.join(root, 'dist/sw/index.js')) && existsSync(path.join(root, 'dist/client/index.js'))) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-pack-'));
+  await check('pack', 'npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder]);
+  const [tarball] = readdirSync(folder);
+  if (tarball !== undefined) {
+    const file = path.join(folder, tarball);
+    await checkWith('package', 'publint/src/cli.js', [file, '--strict']);
+    // Publishing ES modules only is a decision, and CommonJS and node10 resolution are what the profile leaves out.
+    await checkWith('package types', '@arethetypeswrong/cli/dist/index.js', [file, '--profile', 'esm-only']);
+  }
+  rmSync(folder, { recursive: true, force: true });
+  await checkWith('size', '../tests/support/setup/size.mjs', []);
+} else {
+  console.log('\nThe package was not checked: there is no build in dist/ (npm run build).');
+}
+
+console.log(failed.length === 0 ? '\nAll checks passed.' : `\nFailed: ${failed.join(', ')}.`);
+process.exitCode = failed.length === 0 ? 0 : 1;

@@ -1,0 +1,33 @@
+// Compares what each entry point costs an app, minified and gzipped with its dependencies, with its budget.
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { build } from 'vite';
+import { root } from './processes.mjs';
+
+const budgets = [
+  { entry: 'dist/sw/index.js', bytes: 24_000 },
+  { entry: 'dist/client/index.js', bytes: 8_000 },
+];
+
+for (const { entry, bytes } of budgets) {
+  if (!existsSync(path.join(root, entry))) continue;
+  const result = await build({
+    configFile: false,
+    root,
+    publicDir: false,
+    logLevel: 'warn',
+    // In library mode Vite keeps the whitespace of ES modules and leaves NODE_ENV alone; an app's build does neither.
+    define: { 'process.env.NODE_ENV': '"production"' },
+    build: {
+      write: false,
+      target: 'es2023',
+      lib: { entry: path.join(root, entry), formats: ['iife'], name: 'holdfast', fileName: 'entry' },
+    },
+  });
+  const outputs = [result].flat().flatMap((one) => ('output' in one ? one.output : []));
+  const code = outputs.map((file) => (file.type === 'chunk' ? file.code : '')).join('');
+  const size = gzipSync(code, { level: 9 }).length;
+  console.log(`${entry}: ${size} of ${bytes} bytes`);
+  if (size > bytes) process.exitCode = 1;
+}
