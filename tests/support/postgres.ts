@@ -14,6 +14,23 @@ export interface PostgresCluster {
   readonly stop: () => Promise<void>;
 }
 
+/**
+ * Runs the server until standard input closes, which it does however this process ends, SIGKILL included; then stops
+ * it without waiting for clients to leave (SIGINT) and removes its folder. Background commands of a shell have no
+ * standard input, hence the copy.
+ */
+const guard = `
+trap '' INT TERM
+exec 3<&0
+"$@" &
+server=$!
+(cat <&3; kill -INT "$server") >/dev/null 2>&1 &
+wait "$server"
+code=$?
+cd / && rm -rf "$0"
+exit "$code"
+`;
+
 interface Account {
   readonly uid: number;
   readonly gid: number;
@@ -81,35 +98,20 @@ export function whyNoPostgres(): string | undefined {
 
 /**
  * Starts a throw-away PostgreSQL on a free port of the loopback interface, with its files in a temporary folder. It
- * trusts every connection and does not wait for the disk. It ends with this process at the latest.
+ * trusts every connection and does not wait for the disk. It ends when this process does, at the latest.
  */
 export async function startPostgres(): Promise<PostgresCluster> {
   const programs = findPrograms();
   if (programs === undefined) throw new Error(whyNoPostgres());
   const account = await accountToRunAs();
   const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-postgres-'));
-  const removeFolder = (): void => {
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
-  };
   try {
     if (account !== undefined) chownSync(folder, account.uid, account.gid);
     const options = { ...account, cwd: folder };
     const data = path.join(folder, 'data');
     await execute(
       path.join(programs, 'initdb'),
-      [
-        '--pgdata',
-        data,
-        '--username',
-        'holdfast',
-        '--auth',
-        'trust',
-        '--encoding',
-        'UTF8',
-        '--locale',
-        'C',
-        '--no-sync',
-      ],
+      [`--pgdata=${data}`, '--username=holdfast', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync'],
       options,
     );
     const port = await freePort();
@@ -124,34 +126,27 @@ export async function startPostgres(): Promise<PostgresCluster> {
       'logging_collector=off',
       'log_destination=stderr',
     ];
+    const parameters = settings.flatMap((setting) => ['-c', setting]);
     const server = spawn(
-      path.join(programs, 'postgres'),
-      ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
-      { ...options, stdio: ['ignore', 'ignore', 'pipe'] },
+      '/bin/sh',
+      ['-c', guard, folder, path.join(programs, 'postgres'), '-D', data, '-p', String(port), ...parameters],
+      { ...options, stdio: ['pipe', 'ignore', 'pipe'] },
     );
     const ended = new Promise<void>((resolve) => {
       server.once('exit', () => {
         resolve();
       });
     });
-    const endWithProcess = (): void => {
-      server.kill('SIGQUIT');
-      removeFolder();
-    };
-    process.once('exit', endWithProcess);
     await whenReady(server);
     return {
       url: `postgres://holdfast@127.0.0.1:${port}/postgres`,
       stop: async () => {
-        process.removeListener('exit', endWithProcess);
-        // SIGINT is PostgreSQL's fast shutdown: it does not wait for clients to leave.
-        server.kill('SIGINT');
+        server.stdin.end();
         await ended;
-        removeFolder();
       },
     };
   } catch (error) {
-    removeFolder();
+    rmSync(folder, { recursive: true, force: true });
     throw error;
   }
 }
