@@ -1,0 +1,54 @@
+import type { ConnectOptions } from './connect-options.ts';
+import type { SyncClient } from './sync-client.ts';
+
+export type { ConnectOptions } from './connect-options.ts';
+export type { SyncClient, SyncEventDetails, SynchronizeCallOptions } from './sync-client.ts';
+export type { PageOptions, SetStatusOptions, SignInOptions } from '../sw/protocol/api.ts';
+export type { SyncEventType } from '../sw/protocol/events.ts';
+export type { Json, JsonObject, JsonRecord, RecordKey, RunId } from '../sw/protocol/record.ts';
+export type {
+  Progress,
+  RunMode,
+  RunOutcome,
+  RunPhase,
+  RunTrigger,
+  SkippedRecord,
+  SyncObstacle,
+  SynchronizeOptions,
+  SynchronizeResult,
+  SyncState,
+  TableResult,
+  TableSelection,
+} from '../sw/protocol/run.ts';
+export type {
+  ChangeOperation,
+  Failure,
+  FailureCode,
+  PendingCounts,
+  RecordStatus,
+  StatusDetail,
+  SyncStatus,
+} from '../sw/protocol/status.ts';
+export {
+  AuthRequiredError,
+  busyText,
+  CancelledError,
+  ConfigurationError,
+  errorCodes,
+  FilterError,
+  OfflineError,
+  PartialSynchronizationError,
+  QuotaError,
+  StorageError,
+  SyncBusyError,
+  SyncError,
+  UnknownOutcomeError,
+  VersionError,
+  WorkerLostError,
+  type ErrorCode,
+  type FilterErrorDetails,
+  type PlainError,
+  type SyncErrorOptions,
+} from '../sw/protocol/errors.ts';
+
+export declare function connectSync(options: ConnectOptions): Promise<SyncClient>;

@@ -1,0 +1,129 @@
+import type { PageOptions, SetStatusOptions, SignInOptions } from '../sw/protocol/api.ts';
+import type { SyncError } from '../sw/protocol/errors.ts';
+import type { SyncEvent, SyncEventType } from '../sw/protocol/events.ts';
+import type { RecordKey } from '../sw/protocol/record.ts';
+import type { Progress, SynchronizeOptions, SynchronizeResult, SyncObstacle, SyncState } from '../sw/protocol/run.ts';
+import type { Failure, PendingCounts, RecordStatus, SyncStatus } from '../sw/protocol/status.ts';
+
+/** Options of `SyncClient.synchronize`. */
+export interface SynchronizeCallOptions extends SynchronizeOptions {
+  /** Leaves the run when aborted; it is cancelled unless somebody else takes part in it. What was settled stays settled. */
+  readonly signal?: AbortSignal;
+  /** Called with the run's progress, at most ten times a second, on this page only. */
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+type Fields<T extends SyncEventType> = Readonly<Omit<Extract<SyncEvent, { type: T }>, 'type'>>;
+
+/** The `detail` of each event: what it is about, or the event's own fields. */
+export interface SyncEventDetails {
+  readonly started: Fields<'started'>;
+  readonly progress: Progress;
+  readonly busy: Fields<'busy'>;
+  readonly finished: SynchronizeResult;
+  readonly changed: Fields<'changed'>;
+  readonly pending: Fields<'pending'>;
+  readonly failure: Fields<'failure'>;
+  readonly conflict: Fields<'conflict'>;
+  readonly 'auth-required': SyncError;
+  readonly 'storage-reset': SyncError;
+  readonly 'storage-blocked': null;
+  readonly 'update-waiting': null;
+  readonly state: SyncState;
+}
+
+/**
+ * The page's side of Holdfast: steers the worker and tells what it does. Made by `connectSync`.
+ *
+ * Every call settles: with a value, or with a `SyncError`. If the worker is stopped or replaced before it answers, the call
+ * rejects with `WorkerLostError` (`worker-lost`) and may or may not have had its effect; the next call makes a new connection.
+ *
+ * @example
+ * ```ts
+ * const sync = await connectSync({ worker: '/sw.js' });
+ * sync.addEventListener('progress', (event) => show(event.detail.done, event.detail.total));
+ * const result = await sync.synchronize({ mode: 'all' });
+ * ```
+ */
+export interface SyncClient extends EventTarget {
+  /** Resolves when the first download of every table that has one is complete; rejects (`cancelled`) on `close()`. */
+  readonly ready: Promise<void>;
+
+  /**
+   * Sends what is not synchronized, then downloads what changed. Runs in the worker, which is kept alive until the call settles.
+   *
+   * Settles when the run has ended and its result is on disk. If the worker dies, the call rejects (`worker-lost`) and the run
+   * goes on by itself at the worker's next start; calling again is safe, no change is sent twice.
+   *
+   * Rejects with `SyncBusyError` (`busy`) while another run goes, in whichever tab (see `onBusy`);
+   * `PartialSynchronizationError` (`partial`, with `result`) if some records were not taken (see `onPartial`);
+   * `CancelledError` (`cancelled`); `AuthRequiredError` (`auth-required`); `OfflineError` (`offline`); `FilterError` (`filter`).
+   */
+  synchronize(options?: SynchronizeCallOptions): Promise<SynchronizeResult>;
+  /** Cancels the run that is going, whoever started it. Resolves with whether there was one. */
+  cancel(): Promise<boolean>;
+  /** Whether a run is going, in whichever tab or in none. */
+  isSyncing(): Promise<boolean>;
+  /** Why nothing travels now. */
+  whyNotSyncing(): Promise<SyncObstacle>;
+  /** What the worker knows of itself: user, run, reachability, counts. */
+  state(): Promise<SyncState>;
+  /** Results of past runs, the last one first. */
+  history(options?: PageOptions): Promise<readonly SynchronizeResult[]>;
+
+  /** Whether a record is synchronized. */
+  statusOf(table: string, key: RecordKey): Promise<RecordStatus>;
+  /** How much is not synchronized. */
+  pending(): Promise<PendingCounts>;
+  /**
+   * Sets the status of each record that the filter matches; resolves with their number. `not-synchronized` (1) sends them with
+   * the next run although they are clean, `synchronized` (0) withholds them. Safe to repeat. Rejects with `FilterError`.
+   */
+  setStatus(
+    table: string,
+    status: SyncStatus | 0 | 1,
+    filter: string | object,
+    options?: SetStatusOptions,
+  ): Promise<number>;
+
+  /** Changes that the server did not take, with their content and the reason, the newest first. */
+  failures(options?: PageOptions): Promise<readonly Failure[]>;
+  /** Sends a failed change again with the next run. Resolves with whether it could be. */
+  retry(failure: string): Promise<boolean>;
+  /** Gives a failed change up; its record shows the server's copy again. Resolves with whether there was such a failure. */
+  discard(failure: string): Promise<boolean>;
+
+  /** Names the user whose data is shown and sent from now on. Headers are held in memory only. */
+  signIn(options: SignInOptions): Promise<boolean>;
+  /** Ends the user's session here. What is not synchronized is kept for the user's next sign-in. */
+  signOut(): Promise<boolean>;
+
+  /** Lets a waiting worker take over; resolves when it has, with `false` if none was waiting. The page is not reloaded. */
+  update(): Promise<boolean>;
+  /** Asks the browser not to evict the local data under storage pressure; resolves with its answer. */
+  persist(): Promise<boolean>;
+  /** Ends the connection and all listening; pending calls reject (`cancelled`). A second call does nothing. */
+  close(): void;
+
+  /** Events come from runs and writes of every tab, and of none. */
+  addEventListener<T extends SyncEventType>(
+    type: T,
+    listener: ((event: CustomEvent<SyncEventDetails[T]>) => void) | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  removeEventListener<T extends SyncEventType>(
+    type: T,
+    listener: ((event: CustomEvent<SyncEventDetails[T]>) => void) | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+}
