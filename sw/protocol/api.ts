@@ -30,16 +30,28 @@ export interface PageOptions {
  * side. `WorkerMethods` names the methods: nothing else is reachable through a port.
  */
 export interface WorkerMethods {
+  /**
+   * A run in which some records were not taken is a value here, with outcome `partial`; the page throws it unless told
+   * otherwise. Outcomes `failed` and `cancelled` are errors with `details.result`. Settles when the run has ended.
+   */
   synchronize(call: string, options: SynchronizeOptions): Promise<Reply<SynchronizeResult>>;
   /** Cancels the run that is going; or, with a call's id, leaves that call's run if nobody else waits for it. */
   cancel(call: string | null): Promise<Reply<boolean>>;
+  /**
+   * False: nothing to do now. Else settles when the run has ended: a page keeps the worker alive while a call is under way.
+   */
   requestRun(trigger: RunTrigger): Promise<Reply<boolean>>;
   state(): Promise<Reply<SyncState>>;
   whyNotSyncing(): Promise<Reply<SyncObstacle>>;
   history(options: PageOptions): Promise<Reply<readonly SynchronizeResult[]>>;
   statusOf(table: string, key: RecordKey): Promise<Reply<RecordStatus>>;
   pending(): Promise<Reply<PendingCounts>>;
-  setStatus(table: string, status: SyncStatus | 0 | 1, filter: string | object, options: SetStatusOptions): Promise<Reply<number>>;
+  setStatus(
+    table: string,
+    status: SyncStatus | 0 | 1,
+    filter: string | object,
+    options: SetStatusOptions,
+  ): Promise<Reply<number>>;
   failures(options: PageOptions): Promise<Reply<readonly Failure[]>>;
   retry(failure: string): Promise<Reply<boolean>>;
   discard(failure: string): Promise<Reply<boolean>>;
@@ -67,20 +79,28 @@ export const workerMethods: readonly WorkerMethod[] = [
 ];
 
 /**
- * The handshake. A page posts `connect` with one end of a `MessageChannel`; the worker takes the lock named
- * `connectionLock(name, connection)`, holds it for as long as it lives, exposes its methods on the port and answers
- * `connected` on it. Getting that lock, a page knows that the worker is gone.
+ * The handshake. A page makes up a connection's id, takes the lock `tabLock(connection)`, and posts `connect` with one end
+ * of a `MessageChannel`. The worker takes the lock `connectionLock(connection)`, exposes its methods on the port and answers
+ * `connected` on it, or `refused`. Each side holds its lock for as long as it lives and asks for the other's: getting it, it
+ * knows that the other is gone, which no port tells.
  */
 export type PageMessage =
   | {
       readonly holdfast: 1;
       readonly type: 'connect';
-      /** `startSync`'s name is not known to a page; the worker tells it in `connected`. */
       readonly connection: string;
+      /** The page has no controller, as after a hard reload: the worker claims it. */
+      readonly claim?: boolean;
     }
   /** Keeps the worker alive while a call is under way: its `waitUntil` lasts until the call has settled, or 60 s. */
   | { readonly holdfast: 1; readonly type: 'keep-alive'; readonly connection: string; readonly call: string }
   | { readonly holdfast: 1; readonly type: 'skip-waiting' };
+
+/** The page's last word on a port. */
+export interface CloseMessage {
+  readonly holdfast: 1;
+  readonly type: 'close';
+}
 
 export interface ConnectedMessage {
   readonly holdfast: 1;
@@ -90,6 +110,15 @@ export interface ConnectedMessage {
   /** The library's version in the worker. */
   readonly version: string;
   readonly state: SyncState;
+  /** Address of the server's events («there is something to download»), or null. One tab of all listens to it. */
+  readonly live?: string | null;
+}
+
+/** There is a worker, but it has no state to tell. */
+export interface RefusedMessage {
+  readonly holdfast: 1;
+  readonly type: 'refused';
+  readonly error: PlainError;
 }
 
 export function isPageMessage(value: unknown): value is PageMessage {
@@ -104,12 +133,40 @@ export function isPageMessage(value: unknown): value is PageMessage {
 export function isConnectedMessage(value: unknown): value is ConnectedMessage {
   if (typeof value !== 'object' || value === null) return false;
   const message = value as Partial<Record<'holdfast' | 'type' | 'name' | 'state', unknown>>;
-  return message.holdfast === 1 && message.type === 'connected' && typeof message.name === 'string' && typeof message.state === 'object';
+  return (
+    message.holdfast === 1 &&
+    message.type === 'connected' &&
+    typeof message.name === 'string' &&
+    typeof message.state === 'object'
+  );
+}
+
+export function isRefusedMessage(value: unknown): value is RefusedMessage {
+  if (typeof value !== 'object' || value === null) return false;
+  const message = value as Partial<Record<'holdfast' | 'type' | 'error', unknown>>;
+  return (
+    message.holdfast === 1 && message.type === 'refused' && typeof message.error === 'object' && message.error !== null
+  );
+}
+
+export function isCloseMessage(value: unknown): value is CloseMessage {
+  if (typeof value !== 'object' || value === null) return false;
+  const message = value as Partial<Record<'holdfast' | 'type', unknown>>;
+  return message.holdfast === 1 && message.type === 'close';
 }
 
 /** Names shared by tabs and worker; one place, so that both sides agree. */
 export function connectionLock(connection: string): string {
   return `holdfast-connection:${connection}`;
+}
+
+export function tabLock(connection: string): string {
+  return `holdfast-tab:${connection}`;
+}
+
+/** Held by the one tab that listens to the server's events. */
+export function liveLock(name: string): string {
+  return `holdfast-live:${name}`;
 }
 
 export function channelName(name: string): string {

@@ -1,3 +1,5 @@
+import { isSynchronizeResult, type SynchronizeResult } from './run.ts';
+
 /**
  * Every code an error of ours can carry: on a thrown `SyncError`, in a problem+json answer, in a failure, and in a
  * run's history. The error index in the documentation has an entry for each; a test compares the two lists.
@@ -80,6 +82,10 @@ export class PartialSynchronizationError extends SyncError {
   override name = 'PartialSynchronizationError';
   constructor(message: string, options: SyncErrorOptions = {}) {
     super('partial', message, options);
+  }
+  get result(): SynchronizeResult | null {
+    const { result } = this.details;
+    return isSynchronizeResult(result) ? result : null;
   }
 }
 

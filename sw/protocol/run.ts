@@ -5,7 +5,17 @@ export const runModes = ['all', 'unsynchronized', 'selected'] as const;
 export type RunMode = (typeof runModes)[number];
 
 /** What started a run. */
-export const runTriggers = ['call', 'background-sync', 'online', 'visible', 'start', 'timer', 'write', 'live', 'push'] as const;
+export const runTriggers = [
+  'call',
+  'background-sync',
+  'online',
+  'visible',
+  'start',
+  'timer',
+  'write',
+  'live',
+  'push',
+] as const;
 export type RunTrigger = (typeof runTriggers)[number];
 
 export type RunPhase = 'files' | 'upload' | 'download' | 'apply';
@@ -71,6 +81,12 @@ export interface SynchronizeResult {
   readonly error?: PlainError;
 }
 
+export function isSynchronizeResult(value: unknown): value is SynchronizeResult {
+  if (typeof value !== 'object' || value === null) return false;
+  const { run, outcome, tables } = value as Partial<Record<'run' | 'outcome' | 'tables', unknown>>;
+  return typeof run === 'string' && typeof outcome === 'string' && typeof tables === 'object';
+}
+
 export interface Progress {
   readonly run: RunId;
   readonly phase: RunPhase;
@@ -102,7 +118,12 @@ export interface SyncState {
   readonly user: string | null;
   readonly syncing: boolean;
   /** The run that is going, with its last progress. */
-  readonly run: { readonly id: RunId; readonly mode: RunMode; readonly trigger: RunTrigger; readonly startedAt: number } | null;
+  readonly run: {
+    readonly id: RunId;
+    readonly mode: RunMode;
+    readonly trigger: RunTrigger;
+    readonly startedAt: number;
+  } | null;
   readonly progress: Progress | null;
   /** Whether the server answered last time; null: not tried yet. Tested, not believed. */
   readonly reachable: boolean | null;
@@ -113,4 +134,6 @@ export interface SyncState {
   /** Whether the first download of every table that has one is complete. */
   readonly ready: boolean;
   readonly lastResult: SynchronizeResult | null;
+  /** The last loss of local data that is not made good yet by a full download. */
+  readonly storageReset?: PlainError | null;
 }
