@@ -23,8 +23,8 @@ const importDirection = {
   sw: [],
   client: ['sw/protocol'],
   'demo/server': ['sw/protocol', 'sw/filter'],
-  // The app uses the library as anyone does: by its package name.
-  'demo/app': [],
+  // The app uses the library as anyone does: by its package name, which leads to dist/.
+  'demo/app': ['dist'],
 };
 
 const zones = Object.entries(importDirection).map(([folder, allowed]) => ({
@@ -48,6 +48,7 @@ export default defineConfig(
       '@typescript-eslint/consistent-type-exports': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/explicit-module-boundary-types': 'error',
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/no-floating-promises': ['error', { checkThenables: true }],
       '@typescript-eslint/no-shadow': 'error',
       '@typescript-eslint/no-unnecessary-condition': [

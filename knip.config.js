@@ -4,7 +4,6 @@ export default {
     'sw/index.ts',
     'client/index.ts',
     'demo/app/index.html',
-    'demo/app/main.ts',
     'demo/app/worker/sw.ts',
     'demo/server/main.ts',
     'tests/support/setup/{build,check,size,types}.mjs',

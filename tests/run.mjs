@@ -55,7 +55,10 @@ async function runSuite(suite, env) {
  * @returns {Promise<Record<string, string> | undefined>}
  */
 async function prepareBrowserSuites() {
-  const code = await run(process.execPath, [path.join(root, 'tests/support/setup/build.mjs'), '--if-changed']);
+  const build = path.join(root, 'tests/support/setup/build.mjs');
+  // A suite run by itself needs the demo only.
+  const parts = named.length > 0 ? ['demo'] : [];
+  const code = await run(process.execPath, [build, ...parts, '--if-changed']);
   if (code !== 0) {
     console.error('The build failed.');
     return undefined;
