@@ -100,7 +100,7 @@ export function bindFilter(tree: FilterTree, options: CompileOptions): BoundFilt
   }
 
   function compare(operator: FilterOperator, left: BoundOperand, right: BoundOperand): BoundNode {
-    const [a, b] = [readAs(left, typeOf(right)), readAs(right, typeOf(left))];
+    const [a, b] = [comparedWith(left, right), comparedWith(right, left)];
     warn(left, b);
     warn(right, a);
     // The column, if there is one, stands left: the fast paths know only this form.
@@ -124,7 +124,7 @@ export function bindFilter(tree: FilterTree, options: CompileOptions): BoundFilt
     const columns: BoundNode[] = [];
     let hasNull = false;
     for (const item of list) {
-      // SQLite reads `x IN (y)` as `x = +y`: y is read as x's type, never the other way round.
+      // SQLite reads `x IN (y)` as `x = +y`: y is read as x's type, whatever its own, and never the other way round.
       const member = readAs(item, typeOf(operand));
       if ('column' in member) columns.push({ type: 'compare', operator: '=', left: operand, right: member });
       else if (member.constant === null) hasNull = true;
@@ -177,10 +177,17 @@ function isNumeric(type: ColumnType | undefined): boolean {
   return type !== undefined && type !== 'string';
 }
 
-/** SQLite: a numeric side makes a number of the other; a text side makes text only of what has no type of its own. */
-function readAs(operand: BoundOperand, other: ColumnType | undefined): BoundOperand {
-  if (other === undefined) return operand;
-  if ('constant' in operand) return { constant: columnValue(operand.constant, other) };
-  const converts = isNumeric(other) ? !isNumeric(operand.type) : operand.type === undefined;
-  return converts ? { ...operand, as: other } : operand;
+/**
+ * SQLite: a numeric side makes numbers of the other; a text side makes texts of constants only, since a column without a
+ * type is one of mixed values and stays so.
+ */
+function comparedWith(operand: BoundOperand, other: BoundOperand): BoundOperand {
+  const type = typeOf(other);
+  const converts = 'constant' in operand || (isNumeric(type) && !isNumeric(operand.type));
+  return converts ? readAs(operand, type) : operand;
+}
+
+function readAs(operand: BoundOperand, type: ColumnType | undefined): BoundOperand {
+  if (type === undefined) return operand;
+  return 'constant' in operand ? { constant: columnValue(operand.constant, type) } : { ...operand, as: type };
 }

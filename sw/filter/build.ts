@@ -1,5 +1,5 @@
 import type { FilterNode, FilterTree } from '../protocol/filter-tree.ts';
-import { filterFromObject, type FilterObjectTests } from './from-object.ts';
+import { type FilterObjectTests, fromColumn } from './from-object.ts';
 import { combine, not } from './nodes.ts';
 
 export interface FilterParameterReference {
@@ -55,7 +55,7 @@ export function filterBuilder<
 
 function buildField<Value>(name: string): FieldBuilder<Value> {
   const build = (test: keyof FilterObjectTests, value: unknown, escape?: string): FilterTree =>
-    filterFromObject({ [name]: { [test]: value, ...(escape === undefined ? {} : { escape }) } });
+    wrap(fromColumn(name, { [test]: value, ...(escape === undefined ? {} : { escape }) }));
   return {
     eq: (value) => build('eq', value),
     ne: (value) => build('ne', value),

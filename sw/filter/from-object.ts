@@ -74,7 +74,7 @@ function fromEntries(filter: unknown, path: string, options: ParseOptions, depth
   const nodes = Object.entries(filter).map(([key, value]) => {
     const inner = path === '' ? key : `${path}.${key}`;
     if (key === 'not') return not(fromEntries(value, inner, options, depth + 1));
-    if (key !== 'and' && key !== 'or') return fromColumn(key, value, inner, options);
+    if (key !== 'and' && key !== 'or') return fromColumn(key, value, options, inner);
     const children = toList(value, inner).map((child, index) =>
       fromEntries(child, `${inner}.${index}`, options, depth + 1),
     );
@@ -83,7 +83,8 @@ function fromEntries(filter: unknown, path: string, options: ParseOptions, depth
   return combine('and', nodes);
 }
 
-function fromColumn(key: string, value: unknown, path: string, options: ParseOptions): FilterNode {
+/** The condition that an entry of a filter object puts on one column. */
+export function fromColumn(key: string, value: unknown, options: ParseOptions = {}, path: string = key): FilterNode {
   const name = resolveName(key, options, (expected, meant) => failureAt(path, expected, meant));
   const operand: FilterOperand = { type: 'column', name };
   if (value === null) return { type: 'isNull', operand };
