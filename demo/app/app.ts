@@ -1,0 +1,210 @@
+import {
+  connectSync,
+  PartialSynchronizationError,
+  SyncBusyError,
+  type RunMode,
+  type SyncClient,
+} from 'holdfast/client';
+import { html, render } from 'lit-html';
+import { keyed } from 'lit-html/directives/keyed.js';
+import { problemMessage } from './model/api.ts';
+import { testConnectivity } from './model/connectivity.ts';
+import { rememberUser, signInAtServer, startSession } from './model/session.ts';
+import { createSyncWatch } from './model/sync-watch.ts';
+import { createPage } from './pages/create-page.ts';
+import { createNotices } from './view/notices.ts';
+import type { App, Page } from './view/page.ts';
+import { createRouter, parseRoute, type Route } from './view/router.ts';
+import { type Banner, shell } from './view/shell.ts';
+
+declare global {
+  /** The connected client, for the console. */
+  var holdfast: SyncClient | undefined;
+}
+
+const firstUseOffline =
+  'Rounds has not been used on this device yet, and the server cannot be reached. Connect once; after that it works without a network.';
+
+export function startApp(root: HTMLElement): void {
+  let user: string | null = null;
+  let otherUser: string | null = null;
+  let connectFailure: string | null = null;
+  let page: Page | null = null;
+  let visited = 0;
+  let drawing = false;
+
+  const draw = (): void => {
+    if (drawing) return;
+    drawing = true;
+    queueMicrotask(() => {
+      drawing = false;
+      drawNow();
+    });
+  };
+
+  const notices = createNotices(draw);
+  const connectivity = testConnectivity((answered) => {
+    watch.reachable(answered);
+  });
+  const watch = createSyncWatch({
+    draw,
+    onChanged(tables) {
+      if (page?.tables.some((table) => tables.includes(table)) === true) page.refresh();
+    },
+    onBusy(message) {
+      notices.add('busy', message);
+    },
+    onRunEnded(failed) {
+      page?.refresh();
+      if (failed) connectivity.test();
+    },
+  });
+
+  const start = async (): Promise<SyncClient> => {
+    const [sync, session] = await Promise.all([connectSync({ worker: '/sw.js' }), startSession()]);
+    globalThis.holdfast = sync;
+    watch.reachable(session.reachable);
+    if (session.user === null) throw new Error(firstUseOffline);
+    user = session.user;
+    await sync.signIn({ user });
+    rememberUser(user);
+    await watch.follow(sync);
+    draw();
+    return sync;
+  };
+  const connected = start();
+  connected.then(downloadFirst).catch((error: unknown) => {
+    connectFailure = problemMessage(error);
+    draw();
+  });
+
+  async function downloadFirst(sync: SyncClient): Promise<void> {
+    const state = await sync.state();
+    if (state.ready || state.syncing) return;
+    // A fault here is in the run's history, and the worker tries again by itself.
+    await sync.synchronize({ mode: 'all', onBusy: 'join', onPartial: 'return' }).catch(() => null);
+  }
+
+  const app: App = {
+    connected,
+    watch,
+    selection: new Set(),
+    draw,
+    navigate(path, options) {
+      router.navigate(path, options);
+    },
+    notify(kind, message) {
+      notices.add(kind, message);
+    },
+    attempt(action) {
+      action().catch((error: unknown) => {
+        if (error instanceof SyncBusyError) notices.add('busy', error.message);
+        else notices.add('problem', problemMessage(error));
+      });
+    },
+    synchronize(mode) {
+      app.attempt(async () => {
+        const sync = await connected;
+        await synchronize(sync, mode);
+      });
+    },
+  };
+
+  async function synchronize(sync: SyncClient, mode: RunMode): Promise<void> {
+    const selection = mode === 'selected' ? { selection: { visits: [...app.selection] } } : {};
+    try {
+      const result = await sync.synchronize({ mode, ...selection });
+      notices.add('done', `Synchronized: ${String(result.uploaded)} sent, ${String(result.downloaded)} received.`);
+    } catch (error) {
+      if (!(error instanceof PartialSynchronizationError)) throw error;
+      notices.add('problem', 'Some records were not taken by the server. They are kept here, with the reason.');
+    }
+  }
+
+  function switchUser(next: string): void {
+    app.attempt(async () => {
+      const answer = await signInAtServer(next);
+      if (answer.type !== 'signed-in')
+        throw new Error(`Signing in as ${next} needs the server, which cannot be reached now.`);
+      const sync = await connected;
+      await sync.signIn({ user: answer.user });
+      rememberUser(answer.user);
+      location.reload();
+    });
+  }
+
+  function banners(): readonly Banner[] {
+    const reload = (): void => {
+      location.reload();
+    };
+    const shown: Banner[] = [];
+    if (connectFailure !== null) shown.push({ text: connectFailure, action: { label: 'Try again', run: reload } });
+    if (otherUser !== null) {
+      const text = `Another tab signed in as ${otherUser}. This one still shows ${user ?? 'another user'}.`;
+      shown.push({ text, action: { label: 'Reload', run: reload } });
+    }
+    const signedOut = user;
+    if (watch.authRequired && signedOut !== null) {
+      const run = (): void => {
+        switchUser(signedOut);
+      };
+      const text = 'The server asks you to sign in again. Everything not sent is kept.';
+      shown.push({ text, action: { label: `Sign in as ${signedOut}`, run } });
+    }
+    if (watch.updateWaiting) {
+      const run = (): void => {
+        app.attempt(async () => {
+          const sync = await connected;
+          await sync.update();
+          location.reload();
+        });
+      };
+      shown.push({ text: 'A new version of Rounds is ready.', action: { label: 'Use it now', run } });
+    }
+    return shown;
+  }
+
+  function cancel(): void {
+    app.attempt(async () => {
+      const sync = await connected;
+      await sync.cancel();
+    });
+  }
+
+  function show(route: Route): void {
+    page?.close();
+    page = createPage(app, route);
+    visited += 1;
+    drawNow();
+    window.scrollTo(0, 0);
+    // The first page leaves the focus to the browser; a turned one begins at its title.
+    if (visited > 1) document.querySelector<HTMLElement>('#title')?.focus({ preventScroll: true });
+  }
+
+  function drawNow(): void {
+    if (page === null) return;
+    document.title = `${page.title} · Rounds`;
+    render(
+      shell({
+        path: location.pathname,
+        title: page.title,
+        user,
+        watch,
+        banners: banners(),
+        content: html`${keyed(visited, page.view())}`,
+        notices: notices.view(),
+        onCancel: cancel,
+        onSwitchUser: switchUser,
+      }),
+      root,
+    );
+  }
+
+  window.addEventListener('storage', (event) => {
+    if (event.key !== 'rounds-user' || event.newValue === null) return;
+    otherUser = event.newValue === user ? null : event.newValue;
+    draw();
+  });
+  const router = createRouter(show);
+  show(parseRoute(new URL(location.href)));
+}

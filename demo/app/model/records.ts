@@ -1,0 +1,96 @@
+/** The app's records, as the API's JSON carries them. What comes from outside is read field by field, not believed. */
+type Fields = Readonly<Record<string, unknown>>;
+
+export interface Place {
+  readonly id: string;
+  readonly name: string;
+  readonly country: string;
+  readonly lat: number;
+  readonly lng: number;
+}
+
+export interface Product {
+  readonly Code: number;
+  readonly Name: string;
+  readonly Stock: number;
+}
+
+export interface Visit {
+  readonly id: string;
+  readonly placeId: string | null;
+  /** A day: `2026-05-31`. */
+  readonly date: string;
+  readonly note: string;
+  readonly rating: number | null;
+  readonly reference: string | null;
+  /** Computed by the server from the lines; null until it was. */
+  readonly total: number | null;
+  readonly closed: boolean;
+}
+
+export interface Line {
+  readonly id: string;
+  readonly visitId: string;
+  readonly productCode: number;
+  readonly quantity: number;
+  readonly price: number;
+}
+
+export function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null;
+}
+
+/** SQL databases send decimals as text. */
+function numberOrNull(value: unknown): number | null {
+  const number = typeof value === 'string' && value !== '' ? Number(value) : value;
+  return typeof number === 'number' && Number.isFinite(number) ? number : null;
+}
+
+export function readPlace(value: unknown): Place | null {
+  if (!isFields(value) || typeof value['id'] !== 'string') return null;
+  return {
+    id: value['id'],
+    name: text(value['name']),
+    country: text(value['country']),
+    lat: numberOrNull(value['lat']) ?? 0,
+    lng: numberOrNull(value['lng']) ?? 0,
+  };
+}
+
+export function readProduct(value: unknown): Product | null {
+  if (!isFields(value) || typeof value['Code'] !== 'number') return null;
+  return { Code: value['Code'], Name: text(value['Name']), Stock: numberOrNull(value['Stock']) ?? 0 };
+}
+
+export function readVisit(value: unknown): Visit | null {
+  if (!isFields(value) || typeof value['id'] !== 'string') return null;
+  return {
+    id: value['id'],
+    placeId: textOrNull(value['placeId']),
+    date: text(value['date']).slice(0, 10),
+    note: text(value['note']),
+    rating: numberOrNull(value['rating']),
+    reference: textOrNull(value['reference']),
+    total: numberOrNull(value['total']),
+    closed: value['closed'] === true || textOrNull(value['closedAt']) !== null,
+  };
+}
+
+export function readLine(value: unknown): Line | null {
+  if (!isFields(value) || typeof value['id'] !== 'string') return null;
+  return {
+    id: value['id'],
+    visitId: text(value['visitId']),
+    productCode: numberOrNull(value['productCode']) ?? 0,
+    quantity: numberOrNull(value['quantity']) ?? 0,
+    price: numberOrNull(value['price']) ?? 0,
+  };
+}

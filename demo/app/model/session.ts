@@ -1,0 +1,81 @@
+import { isFields } from './records.ts';
+
+/** What the server says of our credentials. `unreachable`: nothing was answered, or not by our server. */
+export type Session =
+  | { readonly type: 'signed-in'; readonly user: string }
+  | { readonly type: 'signed-out' }
+  | { readonly type: 'unreachable' };
+
+export const users: readonly string[] = ['ana', 'ben'];
+
+const rememberedKey = 'rounds-user';
+const timeoutMs = 5000;
+
+export function rememberedUser(): string | null {
+  return localStorage.getItem(rememberedKey);
+}
+
+export function rememberUser(user: string): void {
+  localStorage.setItem(rememberedKey, user);
+}
+
+async function readUser(response: Response): Promise<string | null> {
+  const body: unknown = await response.json().catch(() => null);
+  return isFields(body) && typeof body['user'] === 'string' ? body['user'] : null;
+}
+
+/** Asks the server itself. A login page of a hotel's network is not an answer of ours, so its type is looked at. */
+export async function readSession(): Promise<Session> {
+  try {
+    const response = await fetch('/auth/session', { cache: 'no-store', signal: AbortSignal.timeout(timeoutMs) });
+    const json = /^application\/(?:problem\+)?json\b/.test(response.headers.get('Content-Type') ?? '');
+    if (!json || response.status >= 500) return { type: 'unreachable' };
+    if (!response.ok) return { type: 'signed-out' };
+    const user = await readUser(response);
+    return user === null ? { type: 'signed-out' } : { type: 'signed-in', user };
+  } catch {
+    return { type: 'unreachable' };
+  }
+}
+
+/** Signs in at the server, which answers with a cookie that no script can read. */
+export async function signInAtServer(user: string): Promise<Session> {
+  try {
+    const response = await fetch('/auth/sign-in', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ user }),
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    if (!response.ok) return { type: response.status >= 500 ? 'unreachable' : 'signed-out' };
+    const signedIn = await readUser(response);
+    return signedIn === null ? { type: 'unreachable' } : { type: 'signed-in', user: signedIn };
+  } catch {
+    return { type: 'unreachable' };
+  }
+}
+
+export interface Start {
+  /** Null: first use, and no server. */
+  readonly user: string | null;
+  readonly reachable: boolean;
+}
+
+/**
+ * The user to start with: the server's, if it can be asked; else the one remembered on this device, so that the app
+ * starts without a network.
+ */
+export async function startSession(): Promise<Start> {
+  const session = await readSession();
+  const remembered = rememberedUser();
+  switch (session.type) {
+    case 'signed-in':
+      return { user: session.user, reachable: true };
+    case 'unreachable':
+      return { user: remembered, reachable: false };
+    case 'signed-out': {
+      const answer = await signInAtServer(remembered ?? users[0] ?? 'ana');
+      return { user: answer.type === 'signed-in' ? answer.user : remembered, reachable: answer.type !== 'unreachable' };
+    }
+  }
+}

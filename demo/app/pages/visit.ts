@@ -1,0 +1,166 @@
+import type { StatusDetail } from 'holdfast/client';
+import { html, type TemplateResult } from 'lit-html';
+import { readList, readRecord, recordPath } from '../model/api.ts';
+import { createLoader } from '../model/loader.ts';
+import { placesByKey } from '../model/places.ts';
+import { type Line, type Place, type Product, readProduct, readVisit, type Visit } from '../model/records.ts';
+import {
+  closeVisit,
+  deleteVisit,
+  readLines,
+  saveVisit,
+  today,
+  type VisitDraft,
+  type LineDraft,
+} from '../model/visits.ts';
+import type { App, Page } from '../view/page.ts';
+import { emptyState, failedState, skeletonRows } from '../view/parts.ts';
+import { createPlacePicker } from '../view/place-picker.ts';
+import { visitForm } from '../view/visit-form.ts';
+
+interface Stored {
+  readonly visit: Visit | null;
+  readonly lines: readonly Line[];
+  readonly detail: StatusDetail;
+  readonly products: readonly Product[];
+}
+
+function draftOf(visit: Visit | null): VisitDraft {
+  return {
+    id: visit?.id ?? null,
+    placeId: visit?.placeId ?? null,
+    date: visit?.date ?? today(),
+    note: visit?.note ?? '',
+    rating: visit?.rating ?? null,
+    reference: visit?.reference ?? '',
+  };
+}
+
+/** A visit: its form, its lines, and how it stands with the server. `key` null: a new one. */
+export function createVisitPage(
+  app: App,
+  { key, placeId }: { readonly key: string | null; readonly placeId: string | null },
+): Page {
+  let draft: VisitDraft = { ...draftOf(null), placeId };
+  let lines: readonly LineDraft[] = [];
+  let place: Place | null = null;
+  let edited = false;
+  let saving = false;
+
+  const stored = createLoader<Stored>(async (signal) => {
+    const sync = await app.connected;
+    const [visit, visitLines, status, products] = await Promise.all([
+      key === null ? null : readRecord(recordPath('visits', key), readVisit),
+      key === null ? [] : readLines(key),
+      key === null ? null : sync.statusOf('visits', key),
+      readList('/api/products', readProduct, { query: { orderBy: 'Name', limit: 500 }, signal }),
+    ]);
+    // What was typed meanwhile is the user's: what a run brings shows after saving.
+    if (!edited && !signal.aborted) {
+      if (visit !== null) draft = draftOf(visit);
+      lines = visitLines;
+      const placeKey = draft.placeId;
+      place = placeKey === null ? null : ((await placesByKey([placeKey])).get(placeKey) ?? null);
+    }
+    return { visit, lines: visitLines, detail: status?.detail ?? 'clean', products: products.records };
+  }, app.draw);
+
+  const picker = createPlacePicker(app, (chosen) => {
+    place = chosen;
+    edit({ placeId: chosen?.id ?? null });
+  });
+
+  function edit(fields: Partial<VisitDraft>): void {
+    draft = { ...draft, ...fields };
+    edited = true;
+    app.draw();
+  }
+
+  async function save(before: Stored): Promise<void> {
+    if (saving) return;
+    saving = true;
+    try {
+      const id = await saveVisit(draft, lines, before);
+      edited = false;
+      app.notify('done', 'Saved on this device. The server gets it with the next synchronization.');
+      if (key === null) app.navigate(`/visits/${encodeURIComponent(id)}`, { replace: true });
+      else stored.refresh();
+    } finally {
+      saving = false;
+    }
+  }
+
+  async function close(visit: Visit): Promise<void> {
+    await closeVisit(visit.id);
+    app.notify('done', 'The visit will be closed with the next synchronization.');
+    stored.refresh();
+  }
+
+  async function remove({ visit, lines: visitLines }: Stored): Promise<void> {
+    if (visit === null) return;
+    await deleteVisit(visit.id, visitLines);
+    app.selection.delete(visit.id);
+    app.notify('done', 'The visit was deleted.');
+    app.navigate('/visits');
+  }
+
+  const content = (): TemplateResult => {
+    const { current } = stored;
+    if (current.type === 'loading') return skeletonRows(5);
+    if (current.type === 'failed') return failedState(current.message, stored.restart);
+    const before = current.value;
+    const failures = app.watch.failures.filter((failure) => failure.table === 'visits' && failure.key === key);
+    if (key !== null && before.visit === null && failures.length === 0) {
+      return emptyState('visits', 'There is no such visit', {
+        text: 'It was deleted, here or by somebody else.',
+        action: html`<a class="button" href="/visits">To the visits</a>`,
+      });
+    }
+    const { visit } = before;
+    return visitForm(app, {
+      draft,
+      lines,
+      edited,
+      visit,
+      failures,
+      detail: before.detail,
+      products: before.products,
+      picker: (error) => picker.view(place, error),
+      onEdit: edit,
+      onLines(next) {
+        lines = next;
+        edit({});
+      },
+      onSave() {
+        app.attempt(() => save(before));
+      },
+      onClose:
+        visit === null
+          ? null
+          : () => {
+              app.attempt(() => close(visit));
+            },
+      onDelete:
+        visit === null
+          ? null
+          : () => {
+              app.attempt(() => remove(before));
+            },
+    });
+  };
+
+  stored.refresh();
+  return {
+    get title() {
+      if (place !== null) return place.name;
+      return key === null ? 'New visit' : 'Visit';
+    },
+    tables: ['visits', 'lines', 'products'],
+    view: () => html`<a class="back" href="/visits">‹ Visits</a>${content()}`,
+    refresh: stored.refresh,
+    close() {
+      picker.close();
+      stored.close();
+    },
+  };
+}

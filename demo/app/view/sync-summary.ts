@@ -1,0 +1,88 @@
+import type { Progress } from 'holdfast/client';
+import { html, nothing, type TemplateResult } from 'lit-html';
+import type { SyncWatch } from '../model/sync-watch.ts';
+import { formatBytes, formatCount, phaseNames, tableName } from './format.ts';
+import { icon } from './icons.ts';
+
+export function onlineText(online: boolean | null): string {
+  if (online === null) return 'Checking';
+  return online ? 'Online' : 'Offline';
+}
+
+function onlineState(online: boolean | null): string {
+  if (online === null) return 'unknown';
+  return online ? 'online' : 'offline';
+}
+
+/** Online or not, and how much is not synchronized: on every page. */
+export function syncChip(watch: SyncWatch): TemplateResult {
+  const count = watch.pendingCount;
+  return html`
+    <a class="chip chip-${onlineState(watch.online)}" href="/synchronization" ?data-syncing=${watch.syncing}>
+      <span class="dot" aria-hidden="true"></span>
+      <span data-testid="online-state" data-state=${onlineState(watch.online)}>${onlineText(watch.online)}</span>
+      <span class="chip-count" ?data-some=${count > 0}
+        ><span data-testid="pending-count" data-count=${count}>${formatCount(count)}</span
+        ><span class="chip-words"> not synchronized</span></span
+      >
+      <span class="chip-turn" aria-hidden="true">${watch.syncing ? icon('sync') : nothing}</span>
+    </a>
+  `;
+}
+
+function counts({ done, total, bytesReceived, bytesSent }: Progress): string {
+  const records = total === null ? formatCount(done) : `${formatCount(done)} of ${formatCount(total)}`;
+  const bytes = bytesReceived + bytesSent;
+  return bytes > 0 ? `${records} · ${formatBytes(bytes)}` : records;
+}
+
+/** The run that is going. Its phase and table are announced; the counts, which change ten times a second, are not. */
+export function runProgress(watch: SyncWatch, onCancel: () => void): TemplateResult {
+  const { progress } = watch;
+  const what =
+    progress === null
+      ? ''
+      : `${phaseNames[progress.phase]}${progress.table === null ? '' : ` ${tableName(progress.table).toLowerCase()}`}`;
+  const first = watch.state?.ready === false;
+  return html`
+    <p class="hidden" role="status">${what}</p>
+    ${
+      progress === null
+        ? nothing
+        : html`
+            <section
+              class="run"
+              aria-label="Synchronization under way"
+              data-testid="progress"
+              data-phase=${progress.phase}
+              data-table=${progress.table ?? ''}
+              data-done=${progress.done}
+              data-total=${progress.total ?? ''}
+            >
+              <div class="run-words">
+                <strong>${what}</strong>
+                <span class="figures">${counts(progress)}</span>
+                <button type="button" class="quiet" data-testid="sync-cancel" @click=${onCancel}>Cancel</button>
+              </div>
+              ${
+                progress.total === null
+                  ? html`<progress aria-label=${what}></progress>`
+                  : html`<progress
+                      aria-label=${what}
+                      max=${Math.max(1, progress.total)}
+                      .value=${progress.done}
+                    ></progress>`
+              }
+              ${
+                first
+                  ? html`<p class="hint">
+                      The first download fills this device. Every page works meanwhile; what is not here yet comes from
+                      the network.
+                    </p>`
+                  : nothing
+              }
+            </section>
+          `
+    }
+  `;
+}
