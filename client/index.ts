@@ -1,8 +1,6 @@
-import type { ConnectOptions } from './connect-options.ts';
-import type { SyncClient } from './sync-client.ts';
-
+export { connectSync } from './connect-sync.ts';
 export type { ConnectOptions } from './connect-options.ts';
-export type { SyncClient, SyncEventDetails, SynchronizeCallOptions } from './sync-client.ts';
+export type { SyncClient, SyncEventDetails, SyncEventListener, SynchronizeCallOptions } from './sync-client.ts';
 export type { PageOptions, SetStatusOptions, SignInOptions } from '../sw/protocol/api.ts';
 export type { SyncEventType } from '../sw/protocol/events.ts';
 export type { Json, JsonObject, JsonRecord, RecordKey, RunId } from '../sw/protocol/record.ts';
@@ -50,5 +48,3 @@ export {
   type PlainError,
   type SyncErrorOptions,
 } from '../sw/protocol/errors.ts';
-
-export declare function connectSync(options: ConnectOptions): Promise<SyncClient>;

@@ -32,6 +32,9 @@ export interface SyncEventDetails {
   readonly state: SyncState;
 }
 
+export type SyncEventListener<T extends SyncEventType> =
+  ((event: CustomEvent<SyncEventDetails[T]>) => void) | EventListenerObject;
+
 /**
  * The page's side of Holdfast: steers the worker and tells what it does. Made by `connectSync`.
  *
@@ -108,7 +111,7 @@ export interface SyncClient extends EventTarget {
   /** Events come from runs and writes of every tab, and of none. */
   addEventListener<T extends SyncEventType>(
     type: T,
-    listener: ((event: CustomEvent<SyncEventDetails[T]>) => void) | null,
+    listener: SyncEventListener<T> | null,
     options?: boolean | AddEventListenerOptions,
   ): void;
   addEventListener(
@@ -118,7 +121,7 @@ export interface SyncClient extends EventTarget {
   ): void;
   removeEventListener<T extends SyncEventType>(
     type: T,
-    listener: ((event: CustomEvent<SyncEventDetails[T]>) => void) | null,
+    listener: SyncEventListener<T> | null,
     options?: boolean | EventListenerOptions,
   ): void;
   removeEventListener(

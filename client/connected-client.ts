@@ -1,0 +1,291 @@
+import type { ConnectedMessage, PageOptions, SetStatusOptions, SignInOptions } from '../sw/protocol/api.ts';
+import { CancelledError, PartialSynchronizationError } from '../sw/protocol/errors.ts';
+import type { SyncEvent } from '../sw/protocol/events.ts';
+import type { RecordKey } from '../sw/protocol/record.ts';
+import type { Progress, SynchronizeResult, SyncObstacle, SyncState } from '../sw/protocol/run.ts';
+import type { Failure, PendingCounts, RecordStatus, SyncStatus } from '../sw/protocol/status.ts';
+import type { PageEnvironment } from './environment.ts';
+import { Feed } from './feed.ts';
+import { Link } from './link.ts';
+import { LiveFeed } from './live-feed.ts';
+import { Revival } from './revival.ts';
+import type { SyncClient, SynchronizeCallOptions } from './sync-client.ts';
+import { SyncEventTarget } from './sync-event-target.ts';
+import { Triggers } from './triggers.ts';
+import type { WorkerSource } from './worker-source.ts';
+
+export interface ConnectedClientOptions {
+  readonly workers: WorkerSource;
+  readonly environment: PageEnvironment;
+}
+
+/** Wires link, feed, triggers and live feed together. */
+export class ConnectedClient extends SyncEventTarget implements SyncClient {
+  readonly ready: Promise<void>;
+  readonly #options: ConnectedClientOptions;
+  readonly #link: Link;
+  readonly #feed: Feed;
+  readonly #triggers: Triggers;
+  readonly #revival: Revival;
+  readonly #abort = new AbortController();
+  readonly #endings: (() => void)[];
+  #becomeReady: () => void = () => undefined;
+  #live: LiveFeed | null = null;
+  #liveAt: { readonly name: string; readonly url: string | null; readonly user: string | null } | null = null;
+  #headers: Readonly<Record<string, string>> = {};
+  #run: string | null = null;
+  #asksOnConnect = true;
+
+  constructor(options: ConnectedClientOptions) {
+    super();
+    const { workers, environment } = options;
+    this.#options = options;
+    this.ready = new Promise((resolve, reject) => {
+      this.#becomeReady = resolve;
+      this.#abort.signal.addEventListener('abort', () => {
+        reject(new CancelledError('The connection was closed before the first download was complete.'));
+      });
+    });
+    // Whoever awaits it gets the error; nobody has to.
+    this.ready.catch(() => undefined);
+    this.#link = new Link({
+      workers,
+      environment,
+      onConnected: (message) => {
+        this.#connected(message);
+      },
+      onLost: () => {
+        if (this.#run !== null) this.#revival.schedule();
+      },
+    });
+    this.#feed = new Feed({
+      readState: () => this.#link.read((worker) => worker.state()),
+      readHistory: (limit) => this.#link.read((worker) => worker.history({ limit })),
+      onEvent: (event) => {
+        this.#tell(event);
+      },
+      onState: (state) => {
+        this.#learn(state);
+        this.tell({ type: 'state', state });
+      },
+    });
+    this.#triggers = new Triggers({
+      environment,
+      requestRun: (trigger) => this.#link.call((worker) => worker.requestRun(trigger)),
+    });
+    this.#revival = new Revival({
+      environment,
+      revive: () => {
+        this.#asksOnConnect = true;
+        return this.#link.connect();
+      },
+    });
+    this.#endings = [
+      workers.onChange(() => {
+        this.#link.retire();
+      }),
+      workers.onWaiting(() => {
+        this.tell({ type: 'update-waiting' });
+      }),
+    ];
+    this.#keepForBackButton();
+  }
+
+  /** Makes the first connection. Events wait until whoever gets the client could listen. */
+  async open(): Promise<void> {
+    const { workers, environment } = this.#options;
+    await this.#link.connect();
+    await workers.waitForControl();
+    environment.setTimer(() => {
+      this.release();
+    }, 0);
+  }
+
+  async synchronize(options: SynchronizeCallOptions = {}): Promise<SynchronizeResult> {
+    const { signal, onProgress, ...plain } = options;
+    const { newId } = this.#options.environment;
+    const call = newId();
+    const others = plain.onBusy === 'queue' ? this.#run : null;
+    const progress = ({ detail }: CustomEvent<Progress>): void => {
+      if (detail.run !== others) onProgress?.(detail);
+    };
+    const cancel = (): void => {
+      // Whatever becomes of it, the call itself settles.
+      this.#link.call((worker) => worker.cancel(call)).catch(() => undefined);
+    };
+    if (signal?.aborted) throw new CancelledError('The call was cancelled before it began.', { cause: signal.reason });
+    signal?.addEventListener('abort', cancel);
+    if (onProgress) this.addEventListener('progress', progress);
+    try {
+      const result = await this.#link.call((worker) => worker.synchronize(call, plain));
+      if (result.outcome === 'partial' && plain.onPartial !== 'return') throw partial(result);
+      return result;
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+      this.removeEventListener('progress', progress);
+    }
+  }
+
+  cancel(): Promise<boolean> {
+    return this.#link.call((worker) => worker.cancel(null));
+  }
+
+  async isSyncing(): Promise<boolean> {
+    return (await this.state()).syncing;
+  }
+
+  whyNotSyncing(): Promise<SyncObstacle> {
+    return this.#link.read((worker) => worker.whyNotSyncing());
+  }
+
+  state(): Promise<SyncState> {
+    return this.#link.read((worker) => worker.state());
+  }
+
+  history(options: PageOptions = {}): Promise<readonly SynchronizeResult[]> {
+    return this.#link.read((worker) => worker.history(options));
+  }
+
+  statusOf(table: string, key: RecordKey): Promise<RecordStatus> {
+    return this.#link.read((worker) => worker.statusOf(table, key));
+  }
+
+  pending(): Promise<PendingCounts> {
+    return this.#link.read((worker) => worker.pending());
+  }
+
+  setStatus(
+    table: string,
+    status: SyncStatus | 0 | 1,
+    filter: string | object,
+    options: SetStatusOptions = {},
+  ): Promise<number> {
+    return this.#link.call((worker) => worker.setStatus(table, status, filter, options));
+  }
+
+  failures(options: PageOptions = {}): Promise<readonly Failure[]> {
+    return this.#link.read((worker) => worker.failures(options));
+  }
+
+  retry(failure: string): Promise<boolean> {
+    return this.#link.call((worker) => worker.retry(failure));
+  }
+
+  discard(failure: string): Promise<boolean> {
+    return this.#link.call((worker) => worker.discard(failure));
+  }
+
+  async signIn(options: SignInOptions): Promise<boolean> {
+    const signedIn = await this.#link.call((worker) => worker.signIn(options));
+    this.#headers = options.headers ?? {};
+    await this.#refresh();
+    return signedIn;
+  }
+
+  async signOut(): Promise<boolean> {
+    const signedOut = await this.#link.call((worker) => worker.signOut());
+    this.#headers = {};
+    await this.#refresh();
+    return signedOut;
+  }
+
+  update(): Promise<boolean> {
+    return this.#options.workers.takeWaiting();
+  }
+
+  persist(): Promise<boolean> {
+    return this.#options.environment.persist();
+  }
+
+  close(): void {
+    if (this.#abort.signal.aborted) return;
+    this.#abort.abort();
+    this.silence();
+    for (const end of this.#endings) end();
+    this.#live?.close();
+    this.#triggers.close();
+    this.#revival.close();
+    this.#feed.close();
+    this.#link.close();
+  }
+
+  #connected({ name, state, live = null }: ConnectedMessage): void {
+    this.#feed.learn(name, state);
+    this.#listenLive(name, live, state.user);
+    this.#learn(state);
+    this.tell({ type: 'state', state });
+    if (state.run !== null) {
+      const { id, mode, trigger } = state.run;
+      this.tell({ type: 'started', run: id, mode, trigger });
+      if (state.progress !== null) this.tell({ type: 'progress', progress: state.progress });
+    }
+    if (this.#asksOnConnect || state.syncing || state.pending > 0) this.#triggers.request('start');
+    this.#asksOnConnect = false;
+  }
+
+  async #refresh(): Promise<void> {
+    const state = await this.state();
+    this.#feed.learnState(state);
+    this.#learn(state);
+    this.tell({ type: 'state', state });
+  }
+
+  #learn(state: SyncState): void {
+    if (this.#liveAt !== null) this.#listenLive(this.#liveAt.name, this.#liveAt.url, state.user);
+    this.#run = state.syncing ? (state.run?.id ?? this.#run) : null;
+    if (this.#run === null) this.#revival.reset();
+    this.#triggers.learnPending(state.pending);
+    if (state.ready) this.#becomeReady();
+  }
+
+  #tell(event: SyncEvent): void {
+    if (event.type === 'started') this.#run = event.run;
+    if (event.type === 'progress') this.#run = event.progress.run;
+    if (event.type === 'finished') this.#run = null;
+    if (event.type === 'progress' || event.type === 'finished') this.#revival.reset();
+    if (event.type === 'pending') this.#triggers.learnPending(event.pending);
+    this.tell(event);
+  }
+
+  #listenLive(name: string, url: string | null, user: string | null): void {
+    const at = this.#liveAt;
+    if (at !== null && at.name === name && at.url === url && at.user === user) return;
+    this.#live?.close();
+    this.#live = null;
+    this.#liveAt = { name, url, user };
+    if (url === null || user === null) return;
+    this.#live = new LiveFeed({
+      name,
+      url,
+      environment: this.#options.environment,
+      headers: () => ({ ...this.#headers, 'sync-expect-user': encodeURIComponent(user) }),
+      onChanged: () => {
+        this.#triggers.request('live');
+      },
+    });
+  }
+
+  /** Locks and open channels keep a page out of the browser's back-forward cache, so they are given up on leaving. */
+  #keepForBackButton(): void {
+    const { window } = this.#options.environment;
+    const { signal } = this.#abort;
+    const leave = (): void => {
+      this.#link.drop();
+      this.#feed.pause();
+      this.#live?.close();
+      this.#live = null;
+      this.#liveAt = null;
+    };
+    const comeBack = (event: Event): void => {
+      if (!('persisted' in event) || event.persisted !== true) return;
+      this.#link.connect().catch(() => undefined);
+    };
+    window.addEventListener('pagehide', leave, { signal });
+    window.addEventListener('pageshow', comeBack, { signal });
+  }
+}
+
+function partial(result: SynchronizeResult): PartialSynchronizationError {
+  const message = `The server did not take ${result.failed} of the changes. Look at failures().`;
+  return new PartialSynchronizationError(message, { details: { result } });
+}

@@ -1,0 +1,102 @@
+import type { ConnectedMessage } from '../sw/protocol/api.ts';
+import { CancelledError, WorkerLostError, type SyncError } from '../sw/protocol/errors.ts';
+import { Connection, type WorkerCall } from './connection.ts';
+import type { PageEnvironment } from './environment.ts';
+import type { WorkerSource } from './worker-source.ts';
+
+export interface LinkOptions {
+  readonly workers: WorkerSource;
+  readonly environment: PageEnvironment;
+  /** A connection was made; before any call gets through it. */
+  readonly onConnected: (message: ConnectedMessage) => void;
+  /** The worker died. */
+  readonly onLost: () => void;
+}
+
+/**
+ * The page's link to whichever worker is the active one. A lost connection is made again at the next call, not before: else
+ * every page would wake an idle worker as soon as the browser stops it.
+ */
+export class Link {
+  readonly #options: LinkOptions;
+  #connection: Connection | null = null;
+  #opening: Promise<Connection> | null = null;
+  #closed: SyncError | null = null;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+  }
+
+  /** Makes a connection if there is none. */
+  async connect(): Promise<void> {
+    await this.#open();
+  }
+
+  /** Rejects with `WorkerLostError` if the worker dies before it has replied. */
+  async call<T>(call: WorkerCall<T>): Promise<T> {
+    const connection = await this.#open();
+    return connection.call(call);
+  }
+
+  /** A call without effects: if the worker dies meanwhile, it is made once more. */
+  async read<T>(call: WorkerCall<T>): Promise<T> {
+    try {
+      return await this.call(call);
+    } catch (error) {
+      if (!(error instanceof WorkerLostError) || this.#closed !== null) throw error;
+      return this.call(call);
+    }
+  }
+
+  /** The worker is being replaced: its calls go on, the next one goes to the new worker. */
+  retire(): void {
+    this.#connection?.retire();
+    this.#connection = null;
+  }
+
+  /** Ends the connection, which a later call makes again. */
+  drop(): void {
+    this.#connection?.close(new WorkerLostError('The page was put aside before the worker answered. Call again.'));
+    this.#connection = null;
+  }
+
+  close(): void {
+    if (this.#closed !== null) return;
+    this.#closed = new CancelledError('The connection to the worker was closed.');
+    this.#connection?.close(this.#closed);
+  }
+
+  #open(): Promise<Connection> {
+    if (this.#closed !== null) return Promise.reject(this.#closed);
+    if (this.#opening === null && this.#connection?.isOpen) return Promise.resolve(this.#connection);
+    this.#opening ??= this.#make().finally(() => {
+      this.#opening = null;
+    });
+    return this.#opening;
+  }
+
+  async #make(): Promise<Connection> {
+    try {
+      return await this.#tryOnce(false);
+    } catch (error) {
+      if (!(error instanceof WorkerLostError)) throw error;
+      return this.#tryOnce(true);
+    }
+  }
+
+  async #tryOnce(again: boolean): Promise<Connection> {
+    const { workers, environment, onConnected, onLost } = this.#options;
+    const target = await workers.find(again);
+    this.#throwIfClosed();
+    const connection = new Connection(target, { environment, claim: !workers.isControlled(), onLost });
+    this.#connection = connection;
+    const message = await connection.open();
+    this.#throwIfClosed();
+    onConnected(message);
+    return connection;
+  }
+
+  #throwIfClosed(): void {
+    if (this.#closed !== null) throw this.#closed;
+  }
+}
