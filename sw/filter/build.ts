@@ -10,28 +10,28 @@ export interface FilterParameterReference {
 export type Comparable<Value> = Value | FilterParameterReference | (Value extends string ? Date : never);
 
 export interface FieldBuilder<Value> {
-  eq(value: Comparable<Value>): FilterTree;
-  ne(value: Comparable<Value>): FilterTree;
-  lt(value: Comparable<Value>): FilterTree;
-  le(value: Comparable<Value>): FilterTree;
-  gt(value: Comparable<Value>): FilterTree;
-  ge(value: Comparable<Value>): FilterTree;
-  like(pattern: string | FilterParameterReference, escape?: string): FilterTree;
-  notLike(pattern: string | FilterParameterReference, escape?: string): FilterTree;
-  in(values: readonly Comparable<Value>[]): FilterTree;
-  notIn(values: readonly Comparable<Value>[]): FilterTree;
-  between(low: Comparable<Value>, high: Comparable<Value>): FilterTree;
-  isNull(): FilterTree;
-  isNotNull(): FilterTree;
+  readonly eq: (value: Comparable<Value>) => FilterTree;
+  readonly ne: (value: Comparable<Value>) => FilterTree;
+  readonly lt: (value: Comparable<Value>) => FilterTree;
+  readonly le: (value: Comparable<Value>) => FilterTree;
+  readonly gt: (value: Comparable<Value>) => FilterTree;
+  readonly ge: (value: Comparable<Value>) => FilterTree;
+  readonly like: (pattern: string | FilterParameterReference, escape?: string) => FilterTree;
+  readonly notLike: (pattern: string | FilterParameterReference, escape?: string) => FilterTree;
+  readonly in: (values: readonly Comparable<Value>[]) => FilterTree;
+  readonly notIn: (values: readonly Comparable<Value>[]) => FilterTree;
+  readonly between: (low: Comparable<Value>, high: Comparable<Value>) => FilterTree;
+  readonly isNull: () => FilterTree;
+  readonly isNotNull: () => FilterTree;
 }
 
 export interface FilterBuilder<TableRecord> {
-  field<Name extends keyof TableRecord & string>(name: Name): FieldBuilder<NonNullable<TableRecord[Name]>>;
+  readonly field: <Name extends keyof TableRecord & string>(name: Name) => FieldBuilder<NonNullable<TableRecord[Name]>>;
   /** A parameter, whose value is given when the filter is used. */
-  param(name: string): FilterParameterReference;
-  and(...filters: readonly FilterTree[]): FilterTree;
-  or(...filters: readonly FilterTree[]): FilterTree;
-  not(filter: FilterTree): FilterTree;
+  readonly param: (name: string) => FilterParameterReference;
+  readonly and: (...filters: readonly FilterTree[]) => FilterTree;
+  readonly or: (...filters: readonly FilterTree[]) => FilterTree;
+  readonly not: (filter: FilterTree) => FilterTree;
 }
 
 /**

@@ -20,5 +20,5 @@ export function isTrue(operand: FilterOperand): FilterNode {
 export function truthOf(value: FilterValue): boolean | null {
   if (value === null || typeof value === 'boolean') return value;
   if (typeof value === 'number') return value !== 0;
-  return Number(/^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?/iu.exec(value)?.[0] ?? 0) !== 0;
+  return Number(/^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?/iu.exec(value)?.[0] ?? 0) !== 0;
 }

@@ -12,7 +12,7 @@ export type Token =
 // In order: word, number, single and double quoted string, `name`, [name], :parameter, symbol. Each alternative begins
 // with a character of its own and repeats what cannot overlap, so that the pattern takes one pass over any text.
 const PATTERN =
-  /([A-Za-z_\x80-\uffff][\w$\x80-\uffff]*)|((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.])|'([^']*(?:''[^']*)*)'|"([^"]*(?:""[^"]*)*)"|`([^`]*(?:``[^`]*)*)`|\[([^\]]+)\]|:([A-Za-z_]\w*)|(<=|>=|<>|!=|==|[=<>(),+-])/y;
+  /([A-Za-z_\x80-\uffff][\w$\x80-\uffff]*)|((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.])|'([^']*(?:''[^']*)*)'|"([^"]*(?:""[^"]*)*)"|`([^`]*(?:``[^`]*)*)`|\[([^\]]+)\]|:([A-Za-z_]\w*)|(<=|>=|<>|!=|==|[=<>(),+-])/y;
 
 /** Splits a filter or an order into tokens, one at a time. */
 export function readToken(text: string, from: number): { readonly token: Token; readonly next: number } {

@@ -3,7 +3,7 @@ import type { ColumnType } from '../protocol/filter-tree.ts';
 /** A value as filters compare it: booleans are 0 and 1, a date column's values are milliseconds. */
 export type ComparedValue = string | number | null;
 
-const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/iu;
+const NUMBER = /^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?\s*$/iu;
 const ISO_DATE = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)\s*(Z|[+-]\d\d:?\d\d)?)?$/iu;
 
 /**

@@ -141,6 +141,16 @@ describe('the limits of a filter', () => {
     expect(failureOf(() => parseFilter(text)).details).toMatchObject({ position: 65_536 });
   });
 
+  test.each([
+    ['digits', `${'1'.repeat(65_000)}x`],
+    ['decimals', `1.${'1'.repeat(65_000)}x`],
+    ['quotes', `'${"''".repeat(32_000)}`],
+    ['spaces', `${' '.repeat(65_000)}#`],
+  ])('bound the time that a text of %s takes', (_, text) => {
+    // The pattern that reads tokens needed ten seconds for the first of these, until it could no longer backtrack.
+    expect(failureOf(() => parseFilter(text)).code).toBe('filter');
+  });
+
   test('allow lists of thousands', () => {
     const tree = parseFilter(`Code IN (${Array.from({ length: 9000 }, (_, code) => code).join(',')})`);
     expect(tree.where).toMatchObject({ type: 'in', list: { length: 9000 } });
