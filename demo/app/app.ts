@@ -200,6 +200,10 @@ export function startApp(root: HTMLElement): void {
     );
   }
 
+  document.addEventListener('pointerdown', (event) => {
+    const menu = document.querySelector<HTMLDetailsElement>('.user-menu[open]');
+    if (menu !== null && event.target instanceof Node && !menu.contains(event.target)) menu.open = false;
+  });
   window.addEventListener('storage', (event) => {
     if (event.key !== 'rounds-user' || event.newValue === null) return;
     otherUser = event.newValue === user ? null : event.newValue;

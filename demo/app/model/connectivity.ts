@@ -9,20 +9,21 @@ const intervalMs = 15_000;
  */
 export function testConnectivity(onResult: (reachable: boolean) => void): { test(): void } {
   let testing = false;
-  let again = false;
+  let asked = 0;
 
   const run = async (): Promise<void> => {
     testing = true;
+    let answering: number;
     do {
-      again = false;
+      answering = asked;
       const session = await readSession();
       onResult(session.type !== 'unreachable');
-    } while (again);
+    } while (answering !== asked);
     testing = false;
   };
   const test = (): void => {
-    if (testing) again = true;
-    else void run();
+    asked += 1;
+    if (!testing) void run();
   };
 
   window.addEventListener('online', test);

@@ -8,23 +8,23 @@ export type Loaded<T> =
 export interface Loader<T> {
   readonly current: Loaded<T>;
   /** The same question again: waits for the reading under way, so that frequent changes cannot starve it. */
-  refresh(): void;
+  readonly refresh: () => void;
   /** Another question: gives up the reading under way. */
-  restart(): void;
-  close(): void;
+  readonly restart: () => void;
+  readonly close: () => void;
 }
 
 /** Reads for a page: keeps showing the last answer while a newer one is under way. */
 export function createLoader<T>(read: (signal: AbortSignal) => Promise<T>, draw: () => void): Loader<T> {
   let current: Loaded<T> = { type: 'loading' };
   let reading: AbortController | null = null;
-  let again = false;
+  let asked = 0;
   let closed = false;
 
   const start = async (): Promise<void> => {
     const controller = new AbortController();
     reading = controller;
-    again = false;
+    const answering = asked;
     let next: Loaded<T>;
     try {
       next = { type: 'ready', value: await read(controller.signal) };
@@ -35,7 +35,7 @@ export function createLoader<T>(read: (signal: AbortSignal) => Promise<T>, draw:
     reading = null;
     current = next;
     draw();
-    if (again) void start();
+    if (answering !== asked) void start();
   };
 
   return {
@@ -44,8 +44,8 @@ export function createLoader<T>(read: (signal: AbortSignal) => Promise<T>, draw:
     },
     refresh() {
       if (closed) return;
+      asked += 1;
       if (reading === null) void start();
-      else again = true;
     },
     restart() {
       if (closed) return;

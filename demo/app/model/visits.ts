@@ -1,16 +1,15 @@
 import { quoted, readList, recordPath, write } from './api.ts';
 import { type Line, readLine, readVisit, type Visit } from './records.ts';
 
-/** A line as it is typed; without an id until it is saved. */
+/** A line as it is typed. Its key is made with it, so that saving twice stores it once. */
 export interface LineDraft {
-  readonly id: string | null;
+  readonly id: string;
   readonly productCode: number;
   readonly quantity: number;
   readonly price: number;
 }
 
 export interface VisitDraft {
-  readonly id: string | null;
   readonly placeId: string | null;
   readonly date: string;
   readonly note: string;
@@ -39,35 +38,37 @@ function sameLine(a: LineDraft, b: LineDraft): boolean {
   return a.productCode === b.productCode && a.quantity === b.quantity && a.price === b.price;
 }
 
-/** Writes the visit and what changed of its lines; each write is on disk when its answer is there. */
-export async function saveVisit(
-  draft: VisitDraft,
-  lines: readonly LineDraft[],
-  before: { readonly visit: Visit | null; readonly lines: readonly Line[] },
-): Promise<string> {
+/** Writes what differs from the visit as it was shown; answers the visit as it is on this device now. */
+export async function storeVisit(draft: VisitDraft, shown: Visit | null): Promise<Visit> {
   const { placeId, date, note, rating } = draft;
   const fields = { placeId, date, note, rating, reference: draft.reference === '' ? null : draft.reference };
-  let id = draft.id;
-  if (id === null) {
+  if (shown === null) {
     const created = readVisit(await write('POST', '/api/visits', fields));
     if (created === null) throw new Error('The visit was stored, but the answer does not name its key.');
-    id = created.id;
-  } else {
-    const old: Readonly<Record<string, unknown>> = { ...before.visit };
-    const changed = Object.fromEntries(Object.entries(fields).filter(([name, value]) => old[name] !== value));
-    if (Object.keys(changed).length > 0) await write('PATCH', recordPath('visits', id), changed);
+    return created;
   }
+  const old: Readonly<Record<string, unknown>> = { ...shown };
+  const changed = Object.fromEntries(Object.entries(fields).filter(([name, value]) => old[name] !== value));
+  if (Object.keys(changed).length === 0) return shown;
+  return readVisit(await write('PATCH', recordPath('visits', shown.id), changed)) ?? { ...shown, ...fields };
+}
+
+/** Writes the lines that differ from those shown, and deletes those that are gone; safe to repeat. */
+export async function storeLines(
+  visitId: string,
+  lines: readonly LineDraft[],
+  shown: readonly Line[],
+): Promise<readonly Line[]> {
   const kept = new Set(lines.map((line) => line.id));
-  for (const line of before.lines) {
+  for (const line of shown) {
     if (!kept.has(line.id)) await write('DELETE', recordPath('lines', line.id));
   }
-  for (const line of lines) {
-    const content = { visitId: id, productCode: line.productCode, quantity: line.quantity, price: line.price };
-    const old = before.lines.find((other) => other.id === line.id);
-    if (line.id === null) await write('POST', '/api/lines', content);
-    else if (old === undefined || !sameLine(old, line)) await write('PATCH', recordPath('lines', line.id), content);
+  const stored = lines.map((line) => ({ ...line, visitId }));
+  for (const line of stored) {
+    const old = shown.find((other) => other.id === line.id);
+    if (old === undefined || !sameLine(old, line)) await write('PUT', recordPath('lines', line.id), line);
   }
-  return id;
+  return stored;
 }
 
 /** The lines first, because they refer to the visit. */

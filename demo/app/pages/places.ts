@@ -86,6 +86,11 @@ export function createPlacesPage(app: App): Page {
     if (current.type === 'loading') return skeletonRows(8);
     if (current.type === 'failed') return failedState(current.message, found.restart);
     const { places, total, source, tookMs } = current.value;
+    if (text.trim() === '' && country === '') {
+      return emptyState('place', plural(total, 'place', 'places'), {
+        text: 'Where does your round take you? Type the beginning of a name, or choose a country.',
+      });
+    }
     if (places.length === 0) {
       return emptyState('search', 'No place of that name', {
         text: 'Try fewer letters, or all countries. Accents count: São is not Sao.',

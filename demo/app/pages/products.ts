@@ -37,7 +37,8 @@ export function createProductsPage(app: App): Page {
   const productRow = (product: Product, detail: StatusDetail): TemplateResult => html`
     <li class="product-row" data-testid="product-row" data-key=${product.Code} data-status=${detail}>
       <span class="code figures">${product.Code}</span>
-      <span class="row-words"><strong>${product.Name}</strong>${statusMark(detail)}</span>
+      <strong class="product-name">${product.Name}</strong>
+      <span class="product-mark">${statusMark(detail)}</span>
       <span class="stepper" role="group" aria-label=${`Stock of ${product.Name}`}>
         <button
           type="button"

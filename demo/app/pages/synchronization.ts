@@ -150,7 +150,7 @@ export function createSynchronizationPage(app: App): Page {
 
   known.refresh();
   return {
-    title: 'Synchronization',
+    title: 'Sync',
     tables: ['places', 'products', 'visits', 'lines'],
     view: () => {
       const { pending, failures } = app.watch;
@@ -164,7 +164,7 @@ export function createSynchronizationPage(app: App): Page {
                   ${repeat(
                     failures,
                     (failure) => failure.id,
-                    (failure) => failureRow(app, failure),
+                    (failure) => failureRow(app, failure, { linked: true }),
                   )}
                 </ul>
               </section>`

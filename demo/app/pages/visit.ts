@@ -7,11 +7,12 @@ import { type Line, type Place, type Product, readProduct, readVisit, type Visit
 import {
   closeVisit,
   deleteVisit,
+  type LineDraft,
   readLines,
-  saveVisit,
+  storeLines,
+  storeVisit,
   today,
   type VisitDraft,
-  type LineDraft,
 } from '../model/visits.ts';
 import type { App, Page } from '../view/page.ts';
 import { emptyState, failedState, skeletonRows } from '../view/parts.ts';
@@ -19,15 +20,12 @@ import { createPlacePicker } from '../view/place-picker.ts';
 import { visitForm } from '../view/visit-form.ts';
 
 interface Stored {
-  readonly visit: Visit | null;
-  readonly lines: readonly Line[];
   readonly detail: StatusDetail;
   readonly products: readonly Product[];
 }
 
 function draftOf(visit: Visit | null): VisitDraft {
   return {
-    id: visit?.id ?? null,
     placeId: visit?.placeId ?? null,
     date: visit?.date ?? today(),
     note: visit?.note ?? '',
@@ -41,6 +39,8 @@ export function createVisitPage(
   app: App,
   { key, placeId }: { readonly key: string | null; readonly placeId: string | null },
 ): Page {
+  /** What the form was filled with; saving writes the difference to it. */
+  let shown: { readonly visit: Visit | null; readonly lines: readonly Line[] } = { visit: null, lines: [] };
   let draft: VisitDraft = { ...draftOf(null), placeId };
   let lines: readonly LineDraft[] = [];
   let place: Place | null = null;
@@ -55,14 +55,16 @@ export function createVisitPage(
       key === null ? null : sync.statusOf('visits', key),
       readList('/api/products', readProduct, { query: { orderBy: 'Name', limit: 500 }, signal }),
     ]);
-    // What was typed meanwhile is the user's: what a run brings shows after saving.
-    if (!edited && !signal.aborted) {
+    const placeKey = visit?.placeId ?? placeId;
+    const found = placeKey === null ? null : ((await placesByKey([placeKey])).get(placeKey) ?? null);
+    // What was typed meanwhile is the user's: what a run brought shows after saving.
+    if (!edited && !saving && !signal.aborted) {
+      shown = { visit, lines: visitLines };
       if (visit !== null) draft = draftOf(visit);
       lines = visitLines;
-      const placeKey = draft.placeId;
-      place = placeKey === null ? null : ((await placesByKey([placeKey])).get(placeKey) ?? null);
+      place = found;
     }
-    return { visit, lines: visitLines, detail: status?.detail ?? 'clean', products: products.records };
+    return { detail: status?.detail ?? 'clean', products: products.records };
   }, app.draw);
 
   const picker = createPlacePicker(app, (chosen) => {
@@ -76,17 +78,20 @@ export function createVisitPage(
     app.draw();
   }
 
-  async function save(before: Stored): Promise<void> {
+  async function save(): Promise<void> {
     if (saving) return;
     saving = true;
     try {
-      const id = await saveVisit(draft, lines, before);
+      const visit = await storeVisit(draft, shown.visit);
+      shown = { ...shown, visit };
+      const visitLines = await storeLines(visit.id, lines, shown.lines);
+      shown = { visit, lines: visitLines };
       edited = false;
       app.notify('done', 'Saved on this device. The server gets it with the next synchronization.');
-      if (key === null) app.navigate(`/visits/${encodeURIComponent(id)}`, { replace: true });
-      else stored.refresh();
+      if (key === null) app.navigate(`/visits/${encodeURIComponent(visit.id)}`, { replace: true });
     } finally {
       saving = false;
+      stored.refresh();
     }
   }
 
@@ -96,9 +101,8 @@ export function createVisitPage(
     stored.refresh();
   }
 
-  async function remove({ visit, lines: visitLines }: Stored): Promise<void> {
-    if (visit === null) return;
-    await deleteVisit(visit.id, visitLines);
+  async function remove(visit: Visit): Promise<void> {
+    await deleteVisit(visit.id, await readLines(visit.id));
     app.selection.delete(visit.id);
     app.notify('done', 'The visit was deleted.');
     app.navigate('/visits');
@@ -108,23 +112,28 @@ export function createVisitPage(
     const { current } = stored;
     if (current.type === 'loading') return skeletonRows(5);
     if (current.type === 'failed') return failedState(current.message, stored.restart);
-    const before = current.value;
+    const { visit } = shown;
     const failures = app.watch.failures.filter((failure) => failure.table === 'visits' && failure.key === key);
-    if (key !== null && before.visit === null && failures.length === 0) {
+    if (key !== null && visit === null && failures.length === 0) {
       return emptyState('visits', 'There is no such visit', {
         text: 'It was deleted, here or by somebody else.',
         action: html`<a class="button" href="/visits">To the visits</a>`,
       });
     }
-    const { visit } = before;
+    const whenStored = (action: (known: Visit) => Promise<void>): (() => void) | null =>
+      visit === null
+        ? null
+        : () => {
+            app.attempt(() => action(visit));
+          };
     return visitForm(app, {
       draft,
       lines,
       edited,
       visit,
       failures,
-      detail: before.detail,
-      products: before.products,
+      detail: current.value.detail,
+      products: current.value.products,
       picker: (error) => picker.view(place, error),
       onEdit: edit,
       onLines(next) {
@@ -132,20 +141,10 @@ export function createVisitPage(
         edit({});
       },
       onSave() {
-        app.attempt(() => save(before));
+        app.attempt(save);
       },
-      onClose:
-        visit === null
-          ? null
-          : () => {
-              app.attempt(() => close(visit));
-            },
-      onDelete:
-        visit === null
-          ? null
-          : () => {
-              app.attempt(() => remove(before));
-            },
+      onClose: whenStored(close),
+      onDelete: whenStored(remove),
     });
   };
 

@@ -76,13 +76,14 @@ export function createVisitsPage(app: App): Page {
         <strong>${formatCount(size)} selected</strong>
         <button
           type="button"
-          class="quiet"
+          class="quiet icon-only"
+          aria-label="Clear the selection"
           @click=${() => {
             app.selection.clear();
             app.draw();
           }}
         >
-          Clear
+          ${icon('close')}
         </button>
         <button
           type="button"
@@ -92,7 +93,7 @@ export function createVisitsPage(app: App): Page {
             app.synchronize('selected');
           }}
         >
-          ${icon('sync')} Synchronize selected
+          ${icon('sync')} Synchronize<span class="wide-word">selected</span>
         </button>
       </div>
     `;
@@ -160,7 +161,9 @@ export function createVisitsPage(app: App): Page {
             Not synchronized
           </button>
         </div>
-        <a class="button primary" href="/visits/new" data-testid="new-visit">${icon('plus')} New visit</a>
+        <a class="button primary" href="/visits/new" data-testid="new-visit"
+          >${icon('plus')} New<span class="wide-word">visit</span></a
+        >
       </div>
       ${rows()} ${selectionBar()}
     `,

@@ -1,5 +1,6 @@
 import type { Failure } from 'holdfast/client';
 import { html, nothing, type TemplateResult } from 'lit-html';
+import { isFields } from '../model/records.ts';
 import { formatMoment, tableName } from './format.ts';
 import type { App } from './page.ts';
 
@@ -10,8 +11,19 @@ const operationNames: Readonly<Record<Failure['operation'], string>> = {
   command: 'command',
 };
 
+/** What a person knows the record by; else its key. */
+function words({ content, key }: Failure): string {
+  if (isFields(content)) {
+    for (const name of ['Name', 'note', 'reference']) {
+      const value = content[name];
+      if (typeof value === 'string' && value !== '') return `“${value}”`;
+    }
+  }
+  return String(key);
+}
+
 /** What the server did not take, why, and what can be done about it. */
-export function failureRow(app: App, failure: Failure): TemplateResult {
+export function failureRow(app: App, failure: Failure, options: { readonly linked: boolean }): TemplateResult {
   const retry = (): void => {
     app.attempt(async () => {
       const sync = await app.connected;
@@ -31,7 +43,7 @@ export function failureRow(app: App, failure: Failure): TemplateResult {
     <li class="failure" data-testid="failure-row" data-key=${failure.key} data-code=${failure.code}>
       <p class="failure-what">
         <strong>${tableName(failure.table)}</strong>
-        <span class="figures key">${failure.key}</span>
+        <span class="figures key">${words(failure)}</span>
         <span class="tag">${operationNames[failure.operation]}</span>
         <time>${formatMoment(failure.at)}</time>
       </p>
@@ -45,7 +57,7 @@ export function failureRow(app: App, failure: Failure): TemplateResult {
       }
       <div class="buttons">
         ${
-          failure.table === 'visits' && failure.operation !== 'delete'
+          options.linked && failure.table === 'visits' && failure.operation !== 'delete'
             ? html`<a class="button" href=${`/visits/${encodeURIComponent(String(failure.key))}`}>Edit</a>`
             : nothing
         }

@@ -24,11 +24,12 @@ export function linesEditor(lines: readonly LineDraft[], { products, onChange }:
   const add = (): void => {
     const used = new Set(lines.map((line) => line.productCode));
     const next = products.find((product) => !used.has(product.Code)) ?? products[0];
-    if (next !== undefined) onChange([...lines, { id: null, productCode: next.Code, quantity: 1, price: 0 }]);
+    if (next !== undefined)
+      onChange([...lines, { id: crypto.randomUUID(), productCode: next.Code, quantity: 1, price: 0 }]);
   };
 
   const lineView = (line: LineDraft, at: number): TemplateResult => html`
-    <li class="line" data-testid="line-row" data-key=${line.id ?? ''}>
+    <li class="line" data-testid="line-row" data-key=${line.id}>
       <label class="line-product">
         <span>Product</span>
         <select

@@ -12,7 +12,7 @@ export interface App {
   /** Keys of the visits that are ticked; they outlive the page. */
   readonly selection: Set<string>;
   /** Asks for one drawing of the whole app, soon. */
-  draw(): void;
+  readonly draw: () => void;
   navigate(path: string, options?: { readonly replace?: boolean }): void;
   notify(kind: NoticeKind, message: string): void;
   /** Runs what a control was asked for; what it throws becomes a notice. */

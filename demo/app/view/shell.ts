@@ -56,7 +56,21 @@ function navigation({ path, watch }: ShellParts): TemplateResult {
 function userMenu({ user, onSwitchUser }: ShellParts): TemplateResult {
   const name = user ?? '–';
   return html`
-    <details class="user-menu" data-testid="user-menu" data-user=${user ?? ''}>
+    <details
+      class="user-menu"
+      @keydown=${(event: KeyboardEvent) => {
+        if (event.key === 'Escape' && event.currentTarget instanceof HTMLDetailsElement)
+          event.currentTarget.open = false;
+      }}
+      @focusout=${(event: FocusEvent) => {
+        const menu = event.currentTarget;
+        const to = event.relatedTarget;
+        // Without a target the focus went nowhere: WebKit does so on a click at a button of the menu.
+        if (menu instanceof HTMLDetailsElement && to instanceof Node && !menu.contains(to)) menu.open = false;
+      }}
+      data-testid="user-menu"
+      data-user=${user ?? ''}
+    >
       <summary aria-label=${`Signed in as ${name}`}>
         <span class="avatar" aria-hidden="true">${name.slice(0, 1).toUpperCase()}</span>
         <span class="user-name">${name}</span>

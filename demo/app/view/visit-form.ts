@@ -33,8 +33,9 @@ function typed(event: Event): string {
 }
 
 function totalView({ visit, lines, edited, detail }: VisitFormParts): TemplateResult {
-  const computed = visit !== null && visit.total !== null && !edited && detail === 'clean';
-  const total = computed ? (visit.total ?? 0) : estimateTotal(lines);
+  const stored = edited || detail !== 'clean' ? null : (visit?.total ?? null);
+  const computed = stored !== null;
+  const total = stored ?? estimateTotal(lines);
   return html`
     <p class="total" data-testid="visit-total" data-computed=${computed ? 'server' : 'here'}>
       <span>Total</span>
@@ -67,7 +68,7 @@ export function visitForm(app: App, parts: VisitFormParts): TemplateResult {
     ${
       failures.length > 0
         ? html`<ul class="failures" aria-label="Why the server did not take it">
-            ${failures.map((failure) => failureRow(app, failure))}
+            ${failures.map((failure) => failureRow(app, failure, { linked: false }))}
           </ul>`
         : nothing
     }
