@@ -1,0 +1,67 @@
+import { type Context, Hono } from 'hono';
+import { protocolVersion } from '../../sw/protocol/wire.ts';
+import { authRoutes } from './http/auth-routes.ts';
+import type { Environment, ServerContext } from './http/environment.ts';
+import type { LiveFeed } from './http/live.ts';
+import { ProblemError, problemResponse } from './http/problem.ts';
+import { restRoutes } from './http/rest-routes.ts';
+import { checkExpectedUser, findSession, readAccounts } from './http/session.ts';
+import { staticFile } from './http/static-files.ts';
+import { syncRoutes } from './http/sync-routes.ts';
+
+/** All that the server answers. */
+export function createApp(server: ServerContext, feed: LiveFeed, appDir: string | null): Hono<Environment> {
+  const app = new Hono<Environment>();
+
+  const finish = (context: Context<Environment>, response: Response): Response => {
+    const headers = new Headers(response.headers);
+    headers.set('Sync-Protocol', String(protocolVersion));
+    const session = context.get('session');
+    if (session !== null) headers.set('Sync-User', encodeURIComponent(session.user));
+    return new Response(response.body, { status: response.status, headers });
+  };
+  const failed = (error: unknown): Response => {
+    if (error instanceof ProblemError) return problemResponse(error);
+    server.log(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    return problemResponse(new ProblemError(500, 'server', 'The server failed. It has a note of it.'));
+  };
+
+  for (const path of ['/api/*', '/sync/*', '/auth/*']) {
+    app.use(path, async (context, next) => {
+      context.set('session', null);
+      context.set('accounts', []);
+      try {
+        const version = context.req.header('Sync-Protocol');
+        if (version !== undefined && version !== String(protocolVersion)) {
+          const detail = `This server speaks version ${protocolVersion} of the protocol. Update the app.`;
+          throw new ProblemError(400, 'protocol-version', detail, { supported: [protocolVersion] });
+        }
+        const accounts = await readAccounts(server.database);
+        const session = findSession(context, accounts);
+        context.set('accounts', accounts);
+        context.set('session', session);
+        if (path !== '/auth/*') checkExpectedUser(context, session);
+        await next();
+      } catch (error) {
+        context.res = failed(error);
+      }
+      if (context.error !== undefined) context.res = failed(context.error);
+      context.res = finish(context, context.res);
+    });
+  }
+  app.route('/api', restRoutes(server));
+  app.route('/sync', syncRoutes(server, feed));
+  app.route('/auth', authRoutes(server));
+  app.get('/healthz', async (context) => {
+    await server.database.query('select 1');
+    return context.json({ status: 'ok' });
+  });
+  app.get('*', async (context) => {
+    const { pathname } = new URL(context.req.url);
+    const file = appDir === null ? null : await staticFile(appDir, pathname, context.req.method);
+    return file ?? failed(new ProblemError(404, 'not-found', `There is nothing at ${pathname}.`));
+  });
+  app.notFound((context) => failed(new ProblemError(404, 'not-found', `There is nothing at ${context.req.path}.`)));
+  app.onError((error) => failed(error));
+  return app;
+}

@@ -1,0 +1,27 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
+import type { Database, Queryable, SqlRow } from './database.ts';
+
+/** Opens PGlite in `dataDir`, which is made when it is missing; in memory without one. */
+export async function openEmbedded(dataDir: string | null): Promise<Database> {
+  if (dataDir !== null) await mkdir(dirname(dataDir), { recursive: true });
+  const engine = await PGlite.create(dataDir === null ? {} : { dataDir });
+  const asQueryable = (source: Pick<PGlite, 'query'>): Queryable => ({
+    query: async (sql, parameters) => (await source.query<SqlRow>(sql, parameters && [...parameters])).rows,
+  });
+  let closing: Promise<void> | undefined;
+  return {
+    kind: 'embedded',
+    query: asQueryable(engine).query,
+    transaction: (body, options = {}) =>
+      engine.transaction(async (tx) => {
+        if (options.snapshot === true) await tx.exec('set transaction isolation level repeatable read, read only');
+        return body(asQueryable(tx));
+      }),
+    listen: async (channel, hear) => {
+      await engine.listen(channel, hear);
+    },
+    close: () => (closing ??= engine.close()),
+  };
+}

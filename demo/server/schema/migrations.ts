@@ -1,0 +1,116 @@
+import { randomUUID } from 'node:crypto';
+import { type Database, integerOf, type Queryable } from '../database/database.ts';
+import { demoTables } from './demo-tables.ts';
+import { Catalog } from './table-definition.ts';
+import { countFunction, tableDdl } from './table-ddl.ts';
+
+interface Migration {
+  readonly version: number;
+  readonly description: string;
+  readonly run: (tx: Queryable) => Promise<void>;
+}
+
+/** One statement at a time: the extended protocol takes no more, and both databases speak it. */
+async function runAll(tx: Queryable, script: string): Promise<void> {
+  for (const statement of script.split(/;\s*(?:\n|$)/)) {
+    if (statement.trim() !== '') await tx.query(statement);
+  }
+}
+
+const synchronization = `
+create sequence sync_version;
+create table sync_meta (name text primary key, value text not null);
+create table sync_users (
+  name text collate "C" primary key,
+  token text not null unique,
+  access_epoch integer not null default 1
+);
+create table sync_ledger (
+  user_name text collate "C" not null,
+  mutation_id text collate "C" not null,
+  operation text not null,
+  table_name text,
+  record_key text,
+  outcome text,
+  at timestamptz not null default now(),
+  primary key (user_name, mutation_id)
+);
+create index sync_ledger_by_at on sync_ledger (at);
+create table sync_tombstones (
+  table_name text collate "C" not null,
+  record_key text collate "C" not null,
+  audience text collate "C" not null,
+  _xact xid8 not null,
+  at timestamptz not null default now(),
+  primary key (table_name, record_key, audience)
+);
+create index sync_tombstones_by_xact on sync_tombstones (table_name, _xact);
+create table sync_counts (
+  table_name text collate "C" not null,
+  owner text collate "C" not null,
+  row_count bigint not null,
+  primary key (table_name, owner)
+);
+create table sync_failures (
+  user_name text collate "C" not null,
+  id text collate "C" not null,
+  failure text not null,
+  at timestamptz not null default now(),
+  primary key (user_name, id)
+);
+`;
+
+/**
+ * In order; a database that has run some runs the rest. A published one is never edited. As `tableDdl` makes a table with
+ * the columns of today, a later migration adds one with `add column if not exists`.
+ */
+const migrations: readonly Migration[] = [
+  {
+    version: 1,
+    description: 'what synchronization needs',
+    run: async (tx) => {
+      await runAll(tx, synchronization);
+      await tx.query(countFunction);
+      await tx.query(`insert into sync_meta (name, value) values ('epoch', $1), ('tombstone-horizon', '0')`, [
+        randomUUID(),
+      ]);
+    },
+  },
+  {
+    version: 2,
+    description: "the demo's tables and users",
+    run: async (tx) => {
+      const catalog = new Catalog(demoTables);
+      for (const table of demoTables) await runAll(tx, tableDdl(table, catalog));
+      await tx.query(`insert into sync_users (name, token) values ('ana', 'ana-demo'), ('ben', 'ben-demo')`);
+    },
+  },
+];
+
+/** Two servers that start at once on one database wait for each other here. */
+const startLock = 4_173;
+
+/**
+ * Brings the database to the newest schema, and makes the catalog's further tables. Each migration is a transaction: one
+ * that fails leaves the database at the version before.
+ */
+export async function migrate(database: Database, catalog: Catalog): Promise<void> {
+  await database.query(
+    'create table if not exists sync_migrations (version integer primary key, description text not null, at timestamptz not null default now())',
+  );
+  for (const { version, description, run } of migrations) {
+    await database.transaction(async (tx) => {
+      await tx.query('select pg_advisory_xact_lock($1)', [startLock]);
+      const [row] = await tx.query('select count(*)::int as count from sync_migrations where version = $1', [version]);
+      if (integerOf(row, 'count') > 0) return;
+      await run(tx);
+      await tx.query('insert into sync_migrations (version, description) values ($1, $2)', [version, description]);
+    });
+  }
+  const further = catalog.tables.filter((table) => !demoTables.includes(table));
+  if (further.length === 0) return;
+  await database.transaction(async (tx) => {
+    await tx.query('select pg_advisory_xact_lock($1)', [startLock]);
+    for (const table of further) await runAll(tx, tableDdl(table, catalog));
+  });
+}

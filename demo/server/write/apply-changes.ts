@@ -1,0 +1,161 @@
+import type { JsonRecord } from '../../../sw/protocol/record.ts';
+import type { Outcome, WireChange } from '../../../sw/protocol/wire.ts';
+import { type Database, type Queryable, sqlState } from '../database/database.ts';
+import { type Decision, decide } from './decide.ts';
+import { flush } from './flush.ts';
+import { isSameSubject, type LedgerRow, readLedger, reserve, storeOutcomes, subjectOf } from './ledger.ts';
+import { OwnWrites } from './own-writes.ts';
+import { prefetch } from './prefetch.ts';
+import { replay } from './replay.ts';
+import { type Entry, isReadable } from './working-set.ts';
+import type { WriteContext } from './write-context.ts';
+
+/** Serialization failure and deadlock: another attempt may well succeed. */
+const passingStates: ReadonlySet<string | null> = new Set(['40001', '40P01']);
+const attempts = 3;
+
+/** `created`: by this very request, not by an earlier one that it repeats. */
+export type Applied = { readonly outcome: Outcome; readonly created: boolean; readonly replayed: boolean };
+
+/**
+ * Applies changes in their order, each by itself: a fault of one refuses that one alone. All that this user has not sent
+ * before under the same mutation ids is applied in one transaction, with its ledger rows, which are entered first; so after
+ * a crash or a broken connection either all of it stands or nothing, and sending it again is safe. What was sent before is
+ * answered as then, with the current records.
+ *
+ * A change without a mutation id of its own (`ledger: false`) is not entered, and applied each time.
+ */
+export async function applyChanges(
+  database: Database,
+  context: WriteContext,
+  changes: readonly WireChange[],
+  { ledger = true }: { ledger?: boolean } = {},
+): Promise<Applied[]> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await database.transaction((tx) => applyWithin(tx, context, changes, ledger));
+    } catch (error) {
+      if (attempt === attempts || !passingStates.has(sqlState(error))) throw error;
+    }
+  }
+}
+
+async function applyWithin(
+  tx: Queryable,
+  context: WriteContext,
+  changes: readonly WireChange[],
+  ledger: boolean,
+): Promise<Applied[]> {
+  const { catalog, user } = context;
+  const subjects = new Map(changes.map((change) => [String(change.mutationId), subjectOf(catalog, change)]));
+  const reserved = ledger ? await reserve(tx, user, subjects) : new Set(subjects.keys());
+  const first = new Set<WireChange>();
+  const seen = new Set<string>();
+  for (const change of changes) {
+    if (reserved.has(change.mutationId) && !seen.has(change.mutationId)) first.add(change);
+    seen.add(change.mutationId);
+  }
+  const applied = await applyAll(tx, context, [...first]);
+  if (ledger) {
+    await storeOutcomes(
+      tx,
+      user,
+      [...applied.values()].map(({ outcome }) => outcome),
+    );
+  }
+  const repeated = changes.filter((change) => !first.has(change));
+  if (repeated.length === 0) return changes.flatMap((change) => applied.get(change) ?? []);
+  const rows = await readLedger(
+    tx,
+    user,
+    repeated.map(({ mutationId }) => mutationId),
+  );
+  const replays = await replay(tx, context, [...rows.values()]);
+  return changes.map((change): Applied => {
+    const own = applied.get(change);
+    if (own !== undefined) return own;
+    const outcome = isRepeat(context, change, rows.get(change.mutationId)) && replays.get(change.mutationId);
+    return { outcome: outcome || misused(change), created: false, replayed: true };
+  });
+}
+
+function isRepeat({ catalog }: WriteContext, change: WireChange, row: LedgerRow | undefined): boolean {
+  if (row === undefined) return false;
+  return row.outcome?.type === 'fenced' || isSameSubject(subjectOf(catalog, change), row);
+}
+
+export const misuseMessage = 'This mutation id was used for something else before.';
+
+function misused({ mutationId }: WireChange): Outcome {
+  return { type: 'rejected', mutationId, code: 'validation', message: misuseMessage };
+}
+
+/**
+ * All at once if possible. If the database refuses that, a row was changed by someone else between the look and the
+ * write, or one change is such that the database refuses it: then one by one, so that only that one is refused.
+ */
+async function applyAll(
+  tx: Queryable,
+  context: WriteContext,
+  changes: readonly WireChange[],
+): Promise<Map<WireChange, Applied>> {
+  if (changes.length === 0) return new Map();
+  const ownWrites = new OwnWrites();
+  const together = await tryGroup(tx, { ...context, ownWrites }, changes);
+  if (together !== null) return together;
+  const applied = new Map<WireChange, Applied>();
+  for (const change of changes) {
+    let result: Applied | undefined;
+    for (let attempt = 1; attempt <= attempts && result === undefined; attempt += 1) {
+      result = (await tryGroup(tx, { ...context, ownWrites }, [change]))?.get(change);
+    }
+    const { mutationId } = change;
+    const message = 'The database refused this change for now.';
+    applied.set(change, result ?? { outcome: { type: 'later', mutationId, message }, created: false, replayed: false });
+  }
+  return applied;
+}
+
+/** Null when the database refused it; then nothing of it stands. Throws when the connection is of no more use. */
+async function tryGroup(
+  tx: Queryable,
+  context: WriteContext & { readonly ownWrites: OwnWrites },
+  changes: readonly WireChange[],
+): Promise<Map<WireChange, Applied> | null> {
+  await tx.query('savepoint attempt');
+  try {
+    const { set, referred } = await prefetch(tx, context, changes);
+    const decisions = new Map<WireChange, Decision>();
+    for (const change of changes) decisions.set(change, decide({ ...context, set, referred }, change));
+    await flush(tx, { catalog: context.catalog, set, ownWrites: context.ownWrites });
+    await tx.query('release savepoint attempt');
+    return new Map([...decisions].map(([change, decision]) => [change, appliedOf(context, change, decision)]));
+  } catch (error) {
+    if (sqlState(error) === null) throw error;
+    await tx.query('rollback to savepoint attempt');
+    await tx.query('release savepoint attempt');
+    return null;
+  }
+}
+
+/** The records as they stand after everything was written, so that a version always names the record beside it. */
+function appliedOf(context: WriteContext, change: WireChange, decision: Decision): Applied {
+  if (decision.type !== 'applied') return { outcome: decision, created: false, replayed: false };
+  const { entry, created } = decision;
+  const { mutationId } = change;
+  return {
+    outcome: { type: 'applied', mutationId, key: entry.key, ...currentOf(context, change, entry) },
+    created,
+    replayed: false,
+  };
+}
+
+function currentOf(
+  { user }: WriteContext,
+  change: WireChange,
+  { current }: Entry,
+): { record: JsonRecord | null; version: string | null } {
+  if (change.type === 'delete' || current === null || !isReadable(current, user))
+    return { record: null, version: null };
+  return { record: current.record, version: String(current.version) };
+}
