@@ -7,9 +7,10 @@ import type {
   FilterValue,
 } from '../protocol/filter-tree.ts';
 import { filterFailure } from './failure.ts';
-import { type NameOptions, parametersOf, resolveName } from './names.ts';
+import { type NameOptions, resolveName } from './names.ts';
 import { nearest } from './nearest.ts';
 import { truthOf } from './nodes.ts';
+import { type ComparisonTruths, TRUTHS } from './truth.ts';
 import { type ComparedValue, columnValue } from './values.ts';
 
 export type FilterParameters = Readonly<Record<string, FilterValue | Date>>;
@@ -36,7 +37,7 @@ export type BoundOperand = BoundColumn | BoundConstant;
 export type BoundNode =
   | {
       readonly type: 'compare';
-      readonly operator: FilterOperator;
+      readonly truths: ComparisonTruths;
       readonly left: BoundOperand;
       readonly right: BoundOperand;
     }
@@ -62,24 +63,11 @@ export interface BoundFilter {
   readonly warnings: readonly string[];
 }
 
-const FLIPPED: Readonly<Record<FilterOperator, FilterOperator>> = {
-  '=': '=',
-  '<>': '<>',
-  '<': '>',
-  '<=': '>=',
-  '>': '<',
-  '>=': '<=',
-};
-
 /** Throws `FilterError` for a parameter without a value and, where `known` is given, for an unknown column. */
 export function bindFilter(tree: FilterTree, options: CompileOptions): BoundFilter {
   const { params = {}, types = {} } = options;
   const warnings = new Set<string>();
-  const needed = parametersOf(tree);
-  for (const name of Object.keys(params)) {
-    if (!needed.has(name)) warnings.add(`The parameter :${name} is not used by the filter.`);
-  }
-
+  const used = new Set<string>();
   function bind(operand: FilterOperand): BoundOperand {
     switch (operand.type) {
       case 'column': {
@@ -89,6 +77,7 @@ export function bindFilter(tree: FilterTree, options: CompileOptions): BoundFilt
         return { column, type: Object.hasOwn(types, column) ? types[column] : undefined, as: undefined };
       }
       case 'parameter': {
+        used.add(operand.name);
         const value = Object.hasOwn(params, operand.name) ? params[operand.name] : undefined;
         if (value !== undefined) return { constant: columnValue(value) };
         const expected = `a value for the parameter :${operand.name}`;
@@ -103,10 +92,11 @@ export function bindFilter(tree: FilterTree, options: CompileOptions): BoundFilt
     const [a, b] = [comparedWith(left, right), comparedWith(right, left)];
     warn(left, b);
     warn(right, a);
+    const truths = TRUTHS[operator];
+    if ('column' in a || 'constant' in b) return { type: 'compare', truths, left: a, right: b };
     // The column, if there is one, stands left: the fast paths know only this form.
-    return 'constant' in a && 'column' in b
-      ? { type: 'compare', operator: FLIPPED[operator], left: b, right: a }
-      : { type: 'compare', operator, left: a, right: b };
+    const [less, equal, greater] = truths;
+    return { type: 'compare', truths: [greater, equal, less], left: b, right: a };
   }
 
   function warn(column: BoundOperand, other: BoundOperand): void {
@@ -126,7 +116,7 @@ export function bindFilter(tree: FilterTree, options: CompileOptions): BoundFilt
     for (const item of list) {
       // SQLite reads `x IN (y)` as `x = +y`: y is read as x's type, whatever its own, and never the other way round.
       const member = readAs(item, typeOf(operand));
-      if ('column' in member) columns.push({ type: 'compare', operator: '=', left: operand, right: member });
+      if ('column' in member) columns.push({ type: 'compare', truths: TRUTHS['='], left: operand, right: member });
       else if (member.constant === null) hasNull = true;
       else values.add(member.constant);
       if ('column' in member || member.constant !== null) warn(operand, member);
@@ -166,7 +156,11 @@ export function bindFilter(tree: FilterTree, options: CompileOptions): BoundFilt
     }
   }
 
-  return { where: bindNode(tree.where), warnings: [...warnings] };
+  const where = bindNode(tree.where);
+  for (const name of Object.keys(params)) {
+    if (!used.has(name)) warnings.add(`The parameter :${name} is not used by the filter.`);
+  }
+  return { where, warnings: [...warnings] };
 }
 
 function typeOf(operand: BoundOperand): ColumnType | undefined {

@@ -1,6 +1,6 @@
 import type { FilterTree } from '../protocol/filter-tree.ts';
 import { type BoundNode, type BoundOperand, type CompileOptions, bindFilter } from './bind.ts';
-import { type ComparisonTruths, FALSE, NULL, toTruth, TRUE, TRUTHS } from './compile.ts';
+import { FALSE, NULL, toTruth, TRUE } from './truth.ts';
 import { compareNonNull } from './values.ts';
 
 /** What is known of one column of a leaf: its least and greatest value (null if all are NULL), in SQLite's order. */
@@ -13,9 +13,12 @@ export interface ColumnBounds {
 /** Bounds by the declared names of their columns; of columns that are not here, nothing is known. */
 export type LeafBounds = Readonly<Record<string, ColumnBounds>>;
 
-/** Which of the three truth values a condition may take for some row: bit 0 FALSE, bit 1 NULL, bit 2 TRUE. */
-type Possible = number;
-const ANYTHING: Possible = 0b111;
+/**
+ * The least and the greatest truth that a condition may have for some row. AND, OR and NOT never turn the order of
+ * truths against that of their conditions, so the ends of their ranges come from the ends of the conditions' ranges.
+ */
+type TruthRange = readonly [least: number, greatest: number];
+const UNKNOWN: TruthRange = [FALSE, TRUE];
 
 /**
  * Whether a leaf with these bounds can hold a matching row. True where that is not known; false only if no row matches.
@@ -27,82 +30,85 @@ export function mayMatch(tree: FilterTree, bounds: LeafBounds, options: CompileO
 
 /** Makes a test of which leaves a filter has to look into. Throws `FilterError` as `compileFilter` does. */
 export function compileBounds(tree: FilterTree, options: CompileOptions = {}): (bounds: LeafBounds) => boolean {
-  const possible = compilePossible(bindFilter(tree, options).where);
-  return (bounds) => (possible(bounds) & (1 << TRUE)) !== 0;
+  const range = compileRange(bindFilter(tree, options).where);
+  return (bounds) => range(bounds)[1] === TRUE;
 }
 
-function compilePossible(node: BoundNode): (bounds: LeafBounds) => Possible {
+function compileRange(node: BoundNode): (bounds: LeafBounds) => TruthRange {
   switch (node.type) {
     case 'and':
     case 'or': {
       const pick = node.type === 'and' ? Math.min : Math.max;
-      const children = node.nodes.map(compilePossible);
-      return (bounds) => children.map((child) => child(bounds)).reduce((a, b) => combinations(a, b, pick));
-    }
-    case 'not': {
-      const child = compilePossible(node.node);
+      const children = node.nodes.map(compileRange);
       return (bounds) => {
-        const possible = child(bounds);
-        return ((possible & 1) << TRUE) | (possible & 2) | (possible >> TRUE);
+        const ranges = children.map((child) => child(bounds));
+        return [pick(...ranges.map(([least]) => least)), pick(...ranges.map(([, greatest]) => greatest))];
       };
     }
-    case 'literal': {
-      const possible = 1 << toTruth(node.value);
-      return () => possible;
+    case 'not': {
+      const child = compileRange(node.node);
+      return (bounds) => {
+        const [least, greatest] = child(bounds);
+        return [TRUE - greatest, TRUE - least];
+      };
     }
+    case 'literal':
+      return () => rangeOf([toTruth(node.value)]);
     case 'compare': {
       const { left, right } = node;
-      if (!('constant' in right)) return () => ANYTHING;
+      const [less, equal, greater] = node.truths;
+      if (!('constant' in right)) return () => UNKNOWN;
       const { constant } = right;
-      const truths = TRUTHS[node.operator];
-      return constant === null
-        ? () => 1 << NULL
-        : withBounds(left, (min, max) =>
-            comparisons(compareNonNull(min, constant), compareNonNull(max, constant), truths),
-          );
+      if (constant === null) return () => [NULL, NULL];
+      return withBounds(left, (min, max) => {
+        const [low, high] = [compareNonNull(min, constant), compareNonNull(max, constant)];
+        return [...(low < 0 ? [less] : []), ...(low <= 0 && high >= 0 ? [equal] : []), ...(high > 0 ? [greater] : [])];
+      });
     }
     case 'in': {
       const sorted = [...node.values].sort(compareNonNull);
-      const otherwise = 1 << (node.hasNull ? NULL : FALSE);
+      const otherwise = node.hasNull ? NULL : FALSE;
       return withBounds(node.operand, (min, max) => {
-        const candidate = sorted.find((value) => compareNonNull(value, min) >= 0);
-        return candidate === undefined || compareNonNull(candidate, max) > 0 ? otherwise : otherwise | (1 << TRUE);
+        const candidate = firstFrom(sorted, min);
+        return candidate === undefined || compareNonNull(candidate, max) > 0 ? [otherwise] : UNKNOWN;
       });
     }
     case 'isNull':
       return (bounds) => {
         const column = boundsOf(node.operand, bounds);
-        if (!column) return ANYTHING;
-        return (column.hasNull ? 1 << TRUE : 0) | (column.min === null ? 0 : 1 << FALSE);
+        return column ? rangeOf([...(column.hasNull ? [TRUE] : []), ...(column.min === null ? [] : [FALSE])]) : UNKNOWN;
       };
     case 'like':
     case 'isTrue':
-      return withBounds(node.operand, () => (1 << FALSE) | (1 << NULL) | (1 << TRUE));
+      return withBounds(node.operand, () => UNKNOWN);
   }
 }
 
-function combinations(a: Possible, b: Possible, pick: (x: number, y: number) => number): Possible {
-  let result = 0;
-  for (let x = FALSE; x <= TRUE; x++) {
-    for (let y = FALSE; y <= TRUE; y++) if ((a >> x) & (b >> y) & 1) result |= 1 << pick(x, y);
-  }
-  return result;
+function rangeOf(truths: readonly number[]): TruthRange {
+  return [Math.min(...truths), Math.max(...truths)];
 }
 
-/** The truths between a minimum and a maximum that compare with the constant as `low` and `high`. */
-function comparisons(low: number, high: number, [less, equal, greater]: ComparisonTruths): Possible {
-  return (low < 0 ? 1 << less : 0) | (low <= 0 && high >= 0 ? 1 << equal : 0) | (high > 0 ? 1 << greater : 0);
+/** The first of the sorted values that is not less than `min`. */
+function firstFrom(sorted: readonly (string | number)[], min: string | number): string | number | undefined {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compareNonNull(sorted[middle] ?? min, min) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return sorted[low];
 }
 
 function withBounds(
   operand: BoundOperand,
-  ofValues: (min: string | number, max: string | number) => Possible,
-): (bounds: LeafBounds) => Possible {
+  truthsOf: (min: string | number, max: string | number) => readonly number[],
+): (bounds: LeafBounds) => TruthRange {
   return (bounds) => {
     const column = boundsOf(operand, bounds);
-    if (!column) return ANYTHING;
+    if (!column) return UNKNOWN;
     const { min, max, hasNull } = column;
-    return (min === null || max === null ? 0 : ofValues(min, max)) | (hasNull ? 1 << NULL : 0);
+    return rangeOf([...(min === null || max === null ? [] : truthsOf(min, max)), ...(hasNull ? [NULL] : [])]);
   };
 }
 

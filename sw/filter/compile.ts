@@ -1,28 +1,9 @@
-import type { FilterOperator, FilterTree } from '../protocol/filter-tree.ts';
+import type { FilterTree } from '../protocol/filter-tree.ts';
 import { type BoundColumn, type BoundNode, type BoundOperand, type CompileOptions, bindFilter } from './bind.ts';
 import { likeMatcher } from './like.ts';
 import { truthOf } from './nodes.ts';
+import { FALSE, NULL, toTruth, TRUE } from './truth.ts';
 import { type ComparedValue, columnValue, compareNonNull, likeText } from './values.ts';
-
-/**
- * SQLite's three truth values in ascending order, so that AND is the least, OR the greatest, and NOT the distance from
- * TRUE.
- */
-export const FALSE = 0;
-export const NULL = 1;
-export const TRUE = 2;
-
-/** The truth of a comparison, by whether the left side is less than, equal to, or greater than the right. */
-export type ComparisonTruths = readonly [less: number, equal: number, greater: number];
-
-export const TRUTHS: Readonly<Record<FilterOperator, ComparisonTruths>> = {
-  '=': [FALSE, TRUE, FALSE],
-  '<>': [TRUE, FALSE, TRUE],
-  '<': [TRUE, FALSE, FALSE],
-  '<=': [TRUE, TRUE, FALSE],
-  '>': [FALSE, FALSE, TRUE],
-  '>=': [FALSE, TRUE, TRUE],
-};
 
 export interface CompiledFilter {
   /** Whether the record matches: only if the filter is true of it, not if it is false or NULL. */
@@ -59,7 +40,7 @@ export function compileNode<Row>(node: BoundNode, readColumn: (column: BoundColu
 
   switch (node.type) {
     case 'compare': {
-      const [left, right, [less, equal, greater]] = [read(node.left), read(node.right), TRUTHS[node.operator]];
+      const [left, right, [less, equal, greater]] = [read(node.left), read(node.right), node.truths];
       return (row) => {
         const a = left(row);
         if (a === null) return NULL;
@@ -100,10 +81,6 @@ export function compileNode<Row>(node: BoundNode, readColumn: (column: BoundColu
       return () => truth;
     }
   }
-}
-
-export function toTruth(value: boolean | null): number {
-  return value === null ? NULL : value ? TRUE : FALSE;
 }
 
 /** AND ends at the first FALSE, OR at the first TRUE; else one NULL makes the whole NULL. */

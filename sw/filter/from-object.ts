@@ -11,7 +11,7 @@ import { filterFailure } from './failure.ts';
 import { resolveName } from './names.ts';
 import { nearest } from './nearest.ts';
 import { combine, not } from './nodes.ts';
-import type { ParseOptions } from './parse-options.ts';
+import type { ParseOptions } from './cursor.ts';
 import { parseFilter } from './parse.ts';
 
 export type FilterObjectValue = FilterValue | Date | { readonly param: string };

@@ -22,7 +22,7 @@ export { likeMatcher } from './like.ts';
 export type { ColumnTypes, NameOptions } from './names.ts';
 export { columnsOf, parametersOf } from './names.ts';
 export { parseOrderBy } from './order-by.ts';
-export type { ParseOptions } from './parse-options.ts';
+export type { ParseOptions } from './cursor.ts';
 export { parseFilter } from './parse.ts';
 export { printFilter } from './print.ts';
 export type { ComparedValue } from './values.ts';

@@ -1,4 +1,4 @@
-import type { ColumnType, FilterNode, FilterOperand, FilterTree } from '../protocol/filter-tree.ts';
+import type { ColumnType, FilterTree } from '../protocol/filter-tree.ts';
 import { nearest } from './nearest.ts';
 
 /** The declared columns: object keys are names in their declared spelling. */
@@ -27,37 +27,20 @@ export function resolveName(
 
 /** The names of all columns that a filter reads, as the filter spells them. */
 export function columnsOf(tree: FilterTree): ReadonlySet<string> {
-  const names = new Set<string>();
-  for (const operand of operandsOf(tree.where)) if (operand.type === 'column') names.add(operand.name);
-  return names;
+  return namesOf('column', tree, new Set());
 }
 
 /** The names of all parameters that a filter needs. */
 export function parametersOf(tree: FilterTree): ReadonlySet<string> {
-  const names = new Set<string>();
-  for (const operand of operandsOf(tree.where)) if (operand.type === 'parameter') names.add(operand.name);
-  return names;
+  return namesOf('parameter', tree, new Set());
 }
 
-function operandsOf(node: FilterNode): readonly FilterOperand[] {
-  switch (node.type) {
-    case 'compare':
-      return [node.left, node.right];
-    case 'like':
-      return [node.operand, node.pattern];
-    case 'in':
-      return [node.operand, ...node.list];
-    case 'between':
-      return [node.operand, node.low, node.high];
-    case 'isNull':
-    case 'isTrue':
-      return [node.operand];
-    case 'and':
-    case 'or':
-      return node.nodes.flatMap(operandsOf);
-    case 'not':
-      return operandsOf(node.node);
-    case 'literal':
-      return [];
+/** Walks a tree as the plain JSON that it is: only columns and parameters have a name. */
+function namesOf(type: 'column' | 'parameter', part: object, names: Set<string>): Set<string> {
+  if ('type' in part && part.type === type && 'name' in part) return names.add(String(part.name));
+  const inners: readonly unknown[] = Object.values(part);
+  for (const inner of inners) {
+    if (typeof inner === 'object' && inner !== null) namesOf(type, inner, names);
   }
+  return names;
 }

@@ -1,22 +1,21 @@
 import type { OrderTerm } from '../protocol/filter-tree.ts';
-import type { ParseOptions } from './parse-options.ts';
-import { TokenReader } from './token-reader.ts';
+import { expectEnd, openCursor, type ParseOptions, takeColumn, takeSymbol, takeWord } from './cursor.ts';
 
 /**
  * Parses an order in either form, `Name,-Stock` or `Name ASC, Stock DESC`, with columns as in a filter. An empty text
  * is no order. Throws `FilterError` (`filter`).
  */
 export function parseOrderBy(text: string, options: ParseOptions = {}): readonly OrderTerm[] {
-  const tokens = new TokenReader(text, options);
+  const cursor = openCursor(text, options);
   const terms: OrderTerm[] = [];
-  if (tokens.isAtEnd) return terms;
+  if (cursor.token.type === 'end') return terms;
   do {
-    const minus = tokens.takeSymbol('-');
-    const column = tokens.takeColumn('a column').name;
-    const ascending = tokens.takeWord('asc');
-    const descending = !ascending && tokens.takeWord('desc');
+    const minus = takeSymbol(cursor, '-');
+    const column = takeColumn(cursor, 'a column').name;
+    const ascending = takeWord(cursor, 'ASC');
+    const descending = !ascending && takeWord(cursor, 'DESC');
     terms.push({ column, descending: minus !== descending });
-  } while (tokens.takeSymbol(','));
-  tokens.expectEnd('ASC, DESC, a comma or the end', ['ASC', 'DESC']);
+  } while (takeSymbol(cursor, ','));
+  expectEnd(cursor, 'ASC, DESC, a comma or the end', ['ASC', 'DESC']);
   return terms;
 }

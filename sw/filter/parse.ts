@@ -4,24 +4,27 @@ import {
   type FilterOperator,
   type FilterTree,
   FILTER_LIMITS,
+  isFilterOperator,
   isFilterTree,
 } from '../protocol/filter-tree.ts';
+import {
+  advance,
+  type Cursor,
+  expectEnd,
+  expectSymbol,
+  expectWord,
+  failureAt,
+  isAtSymbol,
+  isAtWord,
+  openCursor,
+  type ParseOptions,
+  takeCharacter,
+  takeOperand,
+  takeSymbol,
+  takeWord,
+} from './cursor.ts';
 import { filterFailure } from './failure.ts';
 import { combine, isTrue, not } from './nodes.ts';
-import type { ParseOptions } from './parse-options.ts';
-import { TokenReader } from './token-reader.ts';
-
-const OPERATORS: Readonly<Record<string, FilterOperator>> = {
-  '=': '=',
-  '==': '=',
-  '<>': '<>',
-  '!=': '<>',
-  '<': '<',
-  '<=': '<=',
-  '>': '>',
-  '>=': '>=',
-};
-
 const TOO_DEEP = `at most ${FILTER_LIMITS.depth} levels of nesting`;
 
 type Parsed = FilterNode | FilterOperand;
@@ -37,98 +40,107 @@ type Parsed = FilterNode | FilterOperand;
  * parseFilter('FIELD(Products,Name) LIKE "%Cola" AND Stock < :n', { table: 'products' });
  */
 export function parseFilter(text: string, options: ParseOptions = {}): FilterTree {
-  const tokens = new TokenReader(text, options);
-  const where = toCondition(parseOr(tokens, 0));
-  tokens.expectEnd('AND, OR or the end', ['AND', 'OR']);
+  const cursor = openCursor(text, options);
+  const where = toCondition(parseOr(cursor, 0));
+  expectEnd(cursor, 'AND, OR or the end', ['AND', 'OR']);
   const tree: FilterTree = { version: 1, where };
   // An OR of ANDs in each parenthesis makes two levels of the tree out of one of the text.
   if (!isFilterTree(tree)) throw filterFailure(text, 0, TOO_DEEP);
   return tree;
 }
 
-function parseOr(tokens: TokenReader, depth: number): Parsed {
-  return parseSequence(tokens, 'or', () => parseSequence(tokens, 'and', () => parseNot(tokens, depth)));
+function parseOr(cursor: Cursor, depth: number): Parsed {
+  return parseSequence(cursor, 'OR', () => parseSequence(cursor, 'AND', () => parseNot(cursor, depth)));
 }
 
-function parseSequence(tokens: TokenReader, type: 'and' | 'or', parseNext: () => Parsed): Parsed {
+function parseSequence(cursor: Cursor, word: 'AND' | 'OR', parseNext: () => Parsed): Parsed {
   const first = parseNext();
-  if (!tokens.peekWord(type)) return first;
+  if (!isAtWord(cursor, word)) return first;
   const nodes = [toCondition(first)];
-  while (tokens.takeWord(type)) nodes.push(toCondition(parseNext()));
-  return combine(type, nodes);
+  while (takeWord(cursor, word)) nodes.push(toCondition(parseNext()));
+  return combine(word === 'AND' ? 'and' : 'or', nodes);
 }
 
-function parseNot(tokens: TokenReader, depth: number): Parsed {
-  if (!tokens.takeWord('not')) return parsePredicate(tokens, depth);
-  checkDepth(tokens, depth);
-  return not(toCondition(parseNot(tokens, depth + 1)));
+function parseNot(cursor: Cursor, depth: number): Parsed {
+  if (!takeWord(cursor, 'NOT')) return parsePredicate(cursor, depth);
+  checkDepth(cursor, depth);
+  return not(toCondition(parseNot(cursor, depth + 1)));
 }
 
-function parsePredicate(tokens: TokenReader, depth: number): Parsed {
-  const operand = parseOperandOrGroup(tokens, depth);
+function parsePredicate(cursor: Cursor, depth: number): Parsed {
+  const operand = parseOperandOrGroup(cursor, depth);
   if (!isOperand(operand)) return operand;
-  const operator = OPERATORS[tokens.symbol];
+  const operator = takeOperator(cursor);
   if (operator) {
-    tokens.advance();
-    return { type: 'compare', operator, left: operand, right: parseOperand(tokens, depth) };
+    return { type: 'compare', operator, left: operand, right: parseOperand(cursor, depth) };
   }
-  if (tokens.takeWord('is')) {
-    const negated = tokens.takeWord('not');
-    tokens.expectWord('null');
+  if (takeWord(cursor, 'IS')) {
+    const negated = takeWord(cursor, 'NOT');
+    expectWord(cursor, 'NULL');
     return negate(negated, { type: 'isNull', operand });
   }
-  const negated = tokens.takeWord('not');
-  if (tokens.takeWord('like')) return negate(negated, parseLike(tokens, operand, depth));
-  if (tokens.takeWord('in')) return negate(negated, { type: 'in', operand, list: parseList(tokens, depth) });
-  if (tokens.takeWord('between')) {
-    const low = parseOperand(tokens, depth);
-    tokens.expectWord('and');
-    return negate(negated, { type: 'between', operand, low, high: parseOperand(tokens, depth) });
+  const negated = takeWord(cursor, 'NOT');
+  if (takeWord(cursor, 'LIKE')) return negate(negated, parseLike(cursor, operand, depth));
+  if (takeWord(cursor, 'IN')) return negate(negated, { type: 'in', operand, list: parseList(cursor, depth) });
+  if (takeWord(cursor, 'BETWEEN')) {
+    const low = parseOperand(cursor, depth);
+    expectWord(cursor, 'AND');
+    return negate(negated, { type: 'between', operand, low, high: parseOperand(cursor, depth) });
   }
-  if (negated) throw tokens.failure('LIKE, IN or BETWEEN', ['LIKE', 'IN', 'BETWEEN']);
-  if (!tokens.isAtEnd && tokens.symbol !== ')' && !tokens.peekWord('and') && !tokens.peekWord('or')) {
-    throw tokens.failure('an operator', ['LIKE', 'IN', 'BETWEEN', 'IS', 'NOT', 'AND', 'OR']);
+  if (negated) throw failureAt(cursor, 'LIKE, IN or BETWEEN', ['LIKE', 'IN', 'BETWEEN']);
+  if (cursor.token.type !== 'end' && !isAtSymbol(cursor, ')') && !isAtWord(cursor, 'AND') && !isAtWord(cursor, 'OR')) {
+    throw failureAt(cursor, 'an operator', ['LIKE', 'IN', 'BETWEEN', 'IS', 'NOT', 'AND', 'OR']);
   }
   return operand;
 }
 
-function parseLike(tokens: TokenReader, operand: FilterOperand, depth: number): FilterNode {
-  const pattern = parseOperand(tokens, depth);
-  if (!tokens.takeWord('escape')) return { type: 'like', operand, pattern };
-  return { type: 'like', operand, pattern, escape: tokens.takeCharacter() };
+function parseLike(cursor: Cursor, operand: FilterOperand, depth: number): FilterNode {
+  const pattern = parseOperand(cursor, depth);
+  if (!takeWord(cursor, 'ESCAPE')) return { type: 'like', operand, pattern };
+  return { type: 'like', operand, pattern, escape: takeCharacter(cursor) };
 }
 
-function parseList(tokens: TokenReader, depth: number): FilterOperand[] {
+function parseList(cursor: Cursor, depth: number): FilterOperand[] {
   const list: FilterOperand[] = [];
-  tokens.expectSymbol('(');
-  if (tokens.takeSymbol(')')) return list;
-  do list.push(parseOperand(tokens, depth));
-  while (tokens.takeSymbol(','));
-  tokens.expectSymbol(')');
+  expectSymbol(cursor, '(');
+  if (takeSymbol(cursor, ')')) return list;
+  do list.push(parseOperand(cursor, depth));
+  while (takeSymbol(cursor, ','));
+  expectSymbol(cursor, ')');
   return list;
 }
 
+function takeOperator(cursor: Cursor): FilterOperator | undefined {
+  const { type, text } = cursor.token;
+  const operator = text === '==' ? '=' : text === '!=' ? '<>' : text;
+  if (type !== 'symbol' || !isFilterOperator(operator)) return undefined;
+  advance(cursor);
+  return operator;
+}
+
 /** A parenthesis may hold a condition or an operand, and only what follows its content tells which. */
-function parseOperandOrGroup(tokens: TokenReader, depth: number): Parsed {
-  if (tokens.symbol !== '(') return parseOperand(tokens, depth);
-  checkDepth(tokens, depth);
-  tokens.advance();
-  const content = parseOr(tokens, depth + 1);
-  tokens.expectSymbol(')');
+function parseOperandOrGroup(cursor: Cursor, depth: number): Parsed {
+  return isAtSymbol(cursor, '(') ? parseGroup(cursor, depth, parseOr) : takeOperand(cursor);
+}
+
+function parseOperand(cursor: Cursor, depth: number): FilterOperand {
+  return isAtSymbol(cursor, '(') ? parseGroup(cursor, depth, parseOperand) : takeOperand(cursor);
+}
+
+function parseGroup<Content>(
+  cursor: Cursor,
+  depth: number,
+  parseContent: (cursor: Cursor, depth: number) => Content,
+): Content {
+  checkDepth(cursor, depth);
+  advance(cursor);
+  const content = parseContent(cursor, depth + 1);
+  expectSymbol(cursor, ')');
   return content;
 }
 
-function parseOperand(tokens: TokenReader, depth: number): FilterOperand {
-  if (tokens.symbol !== '(') return tokens.takeOperand();
-  checkDepth(tokens, depth);
-  tokens.advance();
-  const operand = parseOperand(tokens, depth + 1);
-  tokens.expectSymbol(')');
-  return operand;
-}
-
-function checkDepth(tokens: TokenReader, depth: number): void {
-  if (depth >= FILTER_LIMITS.depth) throw tokens.failure(TOO_DEEP);
+function checkDepth(cursor: Cursor, depth: number): void {
+  if (depth >= FILTER_LIMITS.depth) throw failureAt(cursor, TOO_DEEP);
 }
 
 function isOperand(parsed: Parsed): parsed is FilterOperand {

@@ -1,5 +1,5 @@
 import type { FilterNode, FilterOperand, FilterTree, FilterValue } from '../protocol/filter-tree.ts';
-import { isReserved } from './token-reader.ts';
+import { isReserved } from './cursor.ts';
 
 /** Writes a filter as text; parsing that text gives an equal tree. Equal trees give equal texts. */
 export function printFilter(tree: FilterTree): string {

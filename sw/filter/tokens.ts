@@ -1,51 +1,41 @@
 import { filterFailure } from './failure.ts';
 
-export type Token =
-  | {
-      readonly type: 'word' | 'name' | 'string' | 'parameter' | 'symbol';
-      readonly text: string;
-      readonly position: number;
-    }
-  | { readonly type: 'number'; readonly value: number; readonly text: string; readonly position: number }
-  | { readonly type: 'end'; readonly text: ''; readonly position: number };
-
-// In order: word, number, single and double quoted string, `name`, [name], :parameter, symbol. Each alternative begins
-// with a character of its own and repeats what cannot overlap, so that the pattern takes one pass over any text.
-const PATTERN =
-  /([A-Za-z_\x80-\uffff][\w$\x80-\uffff]*)|((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.])|'([^']*(?:''[^']*)*)'|"([^"]*(?:""[^"]*)*)"|`([^`]*(?:``[^`]*)*)`|\[([^\]]+)\]|:([A-Za-z_]\w*)|(<=|>=|<>|!=|==|[=<>(),+-])/y;
-
-/** Splits a filter or an order into tokens, one at a time. */
-export function readToken(text: string, from: number): { readonly token: Token; readonly next: number } {
-  const space = /\s*/y;
-  space.lastIndex = from;
-  space.exec(text);
-  const position = space.lastIndex;
-  if (position >= text.length) return { token: { type: 'end', text: '', position }, next: position };
-  PATTERN.lastIndex = position;
-  const match = PATTERN.exec(text);
-  if (!match) throw unreadable(text, position);
-  return { token: toToken(match, position, text), next: PATTERN.lastIndex };
+export interface Token {
+  readonly type: 'word' | 'number' | 'string' | 'name' | 'parameter' | 'symbol' | 'end';
+  /** Without quotes, and with doubled quotes within made single. */
+  readonly text: string;
+  readonly position: number;
 }
 
-function toToken(match: RegExpExecArray, position: number, source: string): Token {
-  const [, word, number, single, double, tick, bracket, parameter, symbol = ''] = match;
-  if (word !== undefined) return { type: 'word', text: word, position };
-  if (number !== undefined) {
-    const value = Number(number);
-    if (!Number.isFinite(value)) throw filterFailure(source, position, 'a number within the range of a double');
-    return { type: 'number', value, text: number, position };
-  }
-  if (single !== undefined) return { type: 'string', text: single.replaceAll("''", "'"), position };
-  if (double !== undefined) return { type: 'string', text: double.replaceAll('""', '"'), position };
-  if (tick !== undefined) return { type: 'name', text: tick.replaceAll('``', '`'), position };
-  if (bracket !== undefined) return { type: 'name', text: bracket, position };
-  if (parameter !== undefined) return { type: 'parameter', text: parameter, position };
-  return { type: 'symbol', text: symbol, position };
+/**
+ * One group for each of `TYPES`. Each alternative begins with a character of its own, and none of its repetitions can
+ * give a character to another: so the pattern takes one pass over any text, however it was made.
+ */
+const PATTERN =
+  /([A-Za-z_\x80-\uffff][\w$\x80-\uffff]*)|((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.])|'([^']*(?:''[^']*)*)'|"([^"]*(?:""[^"]*)*)"|`([^`]*(?:``[^`]*)*)`|\[([^\]]+)\]|:([A-Za-z_]\w*)|(<=|>=|<>|!=|==|[=<>(),+-])/y;
+const TYPES: readonly Token['type'][] = ['word', 'number', 'string', 'string', 'name', 'name', 'parameter', 'symbol'];
+const SPACE = /\s*/y;
+
+/** Reads the token after `from`, and says where the text goes on. */
+export function readToken(text: string, from: number): { readonly token: Token; readonly next: number } {
+  SPACE.lastIndex = from;
+  SPACE.exec(text);
+  const position = SPACE.lastIndex;
+  if (position >= text.length) return { token: { type: 'end', text: '', position }, next: position };
+  PATTERN.lastIndex = position;
+  const groups: readonly (string | undefined)[] | undefined = PATTERN.exec(text)?.slice(1);
+  if (!groups) throw unreadable(text, position);
+  const index = groups.findIndex((group) => group !== undefined);
+  const first = text.charAt(position);
+  const content = groups[index] ?? '';
+  const unquoted = /['"`]/u.test(first) ? content.replaceAll(first + first, first) : content;
+  return { token: { type: TYPES[index] ?? 'end', text: unquoted, position }, next: PATTERN.lastIndex };
 }
 
 function unreadable(text: string, position: number): Error {
   const character = text.charAt(position);
-  const closing = character === '[' ? ']' : character;
-  if (`'"\`[`.includes(character)) return filterFailure(text, text.length, `the closing ${closing}`);
+  if (/['"`[]/u.test(character)) {
+    return filterFailure(text, text.length, `the closing ${character === '[' ? ']' : character}`);
+  }
   return filterFailure(text, position, /[\d.]/u.test(character) ? 'a number' : 'a column, a value or an operator');
 }

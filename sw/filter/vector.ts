@@ -1,7 +1,8 @@
 import type { FilterTree } from '../protocol/filter-tree.ts';
 import { type BoundColumn, type BoundNode, type CompileOptions, bindFilter } from './bind.ts';
-import { type ComparisonTruths, type Read, compileNode, FALSE, NULL, toTruth, TRUE, TRUTHS } from './compile.ts';
+import { compileNode, type Read } from './compile.ts';
 import { likeMatcher } from './like.ts';
+import { type ComparisonTruths, FALSE, NULL, toTruth, TRUE } from './truth.ts';
 import { columnValue, compareText } from './values.ts';
 
 /** A column of numbers, dates (milliseconds) or booleans (0 and 1). A NaN counts as NULL. */
@@ -79,73 +80,65 @@ function compileVectorNode(node: BoundNode): VectorTruths {
 /** Loops of their own for what most filters are: a column compared with, or LIKE, a constant. */
 function compileFast(node: BoundNode): VectorTruths | undefined {
   if (node.type === 'compare') {
-    const { left, right } = node;
+    const { left, right, truths } = node;
     if (!('column' in left && 'constant' in right) || left.as !== undefined) return undefined;
     const { constant } = right;
-    const truths = TRUTHS[node.operator];
     return (vectors, count) => {
       const vector = vectorOf(vectors, left.column);
-      const result = new Uint8Array(count);
-      if (constant === null) return result.fill(NULL);
-      if (vector.type === typeof constant) {
-        if (vector.type === 'number') compareNumbers(vector.values, Number(constant), truths, result);
-        else compareTexts(vector, String(constant), truths, result);
-      } else {
-        // Every number is less than every text.
-        result.fill(truths[vector.type === 'number' ? 0 : 2]);
+      if (vector.type === 'number' && typeof constant === 'number') {
+        return compareNumbers(vector, constant, truths, new Uint8Array(count));
       }
-      return markNulls(vector, result);
+      if (vector.type === 'string' && typeof constant === 'string') {
+        const [less, equal, greater] = truths;
+        return mapTexts(vector, count, (text, start, end) => {
+          const order = compareText(text, start, end, constant);
+          return order < 0 ? less : order > 0 ? greater : equal;
+        });
+      }
+      return evaluateRows(node, vectors, count);
     };
   }
   if (node.type !== 'like') return undefined;
   const { operand, pattern, escape } = node;
-  if (!('column' in operand && 'constant' in pattern) || operand.type !== 'string') return undefined;
-  if (pattern.constant === null) return (_, count) => new Uint8Array(count).fill(NULL);
-  const matches = likeMatcher(String(pattern.constant), escape);
+  if (!('column' in operand && 'constant' in pattern) || typeof pattern.constant !== 'string') return undefined;
+  const matches = likeMatcher(pattern.constant, escape);
   return (vectors, count) => {
     const vector = vectorOf(vectors, operand.column);
-    if (vector.type !== 'string') return evaluateRows(node, vectors, count);
-    const result = new Uint8Array(count);
-    let start = 0;
-    for (let row = 0; row < count; row++) {
-      const end = vector.ends[row] ?? start;
-      if (matches(vector.text, start, end)) result[row] = TRUE;
-      start = end;
-    }
-    return markNulls(vector, result);
+    if (vector.type === 'number') return evaluateRows(node, vectors, count);
+    return mapTexts(vector, count, (text, start, end) => (matches(text, start, end) ? TRUE : FALSE));
   };
 }
 
-function compareNumbers(values: Float64Array, constant: number, truths: ComparisonTruths, result: Uint8Array): void {
-  const [less, equal, greater] = truths;
+function compareNumbers(
+  { values, nulls }: NumberVector,
+  constant: number,
+  [less, equal, greater]: ComparisonTruths,
+  result: Uint8Array,
+): Uint8Array {
   for (let row = 0; row < result.length; row++) {
     const value = values[row] ?? NaN;
     result[row] = value < constant ? less : value > constant ? greater : value === constant ? equal : NULL;
   }
+  return markNulls(nulls, result);
 }
 
-function compareTexts(
-  { text, ends }: StringVector,
-  constant: string,
-  truths: ComparisonTruths,
-  result: Uint8Array,
-): void {
-  const [less, equal, greater] = truths;
+function mapTexts(
+  { text, ends, nulls }: StringVector,
+  count: number,
+  truth: (text: string, start: number, end: number) => number,
+): Uint8Array {
+  const result = new Uint8Array(count);
   let start = 0;
-  for (let row = 0; row < result.length; row++) {
+  for (let row = 0; row < count; row++) {
     const end = ends[row] ?? start;
-    const order = compareText(text, start, end, constant);
-    result[row] = order < 0 ? less : order > 0 ? greater : equal;
+    result[row] = truth(text, start, end);
     start = end;
   }
+  return markNulls(nulls, result);
 }
 
-function markNulls(vector: ColumnVector, result: Uint8Array): Uint8Array {
-  const { nulls } = vector;
+function markNulls(nulls: Uint8Array | null, result: Uint8Array): Uint8Array {
   if (nulls) for (let row = 0; row < result.length; row++) if (nulls[row]) result[row] = NULL;
-  if (vector.type === 'number') {
-    for (let row = 0; row < result.length; row++) if (Number.isNaN(vector.values[row])) result[row] = NULL;
-  }
   return result;
 }
 

@@ -92,7 +92,7 @@ export function isFilterTree(value: unknown): value is FilterTree {
     const { type } = node;
     switch (type) {
       case 'compare':
-        return OPERATORS.has(node['operator']) && isOperand(node['left']) && isOperand(node['right']);
+        return isFilterOperator(node['operator']) && isOperand(node['left']) && isOperand(node['right']);
       case 'like':
         return isOperand(node['operand']) && isOperand(node['pattern']) && isEscape(node['escape']);
       case 'in':
@@ -136,6 +136,10 @@ function isFilterValue(value: unknown): value is FilterValue {
 
 function isEscape(value: unknown): boolean {
   return value === undefined || (typeof value === 'string' && isOneCharacter(value));
+}
+
+export function isFilterOperator(value: unknown): value is FilterOperator {
+  return OPERATORS.has(value);
 }
 
 /** Whether a text is a single code point, which may be two UTF-16 units. */
