@@ -9,13 +9,14 @@ import { html, render } from 'lit-html';
 import { keyed } from 'lit-html/directives/keyed.js';
 import { problemMessage } from './model/api.ts';
 import { testConnectivity } from './model/connectivity.ts';
-import { rememberUser, signInAtServer, startSession } from './model/session.ts';
+import { firstUser, rememberedUser, rememberUser, renewSession, signInAtServer } from './model/session.ts';
 import { createSyncWatch } from './model/sync-watch.ts';
 import { createPage } from './pages/create-page.ts';
+import { banners } from './view/banners.ts';
 import { createNotices } from './view/notices.ts';
 import type { App, Page } from './view/page.ts';
 import { createRouter, parseRoute, type Route } from './view/router.ts';
-import { type Banner, shell } from './view/shell.ts';
+import { shell } from './view/shell.ts';
 
 declare global {
   /** The connected client, for the console. */
@@ -61,22 +62,31 @@ export function startApp(root: HTMLElement): void {
   });
 
   const start = async (): Promise<SyncClient> => {
-    const [sync, session] = await Promise.all([connectSync({ worker: '/sw.js' }), startSession()]);
+    const remembered = rememberedUser();
+    const [sync, starting] = await Promise.all([connectSync({ worker: '/sw.js' }), remembered ?? firstUser()]);
     globalThis.holdfast = sync;
-    watch.reachable(session.reachable);
-    if (session.user === null) throw new Error(firstUseOffline);
-    user = session.user;
+    watch.reachable(starting !== null);
+    if (starting === null) throw new Error(firstUseOffline);
+    user = starting;
     await sync.signIn({ user });
     rememberUser(user);
     await watch.follow(sync);
+    app.attempt(() => (remembered === null ? downloadFirst(sync) : renew(sync, remembered)));
     draw();
     return sync;
   };
   const connected = start();
-  connected.then(downloadFirst).catch((error: unknown) => {
+  connected.catch((error: unknown) => {
     connectFailure = problemMessage(error);
     draw();
   });
+
+  async function renew(sync: SyncClient, known: string): Promise<void> {
+    const { reachable, renewed } = await renewSession(known);
+    watch.reachable(reachable);
+    if (renewed) await sync.signIn({ user: known });
+    if (reachable) await downloadFirst(sync);
+  }
 
   async function downloadFirst(sync: SyncClient): Promise<void> {
     const state = await sync.state();
@@ -129,39 +139,20 @@ export function startApp(root: HTMLElement): void {
       const sync = await connected;
       await sync.signIn({ user: answer.user });
       rememberUser(answer.user);
-      location.reload();
+      reload();
     });
   }
 
-  function banners(): readonly Banner[] {
-    const reload = (): void => {
-      location.reload();
-    };
-    const shown: Banner[] = [];
-    if (connectFailure !== null) shown.push({ text: connectFailure, action: { label: 'Try again', run: reload } });
-    if (otherUser !== null) {
-      const text = `Another tab signed in as ${otherUser}. This one still shows ${user ?? 'another user'}.`;
-      shown.push({ text, action: { label: 'Reload', run: reload } });
-    }
-    const signedOut = user;
-    if (watch.authRequired && signedOut !== null) {
-      const run = (): void => {
-        switchUser(signedOut);
-      };
-      const text = 'The server asks you to sign in again. Everything not sent is kept.';
-      shown.push({ text, action: { label: `Sign in as ${signedOut}`, run } });
-    }
-    if (watch.updateWaiting) {
-      const run = (): void => {
-        app.attempt(async () => {
-          const sync = await connected;
-          await sync.update();
-          location.reload();
-        });
-      };
-      shown.push({ text: 'A new version of Rounds is ready.', action: { label: 'Use it now', run } });
-    }
-    return shown;
+  function reload(): void {
+    location.reload();
+  }
+
+  function update(): void {
+    app.attempt(async () => {
+      const sync = await connected;
+      await sync.update();
+      reload();
+    });
   }
 
   function cancel(): void {
@@ -190,7 +181,15 @@ export function startApp(root: HTMLElement): void {
         title: page.title,
         user,
         watch,
-        banners: banners(),
+        banners: banners({
+          connectFailure,
+          user,
+          otherUser,
+          watch,
+          onReload: reload,
+          onSignIn: switchUser,
+          onUpdate: update,
+        }),
         content: html`${keyed(visited, page.view())}`,
         notices: notices.view(),
         onCancel: cancel,

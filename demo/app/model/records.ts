@@ -25,6 +25,7 @@ export interface Visit {
   readonly reference: string | null;
   /** Computed by the server from the lines; null until it was. */
   readonly total: number | null;
+  /** Set by the server, when it has carried out the command. */
   readonly closed: boolean;
 }
 
@@ -80,7 +81,7 @@ export function readVisit(value: unknown): Visit | null {
     rating: numberOrNull(value['rating']),
     reference: textOrNull(value['reference']),
     total: numberOrNull(value['total']),
-    closed: value['closed'] === true || textOrNull(value['closedAt']) !== null,
+    closed: value['status'] === 'closed',
   };
 }
 

@@ -55,27 +55,23 @@ export async function signInAtServer(user: string): Promise<Session> {
   }
 }
 
-export interface Start {
-  /** Null: first use, and no server. */
-  readonly user: string | null;
-  readonly reachable: boolean;
+/** The user of a first start: the one whom the server knows by a cookie, else its first one. Null: no server. */
+export async function firstUser(): Promise<string | null> {
+  const session = await readSession();
+  if (session.type === 'signed-in') return session.user;
+  if (session.type === 'unreachable') return null;
+  const answer = await signInAtServer(users[0] ?? 'ana');
+  return answer.type === 'signed-in' ? answer.user : null;
 }
 
 /**
- * The user to start with: the server's, if it can be asked; else the one remembered on this device, so that the app
- * starts without a network.
+ * Makes the server's session the user's again, if it ended or is somebody else's. A start does not wait for this: what is
+ * on the device is the user's already.
  */
-export async function startSession(): Promise<Start> {
+export async function renewSession(user: string): Promise<{ readonly reachable: boolean; readonly renewed: boolean }> {
   const session = await readSession();
-  const remembered = rememberedUser();
-  switch (session.type) {
-    case 'signed-in':
-      return { user: session.user, reachable: true };
-    case 'unreachable':
-      return { user: remembered, reachable: false };
-    case 'signed-out': {
-      const answer = await signInAtServer(remembered ?? users[0] ?? 'ana');
-      return { user: answer.type === 'signed-in' ? answer.user : remembered, reachable: answer.type !== 'unreachable' };
-    }
-  }
+  if (session.type === 'unreachable') return { reachable: false, renewed: false };
+  if (session.type === 'signed-in' && session.user === user) return { reachable: true, renewed: false };
+  const answer = await signInAtServer(user);
+  return { reachable: answer.type !== 'unreachable', renewed: answer.type === 'signed-in' };
 }

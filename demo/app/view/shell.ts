@@ -4,17 +4,12 @@ import type { SyncWatch } from '../model/sync-watch.ts';
 import { brandMark, icon, type IconName } from './icons.ts';
 import { syncChip, runProgress } from './sync-summary.ts';
 
-export interface Banner {
-  readonly text: string;
-  readonly action?: { readonly label: string; readonly run: () => void };
-}
-
 interface ShellParts {
   readonly path: string;
   readonly title: string;
   readonly user: string | null;
   readonly watch: SyncWatch;
-  readonly banners: readonly Banner[];
+  readonly banners: TemplateResult;
   readonly content: TemplateResult;
   readonly notices: TemplateResult;
   readonly onCancel: () => void;
@@ -99,15 +94,6 @@ function userMenu({ user, onSwitchUser }: ShellParts): TemplateResult {
   `;
 }
 
-function bannerView({ text, action }: Banner): TemplateResult {
-  return html`
-    <div class="banner" role="status">
-      <p>${text}</p>
-      ${action === undefined ? nothing : html`<button type="button" @click=${action.run}>${action.label}</button>`}
-    </div>
-  `;
-}
-
 /** Everything around a page. */
 export function shell(parts: ShellParts): TemplateResult {
   return html`
@@ -124,7 +110,7 @@ export function shell(parts: ShellParts): TemplateResult {
           <h1 tabindex="-1" id="title">${parts.title}</h1>
           ${syncChip(parts.watch)}
         </header>
-        ${runProgress(parts.watch, parts.onCancel)} ${parts.banners.map(bannerView)}
+        ${runProgress(parts.watch, parts.onCancel)} ${parts.banners}
         <main id="content" tabindex="-1">${parts.content}</main>
       </div>
     </div>

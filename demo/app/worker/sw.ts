@@ -34,6 +34,7 @@ startSync({
         note: 'string',
         rating: 'number',
         reference: 'string',
+        status: 'string',
         total: 'number',
       },
       references: { placeId: { table: 'places', onDelete: 'restrict' } },
