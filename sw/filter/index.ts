@@ -1,12 +1,3 @@
-export type {
-  ColumnType,
-  FilterNode,
-  FilterOperand,
-  FilterOperator,
-  FilterTree,
-  FilterValue,
-  OrderTerm,
-} from '../protocol/filter-tree.ts';
 export { isFilterTree } from '../protocol/filter-tree.ts';
 export type { CompileOptions, FilterParameters } from './bind.ts';
 export type { ColumnBounds, LeafBounds } from './bounds.ts';
