@@ -50,7 +50,7 @@ export class Connection {
   #calling: PendingCall | null = null;
   #stopRenewal: (() => void) | null = null;
   #retired = false;
-  #closed = false;
+  #closed: SyncError | null = null;
 
   constructor(target: WorkerTarget, options: ConnectionOptions) {
     this.target = target;
@@ -60,7 +60,7 @@ export class Connection {
   }
 
   get isOpen(): boolean {
-    return !this.#closed && !this.#retired;
+    return this.#closed === null && !this.#retired;
   }
 
   /** Rejects with `WorkerLostError` if the worker does not answer in some seconds. */
@@ -78,7 +78,7 @@ export class Connection {
 
   /** Settles with the worker's reply, or rejects with the error of `close` or of the worker's end. */
   async call<T>(call: WorkerCall<T>): Promise<T> {
-    if (this.#closed) throw lost();
+    if (this.#closed !== null) throw this.#closed;
     const reply = await new Promise<Reply<T>>((resolve, reject) => {
       const pending: PendingCall = { id: null, reject };
       this.#calls.add(pending);
@@ -106,8 +106,8 @@ export class Connection {
   }
 
   close(reason: SyncError): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#closed !== null) return;
+    this.#closed = reason;
     this.#stopRenewal?.();
     this.#abort.abort();
     const message: CloseMessage = { holdfast: 1, type: 'close' };
@@ -174,7 +174,7 @@ export class Connection {
       const hold = (): Promise<void> =>
         new Promise((release) => {
           this.#release = release;
-          if (this.#closed) release();
+          if (this.#closed !== null) release();
           resolve();
         });
       this.#options.environment.locks.request(tabLock(this.#id), hold).catch(reject);
@@ -213,7 +213,7 @@ export class Connection {
 
   #watchWorker(): void {
     const gone = (): void => {
-      if (this.#closed) return;
+      if (this.#closed !== null) return;
       this.close(lost());
       this.#options.onLost();
     };

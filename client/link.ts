@@ -34,7 +34,9 @@ export class Link {
 
   /** Rejects with `WorkerLostError` if the worker dies before it has replied. */
   async call<T>(call: WorkerCall<T>): Promise<T> {
-    const connection = await this.#open();
+    let connection = await this.#open();
+    // Lost before the call got out.
+    if (!connection.isOpen) connection = await this.#open();
     return connection.call(call);
   }
 
