@@ -2,7 +2,7 @@ import type { StatusDetail } from 'holdfast/client';
 import { isFields } from './records.ts';
 
 /** An answer of the API that is not a success, or no answer at all (code `network`). */
-export class ApiProblem extends Error {
+class ApiProblem extends Error {
   override name = 'ApiProblem';
   readonly status: number;
   readonly code: string;

@@ -75,7 +75,7 @@ export const triggerNames: Readonly<Record<RunTrigger, string>> = {
   push: 'pushed',
 };
 
-export const tableNames: Readonly<Record<string, string>> = {
+const tableNames: Readonly<Record<string, string>> = {
   places: 'Places',
   products: 'Products',
   visits: 'Visits',
