@@ -1,9 +1,11 @@
 import { type Context, Hono } from 'hono';
+import { createMiddleware } from 'hono/factory';
+import { FilterError } from '../../sw/protocol/errors.ts';
 import { protocolVersion } from '../../sw/protocol/wire.ts';
 import { authRoutes } from './http/auth-routes.ts';
 import type { Environment, ServerContext } from './http/environment.ts';
 import type { LiveFeed } from './http/live.ts';
-import { ProblemError, problemResponse } from './http/problem.ts';
+import { otherProtocol, ProblemError, problemResponse } from './http/problem.ts';
 import { restRoutes } from './http/rest-routes.ts';
 import { checkExpectedUser, findSession, readAccounts } from './http/session.ts';
 import { staticFile } from './http/static-files.ts';
@@ -22,33 +24,35 @@ export function createApp(server: ServerContext, feed: LiveFeed, appDir: string 
   };
   const failed = (error: unknown): Response => {
     if (error instanceof ProblemError) return problemResponse(error);
+    if (error instanceof FilterError) {
+      const { position, message, details } = error;
+      return problemResponse(
+        new ProblemError(400, 'filter', message, { position, caretLine: String(details['caretLine']) }),
+      );
+    }
     server.log(error instanceof Error ? (error.stack ?? error.message) : String(error));
     return problemResponse(new ProblemError(500, 'server', 'The server failed. It has a note of it.'));
   };
 
-  for (const path of ['/api/*', '/sync/*', '/auth/*']) {
-    app.use(path, async (context, next) => {
-      context.set('session', null);
-      context.set('accounts', []);
-      try {
-        const version = context.req.header('Sync-Protocol');
-        if (version !== undefined && version !== String(protocolVersion)) {
-          const detail = `This server speaks version ${protocolVersion} of the protocol. Update the app.`;
-          throw new ProblemError(400, 'protocol-version', detail, { supported: [protocolVersion] });
-        }
-        const accounts = await readAccounts(server.database);
-        const session = findSession(context, accounts);
-        context.set('accounts', accounts);
-        context.set('session', session);
-        if (path !== '/auth/*') checkExpectedUser(context, session);
-        await next();
-      } catch (error) {
-        context.res = failed(error);
-      }
-      if (context.error !== undefined) context.res = failed(context.error);
-      context.res = finish(context, context.res);
-    });
-  }
+  const withSession = createMiddleware<Environment>(async (context, next) => {
+    context.set('session', null);
+    context.set('accounts', []);
+    try {
+      const version = context.req.header('Sync-Protocol');
+      if (version !== undefined && version !== String(protocolVersion)) throw otherProtocol();
+      const accounts = await readAccounts(server.database);
+      const session = findSession(context, accounts);
+      context.set('accounts', accounts);
+      context.set('session', session);
+      // Signing in and out is how a mismatch ends.
+      if (!context.req.path.startsWith('/auth/')) checkExpectedUser(context, session);
+      await next();
+    } catch (error) {
+      context.res = failed(error);
+    }
+    context.res = finish(context, context.res);
+  });
+  for (const path of ['/api/*', '/sync/*', '/auth/*']) app.use(path, withSession);
   app.route('/api', restRoutes(server));
   app.route('/sync', syncRoutes(server, feed));
   app.route('/auth', authRoutes(server));

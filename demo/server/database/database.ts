@@ -29,8 +29,12 @@ export function textOf(row: SqlRow | undefined, column: string): string {
   return value;
 }
 
+function isAbsent(value: unknown): boolean {
+  return value === null || value === undefined;
+}
+
 export function textOrNull(row: SqlRow | undefined, column: string): string | null {
-  return row?.[column] == null ? null : textOf(row, column);
+  return isAbsent(row?.[column]) ? null : textOf(row, column);
 }
 
 export function integerOf(row: SqlRow | undefined, column: string): number {

@@ -13,7 +13,7 @@ export async function openEmbedded(dataDir: string | null): Promise<Database> {
   let closing: Promise<void> | undefined;
   return {
     kind: 'embedded',
-    query: asQueryable(engine).query,
+    ...asQueryable(engine),
     transaction: (body, options = {}) =>
       engine.transaction(async (tx) => {
         if (options.snapshot === true) await tx.exec('set transaction isolation level repeatable read, read only');

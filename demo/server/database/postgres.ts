@@ -55,7 +55,7 @@ export function openPostgres(url: string): Database {
 
   return {
     kind: 'postgresql',
-    query: asQueryable(pool).query,
+    ...asQueryable(pool),
     async transaction(body, options = {}) {
       const client = await pool.connect();
       let broken: Error | undefined;

@@ -1,4 +1,5 @@
 import type { Json } from '../../../sw/protocol/record.ts';
+import { parseJson } from '../schema/record-text.ts';
 import { ProblemError } from './problem.ts';
 
 /**
@@ -11,12 +12,11 @@ export async function readJson(request: Request, limitBytes: number): Promise<Js
   if (Number(request.headers.get('Content-Length') ?? 0) > limitBytes) throw tooLarge();
   const chunks: Uint8Array[] = [];
   let length = 0;
-  if (request.body !== null) {
-    for await (const chunk of request.body) {
-      length += chunk.byteLength;
-      if (length > limitBytes) throw tooLarge();
-      chunks.push(chunk);
-    }
+  const reader: ReadableStreamDefaultReader<Uint8Array> | undefined = request.body?.getReader();
+  for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) {
+    length += read.value.byteLength;
+    if (length > limitBytes) throw tooLarge();
+    chunks.push(read.value);
   }
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
@@ -24,10 +24,4 @@ export async function readJson(request: Request, limitBytes: number): Promise<Js
   } catch {
     throw new ProblemError(400, 'invalid-body', 'The body is not JSON in UTF-8.');
   }
-}
-
-function parseJson(text: string): Json {
-  // JSON.parse gives nothing else, and `__proto__` as an own property like any other.
-  const parsed: Json = JSON.parse(text);
-  return parsed;
 }

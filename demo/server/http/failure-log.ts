@@ -1,6 +1,7 @@
 import type { Json } from '../../../sw/protocol/record.ts';
 import type { FailuresRequest } from '../../../sw/protocol/wire.ts';
 import { type Queryable, textOf } from '../database/database.ts';
+import { parseJson } from '../schema/record-text.ts';
 
 const shownFailures = 100;
 
@@ -23,8 +24,5 @@ export async function readFailures(database: Queryable, user: string): Promise<J
     'select failure from sync_failures where user_name = $1 order by at desc, id limit $2',
     [user, shownFailures],
   );
-  return rows.map((row): Json => {
-    const failure: Json = JSON.parse(textOf(row, 'failure'));
-    return failure;
-  });
+  return rows.map((row) => parseJson(textOf(row, 'failure')));
 }

@@ -1,8 +1,12 @@
-import { isUnstorable } from '../schema/record-text.ts';
-import { columnOf, type ColumnDefinition, type TableDefinition } from '../schema/table-definition.ts';
+import { parseOrderBy } from '../../../sw/filter/order-by.ts';
+import { parseFilter } from '../../../sw/filter/parse.ts';
+import { columnValue } from '../../../sw/filter/values.ts';
+import type { FilterNode } from '../../../sw/protocol/filter-tree.ts';
 import { quoteName } from '../database/database.ts';
 import { both, type Condition, everything } from '../read/condition.ts';
+import { filterCondition, filterTypes } from '../read/filter-sql.ts';
 import type { ListQuery } from '../read/list.ts';
+import { columnOf, type TableDefinition } from '../schema/table-definition.ts';
 import { ProblemError } from './problem.ts';
 
 function asCount(name: string, value: string): number {
@@ -11,49 +15,51 @@ function asCount(name: string, value: string): number {
   throw new ProblemError(400, 'invalid-request', `${name} must be a whole number.`);
 }
 
-function equality(name: string, text: string, { type }: ColumnDefinition): Condition {
-  const column = quoteName(name);
-  if (text === '') return () => `(${column} is null or ${column}::text = '')`;
-  const invalid = (): ProblemError => new ProblemError(400, 'invalid-request', `${name} cannot be ${text}.`);
-  if (type === 'number') {
-    const value = Number(text);
-    if (!Number.isFinite(value)) throw invalid();
-    return (bind) => `${column} = ${bind(value)}::double precision`;
-  }
-  if (type === 'boolean') {
-    if (text !== 'true' && text !== 'false') throw invalid();
-    return () => `${column} is ${text}`;
-  }
-  if (isUnstorable(text)) throw invalid();
-  return (bind) => `${column} = ${bind(text)}::text`;
+/** `?Stock=7`. An empty text also stands for NULL, as a query has no other way to say it. */
+function equality(table: TableDefinition, name: string, text: string): Condition {
+  const column = { type: 'column', name } as const;
+  const equal: FilterNode = {
+    type: 'compare',
+    operator: '=',
+    left: column,
+    right: { type: 'value', value: columnValue(text, filterTypes(table)[name]) },
+  };
+  const where: FilterNode = text === '' ? { type: 'or', nodes: [equal, { type: 'isNull', operand: column }] } : equal;
+  return filterCondition(table, { version: 1, where }, {});
 }
 
-/** `orderBy=Name,-Stock`: NULL comes first when ascending and last when descending. */
+/** NULL comes first when ascending and last when descending. */
 function orderTerms(table: TableDefinition, text: string): string[] {
-  return text.split(',').map((term) => {
-    const name = term.trim().replace(/^-/, '');
-    if (columnOf(table, name) === undefined) {
-      throw new ProblemError(400, 'filter', `${table.name} has no column ${name} to order by.`);
-    }
-    return `${quoteName(name)} ${term.trim().startsWith('-') ? 'desc nulls last' : 'asc nulls first'}`;
+  const types = filterTypes(table);
+  const terms = parseOrderBy(text, { table: table.name, types, known: new Set(Object.keys(types)) });
+  return terms.map(({ column, descending }) => {
+    return `${quoteName(column)} ${descending ? 'desc nulls last' : 'asc nulls first'}`;
   });
 }
 
-/** What the query of `GET /api/<table>` asks for. */
+/** What the query of `GET /api/<table>` asks for; several conditions must all hold. Throws `FilterError`. */
 export function parseListQuery(table: TableDefinition, user: string, query: URLSearchParams): ListQuery {
   let scope: Condition = everything;
   let whole = true;
   let orderBy: string[] = [];
   let limit: number | null = null;
   let offset = 0;
+  const narrow = (condition: Condition): void => {
+    scope = both(scope, condition);
+    whole = false;
+  };
   for (const [name, value] of query) {
-    const column = columnOf(table, name);
-    if (column !== undefined) {
-      scope = both(scope, equality(name, value, column));
-      whole = false;
+    if (columnOf(table, name) !== undefined) {
+      narrow(equality(table, name, value));
+    } else if (name === 'filter') {
+      if (value.trim() !== '') {
+        const types = filterTypes(table);
+        const tree = parseFilter(value, { table: table.name, types, known: new Set(Object.keys(types)) });
+        narrow(filterCondition(table, tree, {}));
+      }
     } else if (name === 'limit') limit = asCount(name, value);
     else if (name === 'offset') offset = asCount(name, value);
-    else if (name === 'orderBy') orderBy = value === '' ? [] : orderTerms(table, value);
+    else if (name === 'orderBy') orderBy = orderTerms(table, value);
     else throw new ProblemError(400, 'invalid-request', `${table.name} has no column ${name}.`);
   }
   return { reading: { table, user, scope, whole }, orderBy, limit, offset };

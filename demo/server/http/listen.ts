@@ -16,7 +16,8 @@ export async function listen(
   app: Hono<Environment>,
   { port, hostname }: { port: number; hostname: string },
 ): Promise<Listening> {
-  const server = createServer(getRequestListener(app.fetch));
+  const answer = getRequestListener(app.fetch);
+  const server = createServer((request, response) => void answer(request, response));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, hostname, () => {

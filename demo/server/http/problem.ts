@@ -1,4 +1,5 @@
-import { type JsonObject } from '../../../sw/protocol/record.ts';
+import type { JsonObject } from '../../../sw/protocol/record.ts';
+import { protocolVersion } from '../../../sw/protocol/wire.ts';
 
 /** Thrown by whatever answers a request; becomes the problem+json answer. */
 export class ProblemError extends Error {
@@ -13,6 +14,11 @@ export class ProblemError extends Error {
     this.code = code;
     this.extra = extra;
   }
+}
+
+export function otherProtocol(): ProblemError {
+  const detail = `This server speaks version ${protocolVersion} of the protocol. Update the app.`;
+  return new ProblemError(400, 'protocol-version', detail, { supported: [protocolVersion] });
 }
 
 const titles: Readonly<Record<number, string>> = {

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname, join, normalize, sep } from 'node:path';
-import { Readable } from 'node:stream';
+import { byteStream } from './text-stream.ts';
 
 const contentTypes: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
@@ -52,19 +52,5 @@ export async function staticFile(folder: string, path: string, method: string): 
     'X-Content-Type-Options': 'nosniff',
   };
   if (method === 'HEAD' || size === 0) return new Response(null, { headers });
-  return new Response(toWebStream(createReadStream(file)), { headers });
-}
-
-function toWebStream(readable: Readable): ReadableStream<Uint8Array> {
-  const chunks = readable[Symbol.asyncIterator]() as AsyncIterableIterator<Uint8Array>;
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const { done, value } = await chunks.next();
-      if (done === true) controller.close();
-      else controller.enqueue(new Uint8Array(value));
-    },
-    cancel() {
-      readable.destroy();
-    },
-  });
+  return new Response(byteStream(createReadStream(file)), { headers });
 }

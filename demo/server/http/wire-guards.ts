@@ -19,7 +19,7 @@ import {
 } from '../../../sw/protocol/wire.ts';
 import { isFilterTree } from '../../../sw/protocol/filter-tree.ts';
 import { isUnstorable } from '../schema/record-text.ts';
-import { ProblemError } from './problem.ts';
+import { otherProtocol, ProblemError } from './problem.ts';
 
 function fail(what: string): never {
   throw new ProblemError(400, 'invalid-request', `The request has no valid ${what}.`);
@@ -30,7 +30,12 @@ function asObject(value: Json | undefined, what: string): JsonObject {
 }
 
 function asArray(value: Json | undefined, what: string): readonly Json[] {
-  return Array.isArray(value) ? value : fail(what);
+  return isArray(value) ? value : fail(what);
+}
+
+/** `Array.isArray` does not take a readonly array for one. */
+function isArray(value: Json | undefined): value is readonly Json[] {
+  return Array.isArray(value);
 }
 
 function asText(value: Json | undefined, what: string): string {
@@ -55,10 +60,7 @@ function asKey(value: Json | undefined): string | number {
 
 function withProtocol(body: Json): JsonObject {
   const request = asObject(body, 'body');
-  if (request['protocol'] !== protocolVersion) {
-    const detail = `This server speaks version ${protocolVersion} of the protocol. Update the app.`;
-    throw new ProblemError(400, 'protocol-version', detail, { supported: [protocolVersion] });
-  }
+  if (request['protocol'] !== protocolVersion) throw otherProtocol();
   return request;
 }
 

@@ -1,6 +1,10 @@
 import type { RecordKey } from '../../../sw/protocol/record.ts';
-import type { DownloadMark, DownloadRequest, DownloadTable } from '../../../sw/protocol/wire.ts';
-import { protocolVersion } from '../../../sw/protocol/wire.ts';
+import {
+  type DownloadMark,
+  type DownloadRequest,
+  type DownloadTable,
+  protocolVersion,
+} from '../../../sw/protocol/wire.ts';
 import type { Database, Queryable } from '../database/database.ts';
 import { type CursorGround, isWithin, parseCursor, printCursor, readBounds } from './cursor.ts';
 import { both, type Condition } from './condition.ts';

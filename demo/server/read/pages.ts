@@ -1,5 +1,4 @@
-import type { RecordKey } from '../../../sw/protocol/record.ts';
-import { isRecordKey } from '../../../sw/protocol/record.ts';
+import { isRecordKey, type RecordKey } from '../../../sw/protocol/record.ts';
 import { integerOf, type Queryable, quoteName, textOf } from '../database/database.ts';
 import { parseKey, type TableDefinition } from '../schema/table-definition.ts';
 import { audienceOf, both, type Condition, keyColumn, keyType, readableBy, statement } from './condition.ts';

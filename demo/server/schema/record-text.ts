@@ -1,8 +1,19 @@
-import { isJsonObject, type JsonRecord } from '../../../sw/protocol/record.ts';
+import { isJsonObject, type Json, type JsonRecord } from '../../../sw/protocol/record.ts';
+
+/** JSON.parse gives nothing else; `__proto__` is an own member like any other. */
+function isParsedJson(value: unknown): value is Json {
+  return value !== undefined;
+}
+
+export function parseJson(text: string): Json {
+  const value: unknown = JSON.parse(text);
+  if (!isParsedJson(value)) throw new SyntaxError('The text is no JSON.');
+  return value;
+}
 
 /** The record in a row's `_text`. */
 export function parseRecord(text: string): JsonRecord {
-  const record: unknown = JSON.parse(text);
+  const record = parseJson(text);
   if (!isJsonObject(record)) throw new Error('A stored record is no JSON object.');
   return record;
 }

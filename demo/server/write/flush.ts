@@ -19,7 +19,7 @@ function computeTotals(catalog: Catalog, set: WorkingSet): void {
       for (const key of parents) {
         if (typeof key !== 'string' && typeof key !== 'number') continue;
         const parent = set.find(parentTable, key);
-        if (parent?.current == null) continue;
+        if (parent === undefined || parent.current === null) continue;
         const records = [...set.having(childTable, through, key)].flatMap(({ current }) =>
           current === null ? [] : [current.record],
         );

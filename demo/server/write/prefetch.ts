@@ -81,7 +81,7 @@ export async function prefetch(
       }
       const keys = [...(parents.get(parent) ?? [])];
       await set.load(parent, keys, true);
-      const stored = keys.filter((key) => set.find(parent, key)?.stored != null);
+      const stored = keys.filter((key) => (set.find(parent, key)?.stored ?? null) !== null);
       await set.loadWhere(childTable, through, stored, false);
     }
   }

@@ -1,4 +1,5 @@
 import type { Json, JsonRecord, RecordKey } from '../../../sw/protocol/record.ts';
+import { columnValue } from '../../../sw/filter/values.ts';
 import { type Queryable, quoteName } from '../database/database.ts';
 import { storable } from '../schema/record-text.ts';
 import type { ColumnDefinition, TableDefinition } from '../schema/table-definition.ts';
@@ -11,9 +12,10 @@ export interface RowToStore {
   readonly record: JsonRecord;
 }
 
-function columnValue(value: Json | undefined, { type }: ColumnDefinition): Json {
+function storedValue(value: Json | undefined, { type }: ColumnDefinition): Json {
   if (value === undefined || value === null) return null;
   if (type === 'json') return JSON.stringify(value);
+  if (type === 'date') return columnValue(value, type);
   return typeof value === 'string' ? storable(value) : value;
 }
 
@@ -22,7 +24,7 @@ function asParameter(table: TableDefinition, rows: readonly RowToStore[]): strin
   const columns = Object.entries(table.columns);
   return JSON.stringify(
     rows.map(({ owner, version, edited, record }) => {
-      const row = columns.map(([name, column]): [string, Json] => [name, columnValue(record[name], column)]);
+      const row = columns.map(([name, column]): [string, Json] => [name, storedValue(record[name], column)]);
       const synchronization = { _owner: owner, _version: String(version), _edited: String(edited) };
       return { ...Object.fromEntries(row), ...synchronization, _text: JSON.stringify(record) };
     }),

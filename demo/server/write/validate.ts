@@ -1,4 +1,5 @@
 import type { Json, JsonRecord, RecordKey } from '../../../sw/protocol/record.ts';
+import { columnValue } from '../../../sw/filter/values.ts';
 import { isUnstorable } from '../schema/record-text.ts';
 import { type ColumnDefinition, columnOf, isKeyOf, type TableDefinition } from '../schema/table-definition.ts';
 
@@ -6,7 +7,6 @@ export type FieldErrors = Readonly<Record<string, string>>;
 
 /** Longer ones do not fit an index entry of PostgreSQL. */
 const maxKeyBytes = 2_000;
-const isoDate = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?$/;
 
 function faultOf(value: Json | undefined, column: ColumnDefinition, indexed: boolean): string | null {
   if (value === undefined || value === null) return column.required === true ? 'is required' : null;
@@ -27,7 +27,7 @@ function faultOf(value: Json | undefined, column: ColumnDefinition, indexed: boo
       if (column.required === true && value.trim() === '') return 'is required';
       if (indexed && isUnstorable(value)) return 'holds a character that cannot be stored';
       if (indexed && Buffer.byteLength(value) > maxKeyBytes) return `must not be longer than ${maxKeyBytes} bytes`;
-      if (column.type === 'date' && !(isoDate.test(value) && Number.isFinite(Date.parse(value)))) {
+      if (column.type === 'date' && typeof columnValue(value, 'date') !== 'number') {
         return 'must be a date such as 2026-05-31';
       }
       return null;

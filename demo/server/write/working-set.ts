@@ -103,7 +103,7 @@ export class WorkingSet {
 
   #add(entry: Entry): void {
     let entries = this.#entries.get(entry.table);
-    if (entries === undefined) this.#entries.set(entry.table, (entries = new Map()));
+    if (entries === undefined) this.#entries.set(entry.table, (entries = new Map<RecordKey, Entry>()));
     entries.set(entry.key, entry);
     if (entry.current === null) return;
     for (const [column, values] of this.#indexes.get(entry.table) ?? []) {
@@ -113,10 +113,10 @@ export class WorkingSet {
 
   #index(table: TableDefinition, column: string): Map<unknown, Set<Entry>> {
     let indexes = this.#indexes.get(table);
-    if (indexes === undefined) this.#indexes.set(table, (indexes = new Map()));
+    if (indexes === undefined) this.#indexes.set(table, (indexes = new Map<string, Map<unknown, Set<Entry>>>()));
     let values = indexes.get(column);
     if (values === undefined) {
-      indexes.set(column, (values = new Map()));
+      indexes.set(column, (values = new Map<unknown, Set<Entry>>()));
       for (const entry of this.#entries.get(table)?.values() ?? []) {
         if (entry.current !== null) addTo(values, entry.current.record[column], entry);
       }
