@@ -7,7 +7,7 @@ import type { Failure, PendingCounts, RecordStatus, SyncStatus } from '../sw/pro
 import type { PageEnvironment } from './environment.ts';
 import { Feed } from './feed.ts';
 import { Link } from './link.ts';
-import { LiveFeed } from './live-feed.ts';
+import type { LiveFeed } from './live-feed.ts';
 import { Revival } from './revival.ts';
 import type { SyncClient, SynchronizeCallOptions } from './sync-client.ts';
 import { SyncEventTarget } from './sync-event-target.ts';
@@ -202,7 +202,7 @@ export class ConnectedClient extends SyncEventTarget implements SyncClient {
     this.#abort.abort();
     this.silence();
     for (const end of this.#endings) end();
-    this.#live?.close();
+    this.#closeLive();
     this.#triggers.close();
     this.#revival.close();
     this.#feed.close();
@@ -250,19 +250,32 @@ export class ConnectedClient extends SyncEventTarget implements SyncClient {
   #listenLive(name: string, url: string | null, user: string | null): void {
     const at = this.#liveAt;
     if (at !== null && at.name === name && at.url === url && at.user === user) return;
+    this.#closeLive();
+    const wanted = { name, url, user };
+    this.#liveAt = wanted;
+    if (url === null || user === null) return;
+    // Most apps' servers have no events: the code is loaded where they have. Without it the other triggers are enough.
+    import('./live-feed.ts').then(
+      ({ LiveFeed: Feeds }) => {
+        if (this.#liveAt !== wanted) return;
+        this.#live = new Feeds({
+          name,
+          url,
+          environment: this.#options.environment,
+          headers: () => ({ ...this.#headers, 'sync-expect-user': encodeURIComponent(user) }),
+          onChanged: () => {
+            this.#triggers.request('live');
+          },
+        });
+      },
+      () => undefined,
+    );
+  }
+
+  #closeLive(): void {
     this.#live?.close();
     this.#live = null;
-    this.#liveAt = { name, url, user };
-    if (url === null || user === null) return;
-    this.#live = new LiveFeed({
-      name,
-      url,
-      environment: this.#options.environment,
-      headers: () => ({ ...this.#headers, 'sync-expect-user': encodeURIComponent(user) }),
-      onChanged: () => {
-        this.#triggers.request('live');
-      },
-    });
+    this.#liveAt = null;
   }
 
   /** Locks and open channels keep a page out of the browser's back-forward cache, so they are given up on leaving. */
@@ -272,9 +285,7 @@ export class ConnectedClient extends SyncEventTarget implements SyncClient {
     const leave = (): void => {
       this.#link.drop();
       this.#feed.pause();
-      this.#live?.close();
-      this.#live = null;
-      this.#liveAt = null;
+      this.#closeLive();
     };
     const comeBack = (event: Event): void => {
       if (!('persisted' in event) || event.persisted !== true) return;

@@ -88,7 +88,7 @@ export class LiveFeed {
     }
   }
 
-  /** Whether the server sent anything before the stream ended. */
+  /** Whether the stream was of use before it ended. */
   async #readOnce(signal: AbortSignal): Promise<boolean> {
     const { url, environment, headers, onChanged } = this.#options;
     const attempt = new AbortController();
@@ -97,7 +97,7 @@ export class LiveFeed {
     };
     signal.addEventListener('abort', end);
     let stopTimer = environment.setTimer(end, silenceLimitMs);
-    let heard = false;
+    let chunks = 0;
     try {
       const response = await environment.fetch(url, {
         credentials: 'include',
@@ -113,7 +113,7 @@ export class LiveFeed {
       const watched = response.body.pipeThrough(
         new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
           transform(chunk, controller) {
-            heard = true;
+            chunks += 1;
             stopTimer();
             stopTimer = environment.setTimer(end, silenceLimitMs);
             controller.enqueue(chunk);
@@ -130,7 +130,8 @@ export class LiveFeed {
       signal.removeEventListener('abort', end);
       attempt.abort();
     }
-    return heard;
+    // The first one only greets.
+    return chunks > 1;
   }
 
   #wait(delayMs: number, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,3 @@
-import { Workbox } from 'workbox-window';
 import { ConfigurationError, SyncError, WorkerLostError } from '../sw/protocol/errors.ts';
 import type { ConnectOptions } from './connect-options.ts';
 import type { WorkerSource } from './worker-source.ts';
@@ -68,6 +67,8 @@ export async function registerWorker(options: ConnectOptions): Promise<WorkerSou
 async function register({ worker, scope, type }: ConnectOptions): Promise<ServiceWorkerRegistration> {
   const registerOptions = { ...(scope === undefined ? {} : { scope }), ...(type === undefined ? {} : { type }) };
   try {
+    // The package's main file is ES5 and half as large again; this one cannot be loaded outside a browser.
+    const { Workbox } = await import('workbox-window/Workbox.js');
     const registration = await new Workbox(worker, registerOptions).register({ immediate: true });
     if (registration !== undefined) return registration;
   } catch (error) {

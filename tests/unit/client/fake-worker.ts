@@ -46,6 +46,10 @@ export class FakeWorkers implements WorkerSource, WorkerTarget {
     this.#options = options;
   }
 
+  get name(): string {
+    return this.#options.name;
+  }
+
   find(again: boolean): Promise<WorkerTarget> {
     this.finds.push(again);
     return Promise.resolve(this);
