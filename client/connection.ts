@@ -10,7 +10,7 @@ import {
   type Reply,
   type WorkerMethods,
 } from '../sw/protocol/api.ts';
-import { type SyncError, fromPlainError, toPlainError, WorkerLostError } from '../sw/protocol/errors.ts';
+import { SyncError, fromPlainError, toPlainError, WorkerLostError } from '../sw/protocol/errors.ts';
 import type { PageEnvironment } from './environment.ts';
 import type { WorkerTarget } from './worker-source.ts';
 
@@ -91,7 +91,7 @@ export class Connection {
       this.#calling = null;
       this.#renew();
       answered.then(resolve, (error: unknown) => {
-        reject(fromPlainError(toPlainError(error)));
+        reject(callError(error));
       });
       answered.then(settle, settle);
     });
@@ -140,8 +140,8 @@ export class Connection {
         // Comlink releases a collected proxy by a message of its own; the port is closed by `close`.
         if (call === null || typeof message !== 'object' || message === null) return;
         if ('id' in message && typeof message.id === 'string') call.id = message.id;
-        this.#keepAlive(call);
         port1.postMessage(message, transfer ?? []);
+        this.#keepAlive(call);
       },
     };
   }
@@ -221,6 +221,15 @@ export class Connection {
     // Rejects when the request is aborted, which close() does.
     this.#options.environment.locks.request(connectionLock(this.#id), { signal }, gone).catch(gone);
   }
+}
+
+function callError(error: unknown): SyncError {
+  if (error instanceof DOMException && error.name === 'DataCloneError') {
+    return new SyncError('invalid-request', 'An option holds what cannot be sent to the worker, such as a function.', {
+      cause: error,
+    });
+  }
+  return fromPlainError(toPlainError(error));
 }
 
 function lost(): WorkerLostError {

@@ -47,6 +47,15 @@ describe("a page's calls", () => {
     await expect(page.client.retry('f1')).rejects.toThrow(/broken/);
   });
 
+  it('reject at once when their options cannot be sent', async () => {
+    await page.open();
+    const options = { params: { n: () => 1 } };
+    await expect(page.client.setStatus('visits', 1, 'n = :n', options)).rejects.toMatchObject({
+      code: 'invalid-request',
+      retryable: false,
+    });
+  });
+
   it('reject with WorkerLostError when the worker is killed, and the next one makes a new connection', async () => {
     let called = 0;
     page.workers.methods.setStatus = () => {
