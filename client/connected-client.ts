@@ -103,8 +103,7 @@ export class ConnectedClient extends SyncEventTarget implements SyncClient {
 
   async synchronize(options: SynchronizeCallOptions = {}): Promise<SynchronizeResult> {
     const { signal, onProgress, ...plain } = options;
-    const { newId } = this.#options.environment;
-    const call = newId();
+    const call = this.#options.environment.newId();
     const others = plain.onBusy === 'queue' ? this.#run : null;
     const progress = ({ detail }: CustomEvent<Progress>): void => {
       if (detail.run !== others) onProgress?.(detail);
@@ -251,8 +250,7 @@ export class ConnectedClient extends SyncEventTarget implements SyncClient {
     const at = this.#liveAt;
     if (at !== null && at.name === name && at.url === url && at.user === user) return;
     this.#closeLive();
-    const wanted = { name, url, user };
-    this.#liveAt = wanted;
+    const wanted = (this.#liveAt = { name, url, user });
     if (url === null || user === null) return;
     // Most apps' servers have no events: the code is loaded where they have. Without it the other triggers are enough.
     import('./live-feed.ts').then(
