@@ -16,6 +16,13 @@ export async function maintain(database: Database, catalog: Catalog): Promise<vo
         `where name = 'tombstone-horizon' and horizon.value is not null and horizon.value::numeric > sync_meta.value::numeric`,
     );
   });
+  // Connections come and go: what they counted moves into slot 0, but for what a transaction is just counting.
+  await database.query(
+    'with idle as (select table_name, owner, slot from sync_counts where slot <> 0 for update skip locked), ' +
+      'gone as (delete from sync_counts as c using idle where (c.table_name, c.owner, c.slot) = (idle.table_name, idle.owner, idle.slot) returning c.*) ' +
+      'insert into sync_counts select table_name, owner, 0, sum(row_count) from gone group by table_name, owner ' +
+      'on conflict (table_name, owner, slot) do update set row_count = sync_counts.row_count + excluded.row_count',
+  );
   if (database.kind !== 'embedded') return;
   for (const { name } of catalog.tables) await database.query(`vacuum (analyze) ${quoteName(name)}`);
   for (const name of ['sync_ledger', 'sync_tombstones', 'sync_counts'])

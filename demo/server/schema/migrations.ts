@@ -48,8 +48,9 @@ create index sync_tombstones_by_xact on sync_tombstones (table_name, _xact);
 create table sync_counts (
   table_name text collate "C" not null,
   owner text collate "C" not null,
+  slot integer not null,
   row_count bigint not null,
-  primary key (table_name, owner)
+  primary key (table_name, owner, slot)
 );
 create table sync_failures (
   user_name text collate "C" not null,

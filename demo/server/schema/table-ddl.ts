@@ -79,21 +79,24 @@ function countTriggers(table: TableDefinition): string[] {
   );
 }
 
-/** Keeps `sync_counts` in the very transaction that adds or removes rows, so that every snapshot has the count it shows. */
+/**
+ * Keeps `sync_counts` in the very transaction that adds or removes rows, so that every snapshot has the count it shows.
+ * Each connection counts in a slot of its own, so that none waits for another's transaction; a count is the sum.
+ */
 export const countFunction = `
 create function sync_count_rows() returns trigger language plpgsql as $$
 begin
   if tg_op = 'INSERT' then
-    insert into sync_counts select tg_table_name, _owner, count(*) from new_rows group by _owner
-    on conflict (table_name, owner) do update set row_count = sync_counts.row_count + excluded.row_count;
+    insert into sync_counts select tg_table_name, _owner, pg_backend_pid(), count(*) from new_rows group by _owner
+    on conflict (table_name, owner, slot) do update set row_count = sync_counts.row_count + excluded.row_count;
   elsif tg_op = 'DELETE' then
-    insert into sync_counts select tg_table_name, _owner, -count(*) from old_rows group by _owner
-    on conflict (table_name, owner) do update set row_count = sync_counts.row_count + excluded.row_count;
+    insert into sync_counts select tg_table_name, _owner, pg_backend_pid(), -count(*) from old_rows group by _owner
+    on conflict (table_name, owner, slot) do update set row_count = sync_counts.row_count + excluded.row_count;
   else
-    insert into sync_counts select tg_table_name, _owner, sum(n) from
+    insert into sync_counts select tg_table_name, _owner, pg_backend_pid(), sum(n) from
       (select _owner, 1 as n from new_rows union all select _owner, -1 from old_rows) as r
       group by _owner having sum(n) <> 0 order by _owner
-    on conflict (table_name, owner) do update set row_count = sync_counts.row_count + excluded.row_count;
+    on conflict (table_name, owner, slot) do update set row_count = sync_counts.row_count + excluded.row_count;
   end if;
   return null;
 end $$`;
