@@ -1,13 +1,12 @@
 import { expect, it } from 'vitest';
 import type { JsonObject } from '../../sw/protocol/record.ts';
 import { parseFilter } from '../../sw/filter/parse.ts';
-import { command, create, newId, onBothDatabases, remove, update, visit } from './server-fixture.ts';
+import { command, create, newId, onBothDatabases, remove, update, visit, asText, asJson } from './server-fixture.ts';
 
 const onConflict = { visits: 'overwrite', lines: 'overwrite', products: 'overwrite' };
 const filterScope = (text: string, params: JsonObject = {}): JsonObject => {
-  const { where } = parseFilter(text);
-  const filter: unknown = JSON.parse(JSON.stringify({ version: 1, where }));
-  return { type: 'filter', filter: filter as JsonObject, params };
+  const filter = asJson(JSON.stringify(parseFilter(text)));
+  return { type: 'filter', filter, params };
 };
 
 onBothDatabases('A download', (fixture) => {
@@ -18,7 +17,7 @@ onBothDatabases('A download', (fixture) => {
     ]);
     expect(places).toMatchObject({ table: 'places', full: true, count: 50 });
     expect(places?.records).toHaveLength(50);
-    const ids = places?.records.map((record) => String(record['id'])) ?? [];
+    const ids = places?.records.map((record) => asText(record['id'])) ?? [];
     expect(ids).toEqual([...ids].sort());
     expect(products?.records.slice(0, 3).map((record) => record['Name'])).toEqual([
       'Coca Cola',
@@ -40,7 +39,7 @@ onBothDatabases('A download', (fixture) => {
     const added = visit();
     await fixture.upload(
       [
-        remove('visits', String(gone['id'])),
+        remove('visits', asText(gone['id'])),
         update('visits', { ...kept, note: 'Changed' }, { fields: ['note'] }),
         create('visits', added),
       ],
@@ -57,7 +56,7 @@ onBothDatabases('A download', (fixture) => {
     const record = visit();
     await fixture.upload([create('visits', record)]);
     const { cursor } = await fixture.downloadTable('visits');
-    await fixture.upload([remove('visits', String(record['id']))], { onConflict });
+    await fixture.upload([remove('visits', asText(record['id']))], { onConflict });
     await fixture.upload([create('visits', { ...record, note: 'Back' })]);
     const after = await fixture.downloadTable('visits', { cursor });
     expect(after.removals).toEqual([]);
@@ -66,7 +65,7 @@ onBothDatabases('A download', (fixture) => {
 
   it('O7 moves a visit that is handed over with its lines, and names it to no one else', async () => {
     const record = visit();
-    const id = String(record['id']);
+    const id = asText(record['id']);
     const line = { id: newId(), visitId: id, productCode: 1, quantity: 2, price: 3 };
     await fixture.upload([create('visits', record), create('lines', line)]);
     const cursors = async (user: 'ana' | 'ben') => ({
@@ -147,7 +146,7 @@ onBothDatabases('A download', (fixture) => {
   it('D-04 continues where it stopped, and adds what changed since its snapshot', async () => {
     const whole = await fixture.downloadTable('places');
     const half = whole.records[24];
-    await fixture.request('PATCH', `/api/places/${String(whole.records[3]?.['id'])}`, { body: { name: 'Renamed' } });
+    await fixture.request('PATCH', `/api/places/${asText(whole.records[3]?.['id'])}`, { body: { name: 'Renamed' } });
     const [rest] = await fixture.download([
       {
         table: 'places',
@@ -163,9 +162,10 @@ onBothDatabases('A download', (fixture) => {
 
   it('agrees with its own count while others write', async () => {
     const key = newId();
-    let writing = true;
+    const stopping = new AbortController();
+    const stopped = stopping.signal;
     const writer = (async () => {
-      for (let round = 0; writing; round += 1) {
+      for (let round = 0; !stopped.aborted; round += 1) {
         await fixture.upload([create('visits', visit({ id: `${key}-${round}` }))], { user: 'ben' });
         if (round % 2 === 1) {
           await fixture.upload([remove('visits', `${key}-${round - 1}`)], { user: 'ben', onConflict });
@@ -179,12 +179,12 @@ onBothDatabases('A download', (fixture) => {
         user: 'ben',
         cursor,
       });
-      for (const record of next.records) here.set(String(record['id']), record);
-      for (const removed of next.removals) here.delete(String(removed));
+      for (const record of next.records) here.set(asText(record['id']), record);
+      for (const removed of next.removals) here.delete(asText(removed));
       expect(here.size).toBe(next.count);
       ({ cursor } = next);
     }
-    writing = false;
+    stopping.abort();
     await writer;
   });
 

@@ -134,6 +134,12 @@ export function asObject(value: Json | undefined): JsonObject {
   return value;
 }
 
+/** A key or another text of a record; a number as text. */
+export function asText(value: Json | undefined): string {
+  if (typeof value === 'string' || typeof value === 'number') return String(value);
+  throw new Error(`${JSON.stringify(value)} is no text.`);
+}
+
 export function arrayOf(value: Json | undefined): readonly Json[] {
   if (!isArray(value)) throw new Error(`${JSON.stringify(value)} is no array.`);
   return value;
@@ -172,10 +178,10 @@ export function readDownload(text: string): Downloaded[] {
     }
     if (records.length !== versions.length) throw new Error('There is not a version for each record.');
     tables.push({
-      table: String(opening['table']),
+      table: asText(opening['table']),
       full: opening['full'] === true,
-      snapshot: String(opening['snapshot']),
-      cursor: String(mark['cursor']),
+      snapshot: asText(opening['snapshot']),
+      cursor: asText(mark['cursor']),
       count: Number(mark['count']),
       records,
       versions,

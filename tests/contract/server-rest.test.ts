@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { arrayOf, asObject, newId, onBothDatabases } from './server-fixture.ts';
+import { arrayOf, asObject, newId, onBothDatabases, asText } from './server-fixture.ts';
 
 onBothDatabases('REST', (fixture) => {
   it('lists a table with its total count, by limit and offset', async () => {
@@ -35,10 +35,10 @@ onBothDatabases('REST', (fixture) => {
     const answer = await fixture.request('POST', '/api/visits', { body: { note: 'New', reference: `low-${newId()}` } });
     expect(answer.status).toBe(201);
     const record = asObject(answer.body);
-    expect(answer.headers.get('Location')).toBe(`/api/visits/${String(record['id'])}`);
+    expect(answer.headers.get('Location')).toBe(`/api/visits/${asText(record['id'])}`);
     expect(record['reference']).toMatch(/^LOW-/);
     expect(record).toMatchObject({ note: 'New', status: 'open', total: 0 });
-    const found = await fixture.request('GET', `/api/visits/${String(record['id'])}`);
+    const found = await fixture.request('GET', `/api/visits/${asText(record['id'])}`);
     expect(found.body).toEqual(record);
     expect(found.headers.get('ETag')).toBe(answer.headers.get('ETag'));
   });
@@ -83,7 +83,7 @@ onBothDatabases('REST', (fixture) => {
     const headers = { 'Idempotency-Key': newId() };
     const body = { note: 'Once' };
     const first = await fixture.request('POST', '/api/visits', { body, headers });
-    const key = String(asObject(first.body)['id']);
+    const key = asText(asObject(first.body)['id']);
     await fixture.request('PATCH', `/api/visits/${key}`, { body: { note: 'Edited since' } });
     const again = await fixture.request('POST', '/api/visits', { body, headers });
     expect(again.status).toBe(201);

@@ -10,6 +10,7 @@ import {
   remove,
   update,
   visit,
+  asText,
 } from './server-fixture.ts';
 
 const types = (outcomes: readonly JsonObject[]): (Json | undefined)[] => outcomes.map((outcome) => outcome['type']);
@@ -22,15 +23,15 @@ onBothDatabases('An upload', (fixture) => {
   const saved = async (record: JsonObject): Promise<string> => {
     const [outcome] = await fixture.upload([create('visits', record)]);
     expect(outcome).toMatchObject({ type: 'applied' });
-    return String(outcome?.['version']);
+    return asText(outcome?.['version']);
   };
 
   it('S-05 answers what the server made of a record: hooks, computed fields', async () => {
     const record = visit({ reference: `r-${newId()}`, rating: 3, placeId: 'AD-1', total: 99, status: 'closed' });
-    const line = { id: newId(), visitId: String(record['id']), productCode: 1, quantity: 3, price: 0.1 };
+    const line = { id: newId(), visitId: asText(record['id']), productCode: 1, quantity: 3, price: 0.1 };
     const outcomes = await fixture.upload([create('visits', record), create('lines', line)]);
     expect(types(outcomes)).toEqual(['applied', 'applied']);
-    const reference = String(record['reference']).toUpperCase();
+    const reference = asText(record['reference']).toUpperCase();
     expect(outcomes[0]).toMatchObject({ key: record['id'], record: { reference, total: 0.3, status: 'open' } });
     expect(outcomes[1]?.['record']).toEqual(line);
   });
@@ -90,7 +91,7 @@ onBothDatabases('An upload', (fixture) => {
       update('visits', visit(), { fields: ['note'] }),
     ];
     const first = await fixture.upload(changes);
-    await fixture.request('PATCH', `/api/visits/${String(record['id'])}`, { body: { note: 'Written in between' } });
+    await fixture.request('PATCH', `/api/visits/${asText(record['id'])}`, { body: { note: 'Written in between' } });
     const again = await fixture.upload(changes);
     expect(types(again)).toEqual(types(first));
     expect(again[0]).toMatchObject({ record: { note: 'Written in between' } });
@@ -121,19 +122,19 @@ onBothDatabases('An upload', (fixture) => {
   it('U-05 reports a conflict with the current record, or writes the named fields over it', async () => {
     const record = visit({ rating: 1 });
     const baseVersion = await saved(record);
-    await fixture.request('PATCH', `/api/visits/${String(record['id'])}`, { body: { rating: 4 } });
+    await fixture.request('PATCH', `/api/visits/${asText(record['id'])}`, { body: { rating: 4 } });
     const edited = { ...record, note: 'Mine' };
     const reported = await fixture.upload([update('visits', edited, { fields: ['note'], baseVersion })]);
     expect(reported[0]).toMatchObject({ type: 'conflict', record: { note: 'A visit', rating: 4 } });
     const onConflict = { visits: 'overwrite' };
     const written = await fixture.upload([update('visits', edited, { fields: ['note'], baseVersion })], { onConflict });
     expect(written[0]).toMatchObject({ type: 'applied', record: { note: 'Mine', rating: 4 } });
-    const version = String(written[0]?.['version']);
+    const version = asText(written[0]?.['version']);
     const fits = await fixture.upload([update('visits', edited, { fields: ['rating'], baseVersion: version })]);
     expect(fits[0]).toMatchObject({ type: 'applied', record: { note: 'Mine', rating: 1 } });
-    const refused = await fixture.upload([remove('visits', String(record['id']), version)]);
+    const refused = await fixture.upload([remove('visits', asText(record['id']), version)]);
     expect(refused[0]).toMatchObject({ type: 'conflict', record: { rating: 1 } });
-    const deleted = await fixture.upload([remove('visits', String(record['id']), fits[0]?.['version'] ?? null)]);
+    const deleted = await fixture.upload([remove('visits', asText(record['id']), fits[0]?.['version'] ?? null)]);
     expect(deleted[0]).toMatchObject({ type: 'applied', record: null });
     const gone = await fixture.upload([update('visits', edited, { fields: ['note'], baseVersion: version })]);
     expect(gone[0]).toMatchObject({ type: 'gone' });
@@ -150,7 +151,7 @@ onBothDatabases('An upload', (fixture) => {
 
   it('makes no conflict of a total that only its lines have changed', async () => {
     const record = visit();
-    const id = String(record['id']);
+    const id = asText(record['id']);
     const baseVersion = await saved(record);
     await fixture.upload([create('lines', { id: newId(), visitId: id, productCode: 2, quantity: 2, price: 4 })]);
     const edited = await fixture.upload([
@@ -164,7 +165,7 @@ onBothDatabases('An upload', (fixture) => {
     const baseVersion = await saved(record);
     const outcomes = await fixture.upload([
       update('visits', { ...record, note: 'One' }, { fields: ['note'], baseVersion }),
-      command(`/api/visits/${String(record['id'])}/close`),
+      command(`/api/visits/${asText(record['id'])}/close`),
       update('visits', { ...record, note: 'Two' }, { fields: ['note'], baseVersion }),
     ]);
     expect(types(outcomes)).toEqual(['applied', 'applied', 'applied']);
@@ -179,7 +180,7 @@ onBothDatabases('An upload', (fixture) => {
     const refused = await fixture.upload([create('visits', second)]);
     expect(refused[0]).toMatchObject({ code: 'validation', fields: { reference: 'is taken by another record' } });
     const swapped = await fixture.upload([
-      remove('visits', String(first['id']), baseVersion),
+      remove('visits', asText(first['id']), baseVersion),
       create('visits', visit({ reference })),
     ]);
     expect(types(swapped)).toEqual(['applied', 'applied']);
@@ -194,7 +195,7 @@ onBothDatabases('An upload', (fixture) => {
       ),
     );
     expect(answers.filter(([outcome]) => outcome?.['type'] === 'applied')).toHaveLength(1);
-    expect(answers.every(([outcome]) => ['applied', 'rejected'].includes(String(outcome?.['type'])))).toBe(true);
+    expect(answers.every(([outcome]) => ['applied', 'rejected'].includes(asText(outcome?.['type'])))).toBe(true);
     expect(answers.every(([, outcome]) => outcome?.['type'] === 'applied')).toBe(true);
   });
 
@@ -203,19 +204,19 @@ onBothDatabases('An upload', (fixture) => {
     await saved(record);
     const lines = Array.from({ length: 6 }, () => ({
       id: newId(),
-      visitId: String(record['id']),
+      visitId: asText(record['id']),
       productCode: 1,
       quantity: 1,
       price: 2.5,
     }));
     await Promise.all(lines.map((line) => fixture.upload([create('lines', line)])));
-    const found = await fixture.request('GET', `/api/visits/${String(record['id'])}`);
+    const found = await fixture.request('GET', `/api/visits/${asText(record['id'])}`);
     expect(asObject(found.body)['total']).toBe(15);
   });
 
   it('deletes lines with their visit, and keeps products and places that are in use', async () => {
     const record = visit({ placeId: 'AD-2' });
-    const id = String(record['id']);
+    const id = asText(record['id']);
     const line = { id: newId(), visitId: id, productCode: 9, quantity: 1, price: 1 };
     await fixture.upload([create('visits', record), create('lines', line)]);
     const onConflict = { visits: 'overwrite', places: 'overwrite', products: 'overwrite' };
@@ -242,7 +243,7 @@ onBothDatabases('An upload', (fixture) => {
     expect(types(fenced)).toEqual(['applied', 'rejected', 'fenced']);
     expect(fenced[0]).toMatchObject({ record: { note: 'A visit' } });
     expect(types(await fixture.upload([late]))).toEqual(['fenced']);
-    expect((await fixture.request('GET', `/api/visits/${String(late['key'])}`)).status).toBe(404);
+    expect((await fixture.request('GET', `/api/visits/${asText(late['key'])}`)).status).toBe(404);
     expect(types(await settle(ids, false, 'ben'))).toEqual(['unknown', 'unknown', 'unknown']);
   });
 
