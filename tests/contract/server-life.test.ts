@@ -1,4 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -148,5 +150,24 @@ describe.each(['embedded', 'postgresql'] as const)('A restart on the %s database
     expect(arrayOf(asObject(asJson(response))['outcomes'])).toHaveLength(200);
     expect(await live.text()).toContain(': connected');
     await expect(fetch(`${server.url}/healthz`)).rejects.toThrow();
+  });
+});
+
+describe('The folder of the embedded database', () => {
+  it('is refused to a second process, and free again when the first was killed', async () => {
+    const dataDir = path.join(folder, 'held/data');
+    mkdirSync(path.dirname(dataDir), { recursive: true });
+    const holder = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)']);
+    const ended = once(holder, 'exit');
+    const stat = `/proc/${holder.pid ?? 0}/stat`;
+    const started = existsSync(stat) ? ` ${readFileSync(stat, 'utf8').split(') ')[1]?.split(' ')[19] ?? ''}` : '';
+    writeFileSync(`${dataDir}.pid`, `${holder.pid ?? 0}${started}`);
+    await expect(startServer({ dataDir, places: 'none' })).rejects.toThrow(`Process ${holder.pid ?? 0} is using`);
+    holder.kill('SIGKILL');
+    await ended;
+    const server = await startServer({ dataDir, places: 'none' });
+    expect(existsSync(`${dataDir}.pid`)).toBe(true);
+    await server.close();
+    expect(existsSync(`${dataDir}.pid`)).toBe(false);
   });
 });

@@ -2,11 +2,16 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import type { Database, Queryable, SqlRow } from './database.ts';
+import { takeFolder } from './folder-lock.ts';
 
 /** Opens PGlite in `dataDir`, which is made when it is missing; in memory without one. */
 export async function openEmbedded(dataDir: string | null): Promise<Database> {
   if (dataDir !== null) await mkdir(dirname(dataDir), { recursive: true });
-  const engine = await PGlite.create(dataDir === null ? {} : { dataDir });
+  const release = dataDir === null ? () => Promise.resolve() : await takeFolder(dataDir);
+  const engine = await PGlite.create(dataDir === null ? {} : { dataDir }).catch(async (error: unknown) => {
+    await release();
+    throw error;
+  });
   const asQueryable = (source: Pick<PGlite, 'query'>): Queryable => ({
     query: async (sql, parameters) => (await source.query<SqlRow>(sql, parameters && [...parameters])).rows,
   });
@@ -22,6 +27,6 @@ export async function openEmbedded(dataDir: string | null): Promise<Database> {
     listen: async (channel, hear) => {
       await engine.listen(channel, hear);
     },
-    close: () => (closing ??= engine.close()),
+    close: () => (closing ??= engine.close().finally(release)),
   };
 }
