@@ -1,5 +1,8 @@
 import { expect, it } from 'vitest';
 import type { JsonObject } from '../../sw/protocol/record.ts';
+import { maintain } from '../../demo/server/maintenance.ts';
+import { demoTables } from '../../demo/server/schema/demo-tables.ts';
+import { Catalog } from '../../demo/server/schema/table-definition.ts';
 import { parseFilter } from '../../sw/filter/parse.ts';
 import { command, create, newId, onBothDatabases, remove, update, visit, asText, asJson } from './server-fixture.ts';
 
@@ -133,14 +136,17 @@ onBothDatabases('A download', (fixture) => {
 
   it('sends everything anew to a client that is older than the tombstones', async () => {
     const { cursor } = await fixture.downloadTable('products');
-    const horizon = BigInt(/\d+$/.exec(cursor)?.[0] ?? 0) + 1n;
-    const set = (value: bigint) =>
-      fixture.server.database.query(`update sync_meta set value = $1 where name = 'tombstone-horizon'`, [
-        String(value),
-      ]);
-    await set(horizon);
-    expect((await fixture.downloadTable('products', { cursor })).full).toBe(true);
-    await set(0n);
+    await fixture.request('PUT', '/api/products/990', { body: { Name: 'Old', Stock: 1 } });
+    await fixture.request('DELETE', '/api/products/990');
+    const young = await fixture.downloadTable('products', { cursor });
+    expect(young).toMatchObject({ full: false, removals: [990] });
+    const { database } = fixture.server;
+    await database.query(`update sync_tombstones set at = now() - interval '91 days' where record_key = '990'`);
+    await maintain(database, new Catalog(demoTables));
+    const anew = await fixture.downloadTable('products', { cursor });
+    expect(anew).toMatchObject({ full: true, count: young.count });
+    expect(anew.records).toHaveLength(young.count);
+    expect((await fixture.downloadTable('products', { cursor: anew.cursor })).full).toBe(false);
   });
 
   it('D-04 continues where it stopped, and adds what changed since its snapshot', async () => {
