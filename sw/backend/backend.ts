@@ -1,0 +1,119 @@
+import type { FilterTree } from '../protocol/filter-tree.ts';
+import type { Json, JsonRecord, MutationId, RecordKey } from '../protocol/record.ts';
+import type { FailuresRequest, Outcome, SettleResponse, WireScope } from '../protocol/wire.ts';
+
+/** A declared table, as far as a backend must know it. */
+export interface BackendTable {
+  readonly name: string;
+  readonly path: string;
+  readonly key: string;
+  readonly keyType: 'string' | 'number';
+}
+
+/** What a backend is given when the worker starts. Everything that reaches outside is here, so that it can be replaced. */
+export interface BackendContext {
+  readonly fetch: (input: string, init?: RequestInit) => Promise<Response>;
+  /** The worker's address: relative URLs are resolved against it. */
+  readonly origin: string;
+  readonly tables: ReadonlyMap<string, BackendTable>;
+  readonly schema: number;
+  readonly now: () => number;
+}
+
+/** What one call needs: whom it is for, what to send along, and when to stop. */
+export interface BackendCall {
+  /** The user whose data this is; the server's own word on who it was must agree (invariant 12). */
+  readonly user: string;
+  /** Headers made for this attempt, never stored. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
+/** The frame of an upload; the changes are texts of `WireChange`s, sent in this order. */
+export interface UploadContent {
+  readonly device: string;
+  readonly run: string;
+  readonly onConflict: Readonly<Record<string, 'overwrite' | 'report'>>;
+  readonly changes: readonly string[];
+}
+
+export interface UploadReply {
+  /** In the order sent. Without a fault: one for each change. With one: those that are known for certain. */
+  readonly outcomes: readonly Outcome[];
+  readonly serverEpoch: string | null;
+  /** What ended the upload before all were answered. What has no outcome stays in flight. */
+  readonly fault: Error | null;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+}
+
+export interface DownloadRequestTable {
+  readonly table: string;
+  readonly scope: WireScope;
+  readonly cursor: string | null;
+  readonly resume: { readonly snapshot: string; readonly after: RecordKey } | null;
+}
+
+/** A download as it comes in. Order: `start`; for each table `table`, pieces, `end` or `refused`; `finish`. */
+export type DownloadPiece =
+  | { readonly type: 'start'; readonly serverEpoch: string }
+  | {
+      readonly type: 'table';
+      readonly table: string;
+      readonly full: boolean;
+      readonly snapshot: string;
+      readonly total: number | null;
+    }
+  | {
+      readonly type: 'records';
+      readonly table: string;
+      /** Each record's JSON, exactly as sent. */
+      readonly texts: readonly string[];
+      readonly records: readonly JsonRecord[];
+      readonly versions: readonly string[];
+      /** Came since the snapshot or cursor: overrides what the full part brought. */
+      readonly delta: boolean;
+      readonly bytes: number;
+    }
+  | { readonly type: 'removals'; readonly table: string; readonly keys: readonly RecordKey[]; readonly bytes: number }
+  | { readonly type: 'end'; readonly table: string; readonly cursor: string; readonly count: number }
+  | { readonly type: 'refused'; readonly table: string; readonly message: string }
+  | { readonly type: 'finish' };
+
+export interface ReadRecord {
+  readonly key: RecordKey;
+  /** Null: deleted, or not readable. */
+  readonly record: JsonRecord | null;
+  readonly version: string | null;
+}
+
+/**
+ * The server, as the engine sees it. Two implementations, one contract suite. Every method may be called again after any
+ * fault. They reject with a `SyncError`: `network`, `unreachable`, `server` (all retryable; `details.retryAfterMs` if the
+ * server said when), `auth-required`, `user-mismatch`, `not-our-server`, `protocol-version`.
+ */
+export interface BackendConnection {
+  /** Makes the body that is stored as the batch, and is sent at every attempt as it is. */
+  encodeUpload(content: UploadContent): string;
+  upload(body: string, call: BackendCall): Promise<UploadReply>;
+  download(tables: readonly DownloadRequestTable[], call: BackendCall): AsyncIterable<DownloadPiece>;
+  read(table: string, keys: readonly RecordKey[], call: BackendCall): Promise<readonly ReadRecord[]>;
+  settle(ids: readonly MutationId[], fence: boolean, call: BackendCall): Promise<SettleResponse['outcomes']>;
+  reportFailures(failures: FailuresRequest['failures'], call: BackendCall): Promise<void>;
+  /** Resolves if our server answers: connectivity is tested, not believed. */
+  ping(call: BackendCall): Promise<void>;
+  /** Where a tab hears that there is something to download; null if the server does not say. */
+  readonly liveUrl: string | null;
+  /** Whether an unanswered write may be sent again. False: its outcome is unknown and a user must decide. */
+  readonly idempotent: boolean;
+}
+
+/** What `startSync` takes as `backend`. */
+export interface Backend {
+  connect(context: BackendContext): BackendConnection;
+}
+
+/** A scope that a table's download can have. */
+export function wireScope(filter: FilterTree | null, params: Readonly<Record<string, Json>>): WireScope {
+  return filter === null ? { type: 'all' } : { type: 'filter', filter, params };
+}

@@ -1,0 +1,149 @@
+import { floorIndex, indexOfKey, recordAt, recordOf } from './packed.ts';
+import type { StoredRecord } from './packed.ts';
+import type { HeadRow, PackedRecords, RootRow, SegmentRef, SegmentRow } from './format.ts';
+import type { AnyTransaction } from './database.ts';
+import { StorageError } from '../protocol/errors.ts';
+import type { RecordKey } from '../protocol/record.ts';
+
+/** What a head named was gone when it was read: it moved meanwhile. The read starts again. */
+export class StaleReadError extends Error {
+  override name = 'StaleReadError';
+}
+
+const maximumRestarts = 20;
+
+/** Runs a read again while the base moves under it. */
+export async function untilUnmoved<T>(read: () => Promise<T>): Promise<T> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof StaleReadError)) throw error;
+      if (attempt >= maximumRestarts) {
+        throw new StorageError(`The local database is damaged (${error.message}). Reload the page to repair it.`, {
+          cause: error,
+        });
+      }
+    }
+  }
+}
+
+export function emptyHead(table: string): HeadRow {
+  return {
+    table,
+    generation: 0,
+    root: null,
+    segments: [],
+    cursor: null,
+    cursorFor: '',
+    complete: false,
+    downloadedAt: 0,
+    marks: 0,
+    expectedCount: null,
+  };
+}
+
+/** Keeps the most recently used values, up to a bound on their summed weight. */
+class WeightedCache<V> {
+  readonly #entries = new Map<string, { readonly value: V; readonly weight: number }>();
+  readonly #bound: number;
+  #weight = 0;
+
+  constructor(bound: number) {
+    this.#bound = bound;
+  }
+
+  get(id: string): V | undefined {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(id);
+    this.#entries.set(id, entry);
+    return entry.value;
+  }
+
+  set(id: string, value: V, weight: number): void {
+    const old = this.#entries.get(id);
+    if (old !== undefined) this.#weight -= old.weight;
+    this.#entries.delete(id);
+    this.#entries.set(id, { value, weight });
+    this.#weight += weight;
+    for (const [oldest, entry] of this.#entries) {
+      if (this.#weight <= this.#bound || this.#entries.size === 1) break;
+      this.#entries.delete(oldest);
+      this.#weight -= entry.weight;
+    }
+  }
+}
+
+/**
+ * Reads the base through the head that was read in the same transaction. Leaves, segments and roots are immutable and their
+ * numbers are never used again, so copies kept in memory are right for as long as a head names them.
+ */
+export interface Base {
+  readHead(tx: AnyTransaction, table: string): Promise<HeadRow>;
+  readRoot(tx: AnyTransaction, head: HeadRow): Promise<RootRow | null>;
+  readSegment(tx: AnyTransaction, table: string, ref: SegmentRef): Promise<SegmentRow>;
+  readLeaf(tx: AnyTransaction, table: string, root: RootRow, index: number): Promise<PackedRecords>;
+  /** The base copy of one record, or null. Scope: heads, roots, segments, leaves. */
+  readRecord(tx: AnyTransaction, head: HeadRow, key: RecordKey): Promise<StoredRecord | null>;
+}
+
+export function createBase(): Base {
+  // Weights are records for segments, leaves for roots, characters for leaves.
+  const roots = new WeightedCache<RootRow>(50_000);
+  const segments = new WeightedCache<SegmentRow>(50_000);
+  const leaves = new WeightedCache<PackedRecords>(4_000_000);
+
+  const readHead = async (tx: AnyTransaction, table: string): Promise<HeadRow> =>
+    (await tx.objectStore('heads').get(table)) ?? emptyHead(table);
+
+  const readRoot = async (tx: AnyTransaction, head: HeadRow): Promise<RootRow | null> => {
+    if (head.root === null) return null;
+    const id = `${head.table}/${head.root}`;
+    const cached = roots.get(id);
+    if (cached !== undefined) return cached;
+    const row = await tx.objectStore('roots').get([head.table, head.root]);
+    if (row === undefined) throw new StaleReadError(`root ${id} is missing`);
+    roots.set(id, row, row.counts.length);
+    return row;
+  };
+
+  const readSegment = async (tx: AnyTransaction, table: string, ref: SegmentRef): Promise<SegmentRow> => {
+    const id = `${table}/${ref.id}`;
+    const cached = segments.get(id);
+    if (cached !== undefined) return cached;
+    const row = await tx.objectStore('segments').get([table, ref.id]);
+    if (row === undefined) throw new StaleReadError(`segment ${id} is missing`);
+    segments.set(id, row, row.keys.length + row.removed.length);
+    return row;
+  };
+
+  const readLeaf = async (tx: AnyTransaction, table: string, root: RootRow, index: number): Promise<PackedRecords> => {
+    const generation = root.generations[index];
+    const number = root.numbers[index];
+    if (generation === undefined || number === undefined) throw new StaleReadError(`leaf ${index} is not in the root`);
+    const id = `${table}/${generation}/${number}`;
+    const cached = leaves.get(id);
+    if (cached !== undefined) return cached;
+    const row = await tx.objectStore('leaves').get([table, generation, number]);
+    if (row === undefined) throw new StaleReadError(`leaf ${id} is missing`);
+    leaves.set(id, row, row.text.length);
+    return row;
+  };
+
+  const readRecord = async (tx: AnyTransaction, head: HeadRow, key: RecordKey): Promise<StoredRecord | null> => {
+    for (const ref of head.segments.toReversed()) {
+      const segment = await readSegment(tx, head.table, ref);
+      const index = indexOfKey(segment.keys, key);
+      if (index >= 0) return recordAt(segment, index);
+      if (indexOfKey(segment.removed, key) >= 0) return null;
+    }
+    const root = await readRoot(tx, head);
+    if (root === null) return null;
+    const leaf = floorIndex(root.firstKeys, key);
+    if (leaf < 0) return null;
+    return recordOf(await readLeaf(tx, head.table, root, leaf), key);
+  };
+
+  return { readHead, readRoot, readSegment, readLeaf, readRecord };
+}

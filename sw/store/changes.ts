@@ -1,0 +1,58 @@
+import type { AnyTransaction } from './database.ts';
+import type { ChangeRow, ChangeState } from './format.ts';
+import type { RecordKey } from '../protocol/record.ts';
+import type { StatusDetail } from '../protocol/status.ts';
+
+/** All change rows of one record, oldest first. */
+export function rowsOf(tx: AnyTransaction, table: string, key: RecordKey): Promise<ChangeRow[]> {
+  return tx.objectStore('changes').getAll(IDBKeyRange.bound([table, key], [table, key, []]));
+}
+
+/** All change rows of a table with keys between two, both included where given; oldest first for each record. */
+export function rowsBetween(
+  tx: AnyTransaction,
+  table: string,
+  from: RecordKey | null,
+  below: RecordKey | null,
+): Promise<ChangeRow[]> {
+  const lower = from === null ? [table] : [table, from];
+  const upper = below === null ? [table, []] : [table, below];
+  return tx.objectStore('changes').getAll(IDBKeyRange.bound(lower, upper, false, true));
+}
+
+/** A row under another state; `pending` rows are in no index but that of their order. */
+export function withState(row: ChangeRow, state: ChangeState, reason?: ChangeRow['reason']): ChangeRow {
+  const { stuck: _stuck, reason: _reason, server, ...rest } = row;
+  return {
+    ...rest,
+    state,
+    ...(state === 'pending' ? {} : { stuck: [row.table, state] as const }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(state === 'conflict' && server !== undefined ? { server } : {}),
+  };
+}
+
+/** The `seq`s that stored batches name: what is in flight. */
+export async function seqsInFlight(tx: AnyTransaction): Promise<ReadonlySet<number>> {
+  const members = await tx.objectStore('members').getAll();
+  return new Set(members.flatMap((row) => row.seqs));
+}
+
+/** The finer status of a record from its rows (oldest first). */
+export function detailOfRows(rows: readonly ChangeRow[], inFlight: ReadonlySet<number>, held: boolean): StatusDetail {
+  const last = rows.at(-1);
+  if (last === undefined) return 'clean';
+  if (rows.some((row) => inFlight.has(row.seq))) return 'in-flight';
+  if (held) return 'held';
+  switch (last.state) {
+    case 'pending':
+      return 'pending';
+    case 'blocked':
+      return 'blocked';
+    case 'conflict':
+      return 'conflict';
+    case 'rejected':
+    case 'unknown':
+      return 'rejected';
+  }
+}

@@ -1,0 +1,163 @@
+import { openDB } from 'idb';
+import type { IDBPDatabase, IDBPTransaction } from 'idb';
+import { QuotaError, StorageError, SyncError } from '../protocol/errors.ts';
+import { createStores, formatVersion } from './format.ts';
+import type { Format, StoreName } from './format.ts';
+
+export type ReadTransaction = IDBPTransaction<Format, StoreName[], 'readonly'>;
+export type WriteTransaction = IDBPTransaction<Format, StoreName[], 'readwrite'>;
+export type AnyTransaction = IDBPTransaction<Format, StoreName[], IDBTransactionMode>;
+
+export interface WriteOptions {
+  /** `strict` for what cannot be downloaded again. @default 'strict' */
+  readonly durability?: 'strict' | 'relaxed';
+}
+
+export interface DatabaseOptions {
+  readonly name: string;
+  readonly signal: AbortSignal;
+  /** Called when a newer version of the code wants the database: it is closed, and not opened again by this worker. */
+  readonly onSuperseded?: () => void;
+  /** Called when an older version of the code keeps the database open. */
+  readonly onBlocked?: () => void;
+}
+
+/**
+ * One user's database, and the one owner of its connection. A connection that died is dropped, opened again, and the
+ * transaction tried once more; then the caller is told. A transaction whose work throws is aborted.
+ */
+export interface Database {
+  readonly name: string;
+  /** Settles with the work's value; only IndexedDB may be awaited in it. */
+  read<T>(stores: StoreName[], work: (tx: ReadTransaction) => Promise<T>): Promise<T>;
+  /** Settles when the transaction is complete: by then all of it is stored, or none. */
+  write<T>(stores: StoreName[], work: (tx: WriteTransaction) => Promise<T>, options?: WriteOptions): Promise<T>;
+  close(): void;
+}
+
+function isConnectionLoss(error: unknown): boolean {
+  if (!(error instanceof DOMException)) return false;
+  if (error.name === 'InvalidStateError') return true;
+  // WebKit: its network process died. https://bugs.webkit.org/show_bug.cgi?id=197050
+  return error.name === 'UnknownError' && /connection to indexed database server lost/i.test(error.message);
+}
+
+function toStorageError(error: unknown, name: string): SyncError {
+  if (error instanceof SyncError) return error;
+  if (error instanceof DOMException && error.name === 'QuotaExceededError') {
+    return new QuotaError('The browser refused to store more. Nothing of this was stored; free space and try again.', {
+      cause: error,
+    });
+  }
+  const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return new StorageError(`The local database ${name} failed (${what}). Nothing of this was stored; try again.`, {
+    cause: error,
+  });
+}
+
+export function createDatabase(options: DatabaseOptions): Database {
+  const { name, signal } = options;
+  let opening: Promise<IDBPDatabase<Format>> | null = null;
+  let superseded = false;
+
+  const drop = (): void => {
+    const old = opening;
+    opening = null;
+    old?.then((connection) => connection.close()).catch(() => undefined);
+  };
+
+  const open = (): Promise<IDBPDatabase<Format>> => {
+    if (signal.aborted || superseded) {
+      return Promise.reject(new StorageError('This worker no longer owns the database; reload the page.'));
+    }
+    if (opening !== null) return opening;
+    const mine = openDB<Format>(name, formatVersion, {
+      upgrade: (connection, oldVersion) => {
+        if (oldVersion < 1) createStores(connection);
+      },
+      blocked: () => options.onBlocked?.(),
+      blocking: () => {
+        superseded = true;
+        drop();
+        options.onSuperseded?.();
+      },
+      terminated: () => {
+        if (opening === mine) opening = null;
+      },
+    });
+    opening = mine;
+    mine.catch(() => {
+      if (opening === mine) opening = null;
+    });
+    return mine;
+  };
+
+  const attempt = async <T>(
+    stores: StoreName[],
+    mode: 'readonly' | 'readwrite',
+    work: (tx: IDBPTransaction<Format, StoreName[], 'readonly'> & WriteTransaction) => Promise<T>,
+    durability: 'strict' | 'relaxed' | 'default',
+  ): Promise<T> => {
+    const connection = await open();
+    const tx = connection.transaction(stores, mode, { durability });
+    // `done` rejects on error and on abort alike; the work's own error is the one to tell.
+    const done = tx.done.then(
+      () => null,
+      (error: unknown) => ({ error: error ?? new DOMException('The transaction was aborted.', 'AbortError') }),
+    );
+    let value: T;
+    try {
+      // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- a readwrite transaction is used as such only by `write`
+      value = await work(tx as IDBPTransaction<Format, StoreName[], 'readonly'> & WriteTransaction);
+    } catch (error) {
+      try {
+        tx.abort();
+      } catch {
+        // It had ended already.
+      }
+      const ended = await done;
+      // A quota error shows in the transaction's end, the request's own error is only an AbortError.
+      throw error instanceof DOMException && error.name === 'AbortError' && ended !== null ? ended.error : error;
+    }
+    if (mode === 'readwrite') {
+      const ended = await done;
+      if (ended !== null) throw ended.error;
+    }
+    return value;
+  };
+
+  const run = async <T>(
+    stores: StoreName[],
+    mode: 'readonly' | 'readwrite',
+    work: (tx: IDBPTransaction<Format, StoreName[], 'readonly'> & WriteTransaction) => Promise<T>,
+    durability: 'strict' | 'relaxed' | 'default',
+  ): Promise<T> => {
+    try {
+      return await attempt(stores, mode, work, durability);
+    } catch (error) {
+      if (isConnectionLoss(error)) {
+        drop();
+        try {
+          return await attempt(stores, mode, work, durability);
+        } catch (again) {
+          throw toStorageError(again, name);
+        }
+      }
+      const mapped = toStorageError(error, name);
+      // Firefox refuses every later write on a connection that has met its quota, without any event.
+      if (mapped instanceof QuotaError) drop();
+      throw mapped;
+    }
+  };
+
+  signal.addEventListener('abort', drop, { once: true });
+  return {
+    name,
+    read: (stores, work) => run(stores, 'readonly', work, 'default'),
+    write: (stores, work, { durability = 'strict' } = {}) => run(stores, 'readwrite', work, durability),
+    close: () => {
+      superseded = true;
+      drop();
+    },
+  };
+}

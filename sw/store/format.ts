@@ -1,0 +1,316 @@
+import type { DBSchema, IDBPDatabase } from 'idb';
+import type { ColumnBounds, ColumnVectors } from '../filter/index.ts';
+import type { Json, MutationId, RecordKey, RunId } from '../protocol/record.ts';
+import type { Failure } from '../protocol/status.ts';
+import type { RunMode, RunTrigger, Progress, SynchronizeResult } from '../protocol/run.ts';
+import type { ErrorCode } from '../protocol/errors.ts';
+
+/** The version of the *storage format*; the app's schema version is in the rows. */
+export const formatVersion = 1;
+
+/** Records in one value, sorted by key. The text of record `i` ends at `ends[i]`, and starts behind the comma after the last. */
+export interface PackedRecords {
+  readonly keys: readonly RecordKey[];
+  /** One string where all records have the same version. */
+  readonly versions: string | readonly string[];
+  /** The records' JSON, joined by commas. */
+  readonly text: string;
+  readonly ends: Uint32Array;
+}
+
+export interface SegmentRow extends PackedRecords {
+  /** Keys of records that are gone since; sorted. */
+  readonly removed: readonly RecordKey[];
+}
+
+/** The leaves of a table, in key order; element `i` of each list is about leaf `i`. Immutable. */
+export interface RootRow {
+  readonly generations: readonly number[];
+  readonly numbers: readonly number[];
+  readonly firstKeys: readonly RecordKey[];
+  readonly counts: readonly number[];
+  /** By indexed column; null where nothing is known of a leaf. */
+  readonly bounds: Readonly<Record<string, readonly (ColumnBounds | null)[]>>;
+}
+
+export interface SegmentRef {
+  readonly id: number;
+  readonly records: number;
+  readonly removals: number;
+}
+
+/** Where a table's base stands. What no head names is not there. */
+export interface HeadRow {
+  readonly table: string;
+  /** Grows with each change of this row. */
+  readonly generation: number;
+  /** The root's number, or null: no leaves. */
+  readonly root: number | null;
+  /** Newest last: a later one overrides an earlier one. */
+  readonly segments: readonly SegmentRef[];
+  readonly cursor: string | null;
+  /** What the cursor holds for: user, scope, schema version, server epoch. */
+  readonly cursorFor: string;
+  /** Whether a first download is complete, so that absence is known. */
+  readonly complete: boolean;
+  /** Milliseconds since 1970 of the last download; 0: none. */
+  readonly downloadedAt: number;
+  /** Grows with each change of the table's marks; 0: there are none. */
+  readonly marks: number;
+  /** The server's count at the last download, while nothing but that download is in the segments; else null. */
+  readonly expectedCount: number | null;
+}
+
+/** The copy on which a change was made. `version` null: not known (yet). */
+export interface ChangeBase {
+  readonly text: string;
+  readonly version: string | null;
+}
+
+export type ChangeState = 'pending' | 'rejected' | 'conflict' | 'blocked' | 'unknown';
+
+/** A committed local write that the server has not acknowledged. */
+export interface ChangeRow {
+  readonly table: string;
+  readonly key: RecordKey;
+  readonly seq: number;
+  readonly mutationId: MutationId;
+  readonly operation: 'create' | 'update' | 'delete';
+  /** The record's JSON after the change; null for a delete. */
+  readonly text: string | null;
+  readonly base: ChangeBase | null;
+  /** Every field counts as changed: the record was marked, or put over a delete. */
+  readonly whole: boolean;
+  /** The schema version under which it was written. */
+  readonly schema: number;
+  readonly state: ChangeState;
+  /** `[table, state]` where the state is not `pending`: an index lists only what is stuck. */
+  readonly stuck?: readonly [string, ChangeState];
+  readonly reason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly fields?: Readonly<Record<string, string>>;
+    readonly failure?: string;
+    readonly references?: { readonly table: string; readonly key: RecordKey };
+  };
+  /** For `conflict`: the server's copy; `text` null: deleted there. */
+  readonly server?: { readonly text: string | null; readonly version: string | null };
+  /** How often it was sent and answered `later` or `conflict`. */
+  readonly attempts: number;
+  readonly madeAt: number;
+}
+
+export interface CommandRow {
+  readonly seq: number;
+  readonly mutationId: MutationId;
+  readonly method: string;
+  readonly path: string;
+  readonly body: Json;
+  readonly state: ChangeState;
+  readonly reason?: { readonly code: string; readonly message: string; readonly failure?: string };
+  readonly attempts: number;
+  readonly madeAt: number;
+}
+
+/** What a batch names, read by every write; kept apart from the content, which is large. */
+export interface BatchMembersRow {
+  readonly batch: number;
+  readonly run: RunId;
+  readonly seqs: readonly number[];
+}
+
+export type BatchItem =
+  | {
+      readonly type: 'change';
+      readonly seq: number;
+      readonly mutationId: MutationId;
+      readonly table: string;
+      readonly key: RecordKey;
+    }
+  | { readonly type: 'command'; readonly seq: number; readonly mutationId: MutationId };
+
+/** What was sent, byte for byte, at each attempt. */
+export interface BatchContentRow {
+  readonly batch: number;
+  readonly run: RunId;
+  readonly items: readonly BatchItem[];
+  readonly body: string;
+  readonly attempts: number;
+}
+
+/** Up to 256 keys under one status set by hand. */
+export interface MarkRow {
+  readonly kind: 'send' | 'hold';
+  readonly keys: readonly RecordKey[];
+}
+
+export interface FailureRow extends Failure {
+  /** The change that still stands for it, if there is one. */
+  readonly seq: number | null;
+  /** Whether the server's failure log has it. */
+  readonly reported: 0 | 1;
+}
+
+/** How far the download of one table in the open run has come; written with each piece (SPEC L-1). */
+export interface StagedRow {
+  readonly id: `staged:${string}`;
+  readonly table: string;
+  /** The number under which its leaves are written. */
+  readonly generation: number;
+  readonly full: boolean;
+  readonly snapshot: string;
+  readonly root: RootRow;
+  readonly lastKey: RecordKey | null;
+  readonly segments: readonly SegmentRef[];
+  /** Segments that the head named when staging began; a full download replaces these and keeps later ones. */
+  readonly replaced: readonly number[];
+  readonly downloaded: number;
+  readonly removed: number;
+  readonly end: { readonly cursor: string; readonly count: number; readonly cursorFor: string } | null;
+  readonly refused: boolean;
+}
+
+export interface TableTally {
+  readonly uploaded: number;
+  readonly downloaded: number;
+  readonly removed: number;
+  readonly failed: number;
+  readonly conflicts: number;
+  readonly uploadedKeys: readonly RecordKey[];
+  readonly failedKeys: readonly RecordKey[];
+}
+
+/** The open run. It is small, and written with every step. */
+export interface JournalRow {
+  readonly id: 'open';
+  readonly run: RunId;
+  readonly mode: RunMode;
+  readonly trigger: RunTrigger;
+  readonly full: boolean;
+  readonly user: string;
+  readonly startedAt: number;
+  readonly state: 'uploading' | 'downloading' | 'applying';
+  readonly cancelled: boolean;
+  /** What was written later is for the next run. */
+  readonly throughSeq: number;
+  /** Changes below or at this `seq` were looked at. */
+  readonly uploadedThrough: number;
+  readonly uploadTotal: number;
+  readonly uploadDone: number;
+  /** Rows at or below `uploadedThrough` that are to be sent once more in this run. */
+  readonly resend: readonly number[];
+  readonly tally: Readonly<Record<string, TableTally>>;
+  readonly commands: number;
+  readonly failed: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly warnings: readonly string[];
+  readonly progress: Progress | null;
+}
+
+/** A request of a page that wrote, until its answer was handed over (SPEC Q-1, Q-2). */
+export interface RequestRow {
+  readonly fingerprint: string;
+  readonly incarnation: string;
+  readonly at: number;
+  readonly bodyHash: string;
+  readonly status: number;
+  readonly body: string | null;
+  readonly location: string | null;
+  readonly table: string;
+  readonly key: RecordKey;
+  readonly mutationId: MutationId;
+  /** An explicit idempotency key, kept longer. */
+  readonly explicit: boolean;
+}
+
+/** Single values of a database. */
+export interface MetaValues {
+  readonly device: string;
+  /** The last `seq` given out. */
+  readonly seq: number;
+  /** The last number given to a root, leaf generation, segment or batch. */
+  readonly number: number;
+  /** Rows with a `seq` up to this are sealed. */
+  readonly sealedThrough: number;
+  readonly serverEpoch: string;
+  readonly backoff: { readonly until: number; readonly attempts: number; readonly code: ErrorCode };
+  readonly authRequired: boolean;
+  /** A run was asked for while another went. */
+  readonly runAgain: { readonly mode: RunMode; readonly trigger: RunTrigger };
+  readonly reachable: boolean;
+}
+
+export type MetaName = keyof MetaValues;
+export type MetaRow = {
+  readonly [Name in MetaName]: { readonly name: Name; readonly value: MetaValues[Name] };
+}[MetaName];
+
+export interface Format extends DBSchema {
+  leaves: { key: [table: string, generation: number, number: number]; value: PackedRecords };
+  vectors: { key: [table: string, generation: number, number: number]; value: ColumnVectors };
+  segments: { key: [table: string, id: number]; value: SegmentRow };
+  roots: { key: [table: string, id: number]; value: RootRow };
+  heads: { key: string; value: HeadRow };
+  changes: {
+    key: [table: string, key: RecordKey, seq: number];
+    value: ChangeRow;
+    indexes: { seq: number; stuck: [table: string, state: string] };
+  };
+  commands: { key: number; value: CommandRow };
+  members: { key: number; value: BatchMembersRow };
+  batches: { key: number; value: BatchContentRow };
+  marks: { key: [table: string, kind: string, first: RecordKey]; value: MarkRow };
+  drafts: { key: [table: string, key: RecordKey]; value: ChangeRow };
+  failures: { key: string; value: FailureRow; indexes: { at: number; reported: number } };
+  files: { key: [hash: string, chunk: number]; value: ArrayBuffer };
+  runs: { key: string; value: JournalRow | StagedRow };
+  history: { key: [startedAt: number, run: string]; value: SynchronizeResult };
+  requests: { key: string; value: RequestRow; indexes: { at: number } };
+  meta: { key: MetaName; value: MetaRow };
+}
+
+export type StoreName =
+  | 'leaves'
+  | 'vectors'
+  | 'segments'
+  | 'roots'
+  | 'heads'
+  | 'changes'
+  | 'commands'
+  | 'members'
+  | 'batches'
+  | 'marks'
+  | 'drafts'
+  | 'failures'
+  | 'files'
+  | 'runs'
+  | 'history'
+  | 'requests'
+  | 'meta';
+
+/** Makes the object stores of version 1. Runs inside `versionchange`; nothing else may be awaited there. */
+export function createStores(database: IDBPDatabase<Format>): void {
+  database.createObjectStore('leaves');
+  database.createObjectStore('vectors');
+  database.createObjectStore('segments');
+  database.createObjectStore('roots');
+  database.createObjectStore('heads', { keyPath: 'table' });
+  const changes = database.createObjectStore('changes', { keyPath: ['table', 'key', 'seq'] });
+  changes.createIndex('seq', 'seq');
+  changes.createIndex('stuck', 'stuck');
+  database.createObjectStore('commands', { keyPath: 'seq' });
+  database.createObjectStore('members', { keyPath: 'batch' });
+  database.createObjectStore('batches', { keyPath: 'batch' });
+  database.createObjectStore('marks');
+  database.createObjectStore('drafts', { keyPath: ['table', 'key'] });
+  const failures = database.createObjectStore('failures', { keyPath: 'id' });
+  failures.createIndex('at', 'at');
+  failures.createIndex('reported', 'reported');
+  database.createObjectStore('files');
+  database.createObjectStore('runs', { keyPath: 'id' });
+  database.createObjectStore('history', { keyPath: ['startedAt', 'run'] });
+  const requests = database.createObjectStore('requests', { keyPath: 'fingerprint' });
+  requests.createIndex('at', 'at');
+  database.createObjectStore('meta', { keyPath: 'name' });
+}

@@ -1,0 +1,62 @@
+import type { AnyTransaction, WriteTransaction } from './database.ts';
+import type { RequestRow } from './format.ts';
+
+/** A row left by another incarnation of the worker counts as the same request for this long (SPEC Q-1). */
+export const repeatWindowMs: number = 10_000;
+/** Answers under an explicit `Idempotency-Key` are kept this long (SPEC Q-2). */
+export const explicitKeepMs: number = 24 * 60 * 60 * 1000;
+
+/** What a page's write is known by. */
+export interface RequestIdentity {
+  /** Of client, method, URL and body; or of the explicit idempotency key. */
+  readonly hash: string;
+  readonly explicit: boolean;
+  readonly bodyHash: string;
+  /** Unique to this dispatch. */
+  readonly dispatch: string;
+  readonly incarnation: string;
+}
+
+/** The row under which this request's answer is stored. Explicit keys have one row, others one for each dispatch. */
+export function requestRowKey(identity: RequestIdentity): string {
+  return identity.explicit ? `key:${identity.hash}` : `${identity.hash}#${identity.dispatch}`;
+}
+
+export type RequestMatch =
+  | { readonly type: 'new' }
+  | { readonly type: 'repeat'; readonly row: RequestRow }
+  /** The same explicit key was used for another body. */
+  | { readonly type: 'changed' };
+
+/** Whether this request was answered before. Equal requests that one living worker meets are different clicks. */
+export async function matchRequest(tx: AnyTransaction, identity: RequestIdentity, now: number): Promise<RequestMatch> {
+  const store = tx.objectStore('requests');
+  if (identity.explicit) {
+    const row = await store.get(requestRowKey(identity));
+    if (row === undefined) return { type: 'new' };
+    return row.bodyHash === identity.bodyHash ? { type: 'repeat', row } : { type: 'changed' };
+  }
+  const rows = await store.getAll(IDBKeyRange.bound(`${identity.hash}#`, `${identity.hash}#\uffff`));
+  const row = rows.find(
+    (candidate) => candidate.incarnation !== identity.incarnation && Math.abs(now - candidate.at) < repeatWindowMs,
+  );
+  return row === undefined ? { type: 'new' } : { type: 'repeat', row };
+}
+
+/**
+ * Takes a row for this dispatch: it serves no other one of this incarnation, but would serve once more if the worker died
+ * again before the answer was handed over.
+ */
+export async function claimRequest(tx: WriteTransaction, row: RequestRow, identity: RequestIdentity): Promise<void> {
+  if (row.explicit) return;
+  await tx.objectStore('requests').put({ ...row, incarnation: identity.incarnation });
+}
+
+/** Forgets rows that can serve no repeat any more. */
+export async function sweepRequests(tx: WriteTransaction, now: number): Promise<void> {
+  const store = tx.objectStore('requests');
+  const old = await store.index('at').getAll(IDBKeyRange.upperBound(now - 6 * repeatWindowMs), 1000);
+  await Promise.all(
+    old.filter((row) => !row.explicit || row.at < now - explicitKeepMs).map((row) => store.delete(row.fingerprint)),
+  );
+}

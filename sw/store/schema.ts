@@ -1,0 +1,215 @@
+import { ConfigurationError } from '../protocol/errors.ts';
+import type { ColumnType } from '../protocol/filter-tree.ts';
+import type { Json, JsonRecord, RecordKey } from '../protocol/record.ts';
+
+export interface ColumnOptions {
+  readonly type: ColumnType;
+  /** Kept here, never sent. @default false */
+  readonly local?: boolean;
+  /** Keep each leaf's least and greatest value, so that filters skip leaves. @default false */
+  readonly index?: boolean;
+}
+
+export type ReferenceOptions = string | { readonly table: string; readonly onDelete?: 'restrict' | 'null' };
+
+/** Which part of a table is downloaded. */
+export type ScopeOption =
+  | 'all'
+  | 'nothing-clear'
+  | 'nothing-preserve'
+  | 'never'
+  | 'online'
+  | { readonly filter: string | object; readonly params?: Readonly<Record<string, Json>> };
+
+/** What a conflict function decides from; `server` null: the record was deleted there. */
+export interface ConflictCopies {
+  readonly table: string;
+  readonly key: RecordKey;
+  readonly base: JsonRecord | null;
+  readonly local: JsonRecord | null;
+  readonly server: JsonRecord | null;
+}
+
+export type ConflictPolicy =
+  'last-write-wins' | 'server-wins' | 'merge' | 'manual' | ((copies: ConflictCopies) => JsonRecord | 'server');
+
+export interface TableOptions {
+  /** Where the app fetches the table's records: a path, or the absolute URL of another origin. */
+  readonly path: string;
+  /** The field that holds the primary key. */
+  readonly key: string;
+  readonly columns?: Readonly<Record<string, ColumnType | ColumnOptions>>;
+  /** @default 'all' */
+  readonly scope?: ScopeOption;
+  /** Fields that hold another table's key. */
+  readonly references?: Readonly<Record<string, ReferenceOptions>>;
+  /** @default 'both' */
+  readonly direction?: 'both' | 'up' | 'down' | 'local';
+  /** @default 'last-write-wins' */
+  readonly conflict?: ConflictPolicy;
+  /** What becomes of a change that the server rejected: it stays, to be mended, or it goes into the failures. @default 'keep' */
+  readonly onRejected?: 'keep' | 'discard';
+  /** The name of the record's file, if it has one. */
+  readonly file?: string;
+}
+
+export interface Column {
+  readonly name: string;
+  readonly type: ColumnType;
+  readonly local: boolean;
+  readonly index: boolean;
+}
+
+export interface Reference {
+  readonly field: string;
+  readonly table: string;
+  readonly onDelete: 'restrict' | 'null';
+}
+
+/** A declared table, checked and with its defaults filled in. */
+export interface Table {
+  readonly name: string;
+  readonly path: string;
+  readonly key: string;
+  readonly keyType: 'string' | 'number';
+  readonly columns: ReadonlyMap<string, Column>;
+  readonly columnTypes: Readonly<Record<string, ColumnType>>;
+  readonly scope: ScopeOption;
+  readonly references: readonly Reference[];
+  readonly direction: 'both' | 'up' | 'down' | 'local';
+  readonly conflict: ConflictPolicy;
+  readonly onRejected: 'keep' | 'discard';
+}
+
+export interface Schema {
+  readonly version: number;
+  readonly tables: ReadonlyMap<string, Table>;
+}
+
+const columnTypes: readonly string[] = ['string', 'number', 'boolean', 'date'];
+const scopeNames: readonly unknown[] = ['all', 'nothing-clear', 'nothing-preserve', 'never', 'online'];
+const directions: readonly unknown[] = ['both', 'up', 'down', 'local'];
+const policies: readonly unknown[] = ['last-write-wins', 'server-wins', 'merge', 'manual'];
+
+function fail(option: string, problem: string): never {
+  throw new ConfigurationError(`startSync: ${option} ${problem}`, { details: { option } });
+}
+
+function parseColumn(option: string, name: string, value: ColumnType | ColumnOptions): Column {
+  const { type, local = false, index = false }: ColumnOptions = typeof value === 'string' ? { type: value } : value;
+  if (!columnTypes.includes(type)) {
+    fail(option, `has the type ${JSON.stringify(type)}; give one of ${columnTypes.join(', ')}.`);
+  }
+  return { name, type, local, index };
+}
+
+function parseReferences(name: string, options: TableOptions, tableNames: readonly string[]): Reference[] {
+  return Object.entries(options.references ?? {}).map(([field, value]) => {
+    const { table, onDelete = 'restrict' } = typeof value === 'string' ? { table: value } : value;
+    if (!tableNames.includes(table)) {
+      fail(
+        `tables.${name}.references.${field}`,
+        `names the table ${JSON.stringify(table)}, which is not declared. Declared are: ${tableNames.join(', ')}.`,
+      );
+    }
+    return { field, table, onDelete };
+  });
+}
+
+function parseTable(name: string, options: TableOptions, tableNames: readonly string[]): Table {
+  const option = `tables.${name}`;
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) fail(option, 'is not a table name: use letters, digits and _.');
+  if (typeof options !== 'object' || options === null) fail(option, 'is not an object.');
+  if (typeof options.path !== 'string' || !/^(\/|https?:\/\/)/.test(options.path)) {
+    fail(`${option}.path`, 'must start with / or be an absolute http(s) URL.');
+  }
+  if (typeof options.key !== 'string' || options.key === '') fail(`${option}.key`, 'must name the primary key field.');
+  const columns = new Map(
+    Object.entries(options.columns ?? {}).map(([column, value]) => [
+      column,
+      parseColumn(`${option}.columns.${column}`, column, value),
+    ]),
+  );
+  const keyColumn = columns.get(options.key)?.type ?? 'string';
+  if (keyColumn !== 'string' && keyColumn !== 'number') {
+    fail(
+      `${option}.columns.${options.key}`,
+      `is the key and has the type ${keyColumn}; a key is a string or a number.`,
+    );
+  }
+  const { scope = 'all', direction = 'both', conflict = 'last-write-wins', onRejected = 'keep' } = options;
+  if (!scopeNames.includes(scope) && !(typeof scope === 'object' && scope !== null && 'filter' in scope)) {
+    fail(`${option}.scope`, `is not one of ${scopeNames.join(', ')}, nor { filter, params }.`);
+  }
+  if (!directions.includes(direction)) fail(`${option}.direction`, `is not one of ${directions.join(', ')}.`);
+  if (typeof conflict !== 'function' && !policies.includes(conflict)) {
+    fail(`${option}.conflict`, `is not one of ${policies.join(', ')}, nor a function.`);
+  }
+  return {
+    name,
+    path: options.path.replace(/\/+$/, ''),
+    key: options.key,
+    keyType: keyColumn,
+    columns,
+    columnTypes: Object.fromEntries([...columns.values()].map((column) => [column.name, column.type])),
+    scope,
+    references: parseReferences(name, options, tableNames),
+    direction,
+    conflict,
+    onRejected,
+  };
+}
+
+/**
+ * Checks the declared tables.
+ *
+ * @throws ConfigurationError naming the option, when something in it is wrong.
+ */
+export function parseSchema(version: unknown, tables: unknown): Schema {
+  if (typeof version !== 'number' || !Number.isInteger(version) || version < 1) {
+    fail('version', 'must be a whole number from 1: the version of your records’ shape.');
+  }
+  if (typeof tables !== 'object' || tables === null || Object.keys(tables).length === 0) {
+    fail('tables', 'must declare at least one table.');
+  }
+  const names = Object.keys(tables);
+  const parsed = new Map(
+    Object.entries(tables as Record<string, TableOptions>).map(([name, options]) => [
+      name,
+      parseTable(name, options, names),
+    ]),
+  );
+  const paths = new Map<string, string>();
+  for (const table of parsed.values()) {
+    const other = paths.get(table.path);
+    if (other !== undefined) fail(`tables.${table.name}.path`, `is also the path of ${other}.`);
+    paths.set(table.path, table.name);
+  }
+  return { version, tables: parsed };
+}
+
+/** Whether a run may upload the table's changes without being asked for these very records. */
+export function isUploaded(table: Table): boolean {
+  return (
+    table.scope !== 'never' && table.scope !== 'online' && table.direction !== 'down' && table.direction !== 'local'
+  );
+}
+
+/** Whether a run of mode `all` downloads records of the table. */
+export function isDownloaded(table: Table): boolean {
+  return (
+    (table.scope === 'all' || typeof table.scope === 'object') &&
+    table.direction !== 'up' &&
+    table.direction !== 'local'
+  );
+}
+
+/** Reads a record's key, or a key out of a URL; null if it is none of the table's type. */
+export function keyOf(table: Table, value: unknown): RecordKey | null {
+  if (table.keyType === 'number') {
+    if (typeof value === 'number') return Number.isFinite(value) ? value : null;
+    if (typeof value !== 'string' || !/^-?\d+(\.\d+)?$/.test(value)) return null;
+    return Number(value);
+  }
+  return typeof value === 'string' && value !== '' ? value : null;
+}

@@ -1,0 +1,184 @@
+import { createLeafBuilder, createRootBuilder, emptyRoot } from './leaf-builder.ts';
+import type { BuiltLeaf, ParsedRecord } from './leaf-builder.ts';
+import type { Database } from './database.ts';
+import type { HeadRow, JournalRow, SegmentRow, StagedRow } from './format.ts';
+import { takeNumbers } from './meta.ts';
+import { packRecords } from './packed.ts';
+import type { Table } from './schema.ts';
+import { compareKeys } from '../protocol/record.ts';
+import type { RecordKey } from '../protocol/record.ts';
+
+const leavesInTransaction = 16;
+const recordsInSegment = 4096;
+
+/** What came since an older copy: the newest of each record, or null where it is gone. */
+export type Overlay = Map<RecordKey, ParsedRecord | null>;
+
+/** A segment's row from an overlay. */
+export function segmentOf(overlay: Overlay): SegmentRow {
+  const records: ParsedRecord[] = [];
+  const removed: RecordKey[] = [];
+  for (const [key, record] of overlay) {
+    if (record === null) removed.push(key);
+    else records.push(record);
+  }
+  records.sort((a, b) => compareKeys(a.key, b.key));
+  return { ...packRecords(records), removed: removed.sort(compareKeys) };
+}
+
+/**
+ * Writes a table's download beside what is there (SPEC L-1). Every piece is stored together with how far the download has
+ * come, so that a worker that starts after this one was stopped goes on behind the last stored piece.
+ */
+export interface Staging {
+  readonly row: StagedRow;
+  /** Records of a full download, in key order; what is out of order is kept as a segment. */
+  addRecords(records: readonly ParsedRecord[]): Promise<void>;
+  /** Records and removals that came since the snapshot, or since the cursor. */
+  addChanges(records: readonly ParsedRecord[], removals: readonly RecordKey[]): Promise<void>;
+  /** Stores what is left and the end mark. After this the table is ready for the switch. */
+  end(end: NonNullable<StagedRow['end']>): Promise<void>;
+}
+
+export interface StagingOptions {
+  readonly database: Database;
+  readonly table: Table;
+  readonly row: StagedRow;
+  /** The journal's row as it is now: stored with every piece. */
+  readonly journal: () => JournalRow;
+}
+
+/** Opens the row under which a table is staged; one transaction takes its number. */
+export function openStaging(
+  database: Database,
+  head: HeadRow,
+  options: { readonly full: boolean; readonly snapshot: string },
+): Promise<StagedRow> {
+  return database.write(['runs', 'meta'], async (tx) => {
+    const row: StagedRow = {
+      id: `staged:${head.table}`,
+      table: head.table,
+      generation: await takeNumbers(tx, 'number', 1),
+      full: options.full,
+      snapshot: options.snapshot,
+      root: emptyRoot,
+      lastKey: null,
+      segments: [],
+      replaced: head.segments.map((segment) => segment.id),
+      downloaded: 0,
+      removed: 0,
+      end: null,
+      refused: false,
+    };
+    await tx.objectStore('runs').put(row);
+    return row;
+  });
+}
+
+export function createStaging({ database, table, row: opened, journal }: StagingOptions): Staging {
+  let row = opened;
+  const leaves = createLeafBuilder(table);
+  const root = createRootBuilder(table, opened.root);
+  let waiting: BuiltLeaf[] = [];
+  let overlay: Overlay = new Map();
+  let lastKey = opened.lastKey;
+  let downloaded = opened.downloaded;
+  let removed = opened.removed;
+
+  const store = async (): Promise<void> => {
+    const built = waiting;
+    waiting = [];
+    const segment = overlay;
+    overlay = new Map();
+    const firstNumber = row.root.counts.length;
+    // What is staged can be downloaded again; the switch is strict, and orders what came before it.
+    await database.write(
+      ['leaves', 'vectors', 'segments', 'runs', 'meta'],
+      async (tx) => {
+        const writes: Promise<unknown>[] = [];
+        built.forEach((leaf, index) => {
+          const number = firstNumber + index;
+          const key: [string, number, number] = [table.name, row.generation, number];
+          root.addLeaf(row.generation, number, leaf);
+          writes.push(tx.objectStore('leaves').put(leaf.packed, key));
+          if (table.columns.size > 0) writes.push(tx.objectStore('vectors').put(leaf.vectors, key));
+        });
+        const segments = [...row.segments];
+        if (segment.size > 0) {
+          const id = await takeNumbers(tx, 'number', 1);
+          const value = segmentOf(segment);
+          segments.push({ id, records: value.keys.length, removals: value.removed.length });
+          writes.push(tx.objectStore('segments').put(value, [table.name, id]));
+        }
+        const storedLast = built.at(-1)?.packed.keys.at(-1) ?? row.lastKey;
+        row = { ...row, root: root.root(), segments, lastKey: storedLast, downloaded, removed };
+        writes.push(tx.objectStore('runs').put(row), tx.objectStore('runs').put(journal()));
+        await Promise.all(writes);
+      },
+      { durability: 'relaxed' },
+    );
+  };
+
+  const take = async (leaf: BuiltLeaf | null): Promise<void> => {
+    if (leaf !== null) waiting.push(leaf);
+    if (waiting.length >= leavesInTransaction || overlay.size >= recordsInSegment) await store();
+  };
+
+  return {
+    get row() {
+      return row;
+    },
+    addRecords: async (records) => {
+      for (const record of records) {
+        downloaded += 1;
+        if (lastKey !== null && compareKeys(record.key, lastKey) <= 0) {
+          overlay.set(record.key, record);
+          continue;
+        }
+        lastKey = record.key;
+        const leaf = leaves.add(record);
+        if (leaf !== null) await take(leaf);
+      }
+    },
+    addChanges: async (records, removals) => {
+      for (const record of records) overlay.set(record.key, record);
+      for (const key of removals) overlay.set(key, null);
+      downloaded += records.length;
+      removed += removals.length;
+      await take(null);
+    },
+    end: async (end) => {
+      await take(leaves.finish());
+      row = { ...row, end };
+      await store();
+      if (row.full) await storeRoot(database, row);
+    },
+  };
+}
+
+/** The root is written before the switch, so that the switch writes heads only. */
+function storeRoot(database: Database, row: StagedRow): Promise<void> {
+  return database.write(
+    ['roots'],
+    async (tx) => {
+      await tx.objectStore('roots').put(row.root, [row.table, row.generation]);
+    },
+    { durability: 'relaxed' },
+  );
+}
+
+/** The head that a staged table gets in the switch. Segments stored after staging began survive it. */
+export function switchedHead(head: HeadRow, staged: StagedRow, now: number): HeadRow {
+  const next = { ...head, generation: head.generation + 1, complete: true, downloadedAt: now };
+  const later = head.segments.filter((segment) => !staged.replaced.includes(segment.id));
+  if (staged.refused) return { ...next, root: null, segments: later, cursor: null, cursorFor: '', expectedCount: null };
+  const { end } = staged;
+  if (end === null) return head;
+  const settled = { ...next, cursor: end.cursor, cursorFor: end.cursorFor };
+  const expectedCount = later.length === 0 ? end.count : null;
+  if (staged.full) {
+    const root = staged.root.counts.length > 0 ? staged.generation : null;
+    return { ...settled, root, segments: [...staged.segments, ...later], expectedCount };
+  }
+  return { ...settled, segments: [...head.segments, ...staged.segments], expectedCount };
+}

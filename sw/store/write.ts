@@ -1,0 +1,202 @@
+import type { Base } from './base.ts';
+import { untilUnmoved } from './base.ts';
+import { rowsOf, seqsInFlight } from './changes.ts';
+import { coalesce } from './coalesce.ts';
+import type { CoalescedWrite, StoredState, WriteOperation } from './coalesce.ts';
+import type { Database, ReadTransaction, WriteTransaction } from './database.ts';
+import type { ChangeBase, ChangeRow, HeadRow, RequestRow, StoreName } from './format.ts';
+import { isMarked, removeMark } from './marks.ts';
+import { getMeta, takeNumbers } from './meta.ts';
+import { claimRequest, matchRequest, requestRowKey } from './requests.ts';
+import type { RequestIdentity } from './requests.ts';
+import { StorageError } from '../protocol/errors.ts';
+import type { MutationId, RecordKey } from '../protocol/record.ts';
+
+export interface RecordWrite {
+  readonly table: string;
+  readonly key: RecordKey;
+  readonly operation: WriteOperation;
+  /**
+   * The record's JSON after the write, from its JSON before (null: there is none). Called again if the record changed
+   * between reading and committing. Not called for a delete.
+   */
+  readonly content: (view: string | null) => string;
+  /** The key was made just now, so no record can have it: the base is not read. */
+  readonly keyIsNew: boolean;
+  /** The server's copy, read because the base does not hold the record; null: the server has none. */
+  readonly fetched?: ChangeBase | null;
+  readonly mutationId: MutationId;
+  readonly schema: number;
+  readonly request?: RequestIdentity;
+  /** The answer to store with the request, from what was stored. */
+  readonly answer?: (stored: { readonly created: boolean; readonly text: string | null }) => {
+    readonly status: number;
+    readonly body: string | null;
+    readonly location: string | null;
+  };
+}
+
+export type WriteResult =
+  | { readonly type: 'stored'; readonly created: boolean; readonly text: string | null; readonly dropped: boolean }
+  | { readonly type: 'refused'; readonly code: 'exists' | 'not-found' }
+  /** The record is not held here and absence is not known: read it from the server and try again (D-08). */
+  | { readonly type: 'unknown-base' }
+  | { readonly type: 'repeated'; readonly row: RequestRow }
+  | { readonly type: 'request-changed' };
+
+interface ReadState {
+  readonly head: HeadRow;
+  readonly state: StoredState;
+  readonly baseKnown: boolean;
+  /** Changes whenever anything changed that the computation rests on. */
+  readonly signature: string;
+}
+
+function signatureOf(
+  head: HeadRow,
+  rows: readonly ChangeRow[],
+  members: readonly number[],
+  sealedThrough: number,
+): string {
+  const versions = rows.map((row) => `${row.seq}:${row.mutationId}:${row.state}`);
+  return JSON.stringify([head.generation, head.marks, versions, members, sealedThrough]);
+}
+
+async function signatureNow(tx: WriteTransaction, base: Base, write: RecordWrite): Promise<string> {
+  const [head, rows, members, sealed] = await Promise.all([
+    base.readHead(tx, write.table),
+    rowsOf(tx, write.table, write.key),
+    tx.objectStore('members').getAllKeys(),
+    getMeta(tx, 'sealedThrough'),
+  ]);
+  return signatureOf(head, rows, members, sealed ?? 0);
+}
+
+async function readState(tx: ReadTransaction, base: Base, write: RecordWrite): Promise<ReadState> {
+  const [head, rows, members, inFlight, sealed] = await Promise.all([
+    base.readHead(tx, write.table),
+    rowsOf(tx, write.table, write.key),
+    tx.objectStore('members').getAllKeys(),
+    seqsInFlight(tx),
+    getMeta(tx, 'sealedThrough'),
+  ]);
+  const sealedThrough = sealed ?? 0;
+  const signature = signatureOf(head, rows, members, sealedThrough);
+  if (rows.length > 0 || write.keyIsNew) {
+    const state = { rows, base: null, marked: false, inFlight, sealedThrough };
+    return { head, state, baseKnown: true, signature };
+  }
+  const record = await base.readRecord(tx, head, write.key);
+  const marked = record !== null && (await isMarked(tx, head, 'send', write.key));
+  const stored: ChangeBase | null = record === null ? null : { text: record.text, version: record.version };
+  const state = { rows, base: stored ?? write.fetched ?? null, marked, inFlight, sealedThrough };
+  const baseKnown = stored !== null || head.complete || write.fetched !== undefined;
+  return { head, state, baseKnown, signature };
+}
+
+async function commit(
+  tx: WriteTransaction,
+  base: Base,
+  write: RecordWrite,
+  coalesced: Exclude<CoalescedWrite, { readonly type: 'refuse' }>,
+): Promise<void> {
+  const changes = tx.objectStore('changes');
+  const head = await base.readHead(tx, write.table);
+  if (await removeMark(tx, head, 'send', write.key)) await bumpMarks(tx, base, write.table);
+  if (await removeMark(tx, head, 'hold', write.key)) await bumpMarks(tx, base, write.table);
+  switch (coalesced.type) {
+    case 'amend':
+      await changes.put(coalesced.row);
+      break;
+    case 'append':
+      await changes.put({ ...coalesced.row, seq: await takeNumbers(tx, 'seq', 1) });
+      break;
+    case 'drop':
+      await changes.delete([coalesced.row.table, coalesced.row.key, coalesced.row.seq]);
+      break;
+  }
+}
+
+async function bumpMarks(tx: WriteTransaction, base: Base, table: string): Promise<void> {
+  const head = await base.readHead(tx, table);
+  await tx.objectStore('heads').put({ ...head, marks: head.marks + 1 });
+}
+
+function answerRow(
+  write: RecordWrite,
+  identity: RequestIdentity,
+  now: number,
+  result: { created: boolean; text: string | null },
+): RequestRow | null {
+  const answer = write.answer?.(result);
+  if (answer === undefined) return null;
+  return {
+    fingerprint: requestRowKey(identity),
+    incarnation: identity.incarnation,
+    at: now,
+    bodyHash: identity.bodyHash,
+    ...answer,
+    table: write.table,
+    key: write.key,
+    mutationId: write.mutationId,
+    explicit: identity.explicit,
+  };
+}
+
+const maximumAttempts = 50;
+
+/**
+ * Stores one write of a page (SPEC W-1 to W-4): reads, computes, and commits in one strict transaction that checks that
+ * what was read is unchanged. When the promise settles with `stored`, the change is on disk, and with it the answer of
+ * the request it came from. Repeating the same request is safe as SPEC Q-1 and Q-2 say.
+ */
+export async function writeRecord(
+  database: Database,
+  base: Base,
+  write: RecordWrite,
+  now: number,
+): Promise<WriteResult> {
+  const { request } = write;
+  const readScope: StoreName[] = write.keyIsNew
+    ? ['heads', 'changes', 'members', 'meta', 'requests']
+    : ['heads', 'changes', 'members', 'meta', 'requests', 'marks', 'roots', 'segments', 'leaves'];
+  const writeScope: StoreName[] = ['heads', 'changes', 'members', 'meta', 'requests', 'marks'];
+  for (let attempt = 0; attempt < maximumAttempts; attempt += 1) {
+    const read = await untilUnmoved(() =>
+      database.read(readScope, async (tx) => {
+        const match = request === undefined ? null : await matchRequest(tx, request, now);
+        return { match, ...(await readState(tx, base, write)) };
+      }),
+    );
+    if (read.match?.type === 'changed') return { type: 'request-changed' };
+    if (read.match?.type === 'repeat' && request !== undefined) {
+      const { row } = read.match;
+      await database.write(['requests'], (tx) => claimRequest(tx, row, request));
+      return { type: 'repeated', row };
+    }
+    if (!read.baseKnown) return { type: 'unknown-base' };
+    const view =
+      read.state.rows.at(-1)?.text ?? (read.state.rows.length === 0 ? (read.state.base?.text ?? null) : null);
+    // What does not exist cannot be changed; the coalescing table says which refusal it is.
+    const missing = view === null && (write.operation === 'update' || write.operation === 'delete');
+    const text = write.operation === 'delete' || missing ? null : write.content(view);
+    const { table, key, operation, mutationId, schema } = write;
+    const coalesced = coalesce({ table, key, operation, text, mutationId, schema, at: now }, read.state);
+    if (coalesced.type === 'refuse') return { type: 'refused', code: coalesced.code };
+    const result = { created: view === null, text };
+    const row = request === undefined ? null : answerRow(write, request, now, result);
+    const committed = await database.write(writeScope, async (tx) => {
+      if ((await signatureNow(tx, base, write)) !== read.signature) return false;
+      if (row !== null) {
+        if (row.explicit && (await tx.objectStore('requests').get(row.fingerprint)) !== undefined) return false;
+        await tx.objectStore('requests').put(row);
+      }
+      await commit(tx, base, write, coalesced);
+      return true;
+    });
+    if (committed) return { type: 'stored', ...result, dropped: coalesced.type === 'drop' };
+  }
+  throw new StorageError(
+    `The record ${String(write.key)} of ${write.table} kept changing while it was written. Try again.`,
+  );
+}

@@ -1,0 +1,17 @@
+/** What the engine takes from outside; each can be replaced. */
+export interface Environment {
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** From 0 to below 1. */
+  readonly random: () => number;
+  /** A new, unique, time-ordered id. */
+  readonly newId: () => string;
+  readonly fetch: (input: string, init?: RequestInit) => Promise<Response>;
+  readonly locks: LockManager;
+  /** The browser's word on connectivity: a hint. */
+  readonly isOnline: () => boolean;
+  /** Asks for a Background Sync event; resolves to whether there will be one. */
+  readonly registerSync: (tag: string) => Promise<boolean>;
+  /** Whether a newer worker is waiting for this one to end. */
+  readonly isReplaced: () => boolean;
+}

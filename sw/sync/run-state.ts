@@ -1,0 +1,80 @@
+import type { JournalRow } from '../store/format.ts';
+import type { RunOutcome, RunPhase } from '../protocol/run.ts';
+
+/** The states of a run: `JournalRow['state']` while it is open, then its outcome. */
+export type RunState =
+  { readonly type: JournalRow['state'] } | { readonly type: 'ended'; readonly outcome: RunOutcome };
+
+export type RunEvent =
+  /** Nothing sendable is left at or below the run's `seq`. */
+  | { readonly type: 'uploaded' }
+  /** Every table is staged to its end mark. */
+  | { readonly type: 'downloaded' }
+  /** The heads were switched. */
+  | { readonly type: 'applied' }
+  | { readonly type: 'fault' }
+  | { readonly type: 'cancel' };
+
+export interface RunFacts {
+  readonly mode: JournalRow['mode'];
+  /** Whether there is a table to download. */
+  readonly downloads: boolean;
+  /** Records that the server did not take so far. */
+  readonly failed: number;
+}
+
+export type Transition =
+  | { readonly type: 'to'; readonly state: RunState }
+  /** The event has no effect in this state: a cancel that came too late. */
+  | { readonly type: 'too-late' };
+
+const ended = (outcome: RunOutcome): Transition => ({ type: 'to', state: { type: 'ended', outcome } });
+const to = (state: JournalRow['state']): Transition => ({ type: 'to', state: { type: state } });
+const finish = (facts: RunFacts): Transition => ended(facts.failed > 0 ? 'partial' : 'finished');
+
+type Row = { readonly [E in RunEvent['type']]: (facts: RunFacts) => Transition };
+
+const tooLate = (): Transition => ({ type: 'too-late' });
+const failed = (): Transition => ended('failed');
+const cancelled = (): Transition => ended('cancelled');
+
+/** SPEC 4. A state or event without its cell does not compile. */
+const transitions: { readonly [S in JournalRow['state']]: Row } = {
+  uploading: {
+    uploaded: (facts) => (facts.mode === 'all' && facts.downloads ? to('downloading') : finish(facts)),
+    downloaded: failed,
+    applied: failed,
+    fault: failed,
+    cancel: cancelled,
+  },
+  downloading: {
+    uploaded: failed,
+    downloaded: () => to('applying'),
+    applied: failed,
+    fault: failed,
+    cancel: cancelled,
+  },
+  applying: {
+    uploaded: failed,
+    downloaded: failed,
+    applied: finish,
+    fault: failed,
+    cancel: tooLate,
+  },
+};
+
+/** What an event makes of an open run. Pure. */
+export function nextState(state: JournalRow['state'], event: RunEvent, facts: RunFacts): Transition {
+  return transitions[state][event.type](facts);
+}
+
+export function phaseOf(state: JournalRow['state']): RunPhase {
+  switch (state) {
+    case 'uploading':
+      return 'upload';
+    case 'downloading':
+      return 'download';
+    case 'applying':
+      return 'apply';
+  }
+}

@@ -1,0 +1,35 @@
+import type { Environment } from './environment.ts';
+import type { BackendCall, BackendConnection } from '../backend/backend.ts';
+import type { SyncEvent } from '../protocol/events.ts';
+import type { JournalRow } from '../store/format.ts';
+import type { Base } from '../store/base.ts';
+import type { Database } from '../store/database.ts';
+import type { Schema } from '../store/schema.ts';
+
+/** One signed-in user's database with everything a run needs. It ends with the sign-in. */
+export interface Session {
+  readonly user: string;
+  readonly database: Database;
+  readonly base: Base;
+  readonly schema: Schema;
+  readonly backend: BackendConnection;
+  readonly environment: Environment;
+  /** Aborted when the user signs out or another signs in. */
+  readonly signal: AbortSignal;
+  /** Headers for one attempt: the app's function, and those given at sign-in. */
+  readonly headers: (url: string) => Promise<Readonly<Record<string, string>>>;
+  readonly announce: (event: SyncEvent) => void;
+}
+
+/** A run while this worker works on it: the journal row as it is stored, and the signal that ends the work. */
+export interface ActiveRun {
+  readonly session: Session;
+  readonly signal: AbortSignal;
+  journal: JournalRow;
+  /** Time at which the slice ends by itself, in milliseconds since 1970. */
+  readonly sliceEndsAt: number;
+}
+
+export async function callFor(session: Session, signal: AbortSignal): Promise<BackendCall> {
+  return { user: session.user, headers: await session.headers(''), signal };
+}

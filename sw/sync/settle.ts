@@ -1,0 +1,237 @@
+import { withState } from '../store/changes.ts';
+import type { ChangeBase, ChangeRow } from '../store/format.ts';
+import type { Table } from '../store/schema.ts';
+import type { JsonRecord, MutationId, RecordKey } from '../protocol/record.ts';
+import type { FailureCode } from '../protocol/status.ts';
+import type { Outcome } from '../protocol/wire.ts';
+import { parseStored, rebase, withFieldsOf } from './rebase.ts';
+
+/** How often a change is sent again after a conflict, before it is left to the user. */
+export const conflictRounds = 5;
+
+export interface SettleInput {
+  readonly table: Table;
+  /** The row that was sent. */
+  readonly row: ChangeRow;
+  /** The rows over it, oldest first. */
+  readonly above: readonly ChangeRow[];
+  readonly outcome: Outcome;
+  readonly newId: () => MutationId;
+}
+
+export type BaseEffect =
+  | { readonly type: 'keep' }
+  | { readonly type: 'put'; readonly key: RecordKey; readonly text: string; readonly version: string }
+  | { readonly type: 'remove'; readonly key: RecordKey };
+
+export interface SettledFailure {
+  /** The row whose content the failure holds. */
+  readonly row: ChangeRow;
+  readonly code: FailureCode;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, string>> | null;
+  /** Whether the change stays here and can be sent again. */
+  readonly retriable: boolean;
+}
+
+/** What an outcome makes of a record's rows: those not named in `rows` are removed. */
+export interface Settlement {
+  readonly verdict: 'uploaded' | 'failed' | 'conflict' | 'later';
+  readonly rows: readonly ChangeRow[];
+  readonly base: BaseEffect;
+  readonly failure: SettledFailure | null;
+  /** Whether a row is to be sent again in the same run. */
+  readonly again: boolean;
+}
+
+function serverBase(key: RecordKey, text: string, version: string | null): BaseEffect {
+  return { type: 'put', key, text, version: version ?? '' };
+}
+
+/** The server never has local columns: they are kept from what is here (C-03). */
+function withLocalColumns(table: Table, server: JsonRecord, local: string | null): string {
+  const names = [...table.columns.values()].filter((column) => column.local).map((column) => column.name);
+  if (names.length === 0 || local === null) return JSON.stringify(server);
+  return JSON.stringify(withFieldsOf(server, parseStored(local), names));
+}
+
+/** The rows over one that was taken, each rebased on what became of the one below it (SPEC 3.2, `applied`). */
+function rebaseAbove(above: readonly ChangeRow[], sent: string | null, server: ChangeBase | null): ChangeRow[] {
+  const rows: ChangeRow[] = [];
+  let oldBelow = sent;
+  let newBelow = server;
+  for (const row of above) {
+    if (row.operation === 'create' || newBelow === null) {
+      rows.push(
+        newBelow === null && row.operation === 'update'
+          ? { ...row, operation: 'create', base: null, whole: true }
+          : row,
+      );
+      oldBelow = row.text;
+      newBelow = row.text === null ? null : { text: row.text, version: null };
+      continue;
+    }
+    const text = row.text === null ? null : rebase(newBelow.text, oldBelow ?? newBelow.text, row.text);
+    rows.push({ ...row, text, base: newBelow });
+    oldBelow = row.text;
+    newBelow = text === null ? null : { text, version: null };
+  }
+  return rows;
+}
+
+function applied(input: SettleInput, outcome: Extract<Outcome, { type: 'applied' }>): Settlement {
+  const { table, row, above } = input;
+  const verdict = { verdict: 'uploaded', failure: null, again: false } as const;
+  if (outcome.record === null) {
+    return { ...verdict, rows: rebaseAbove(above, row.text, null), base: { type: 'remove', key: row.key } };
+  }
+  const text = withLocalColumns(table, outcome.record, row.text);
+  const base = { text, version: outcome.version };
+  // A delete whose replay finds a record: somebody made it anew since.
+  const sent = row.text ?? text;
+  return { ...verdict, rows: rebaseAbove(above, sent, base), base: serverBase(row.key, text, outcome.version) };
+}
+
+/** A row and the one over it as one, for when the lower one was not taken (SPEC 3.1, applied after the fact). */
+function joined(lower: ChangeRow, upper: ChangeRow, mutationId: MutationId): ChangeRow | null {
+  const row = { ...withState(upper, 'pending'), mutationId };
+  if (lower.operation === 'create') {
+    if (upper.operation === 'delete') return null;
+    return { ...row, operation: 'create', base: null, whole: true };
+  }
+  if (lower.operation === 'delete') return { ...row, operation: 'update', base: lower.base, whole: true };
+  return { ...row, base: lower.base, whole: lower.whole || upper.whole };
+}
+
+/** All rows of a record as one; null if together they are nothing that the server must hear of. */
+function joinAll(row: ChangeRow, above: readonly ChangeRow[], newId: () => MutationId): ChangeRow | null {
+  return above.reduce<ChangeRow | null>(
+    (lower, upper) => (lower === null ? upper : joined(lower, upper, newId())),
+    row,
+  );
+}
+
+function notTaken(
+  input: SettleInput,
+  code: FailureCode,
+  message: string,
+  extra: {
+    readonly fields?: Readonly<Record<string, string>>;
+    readonly references?: { readonly table: string; readonly key: RecordKey };
+  } = {},
+): Settlement {
+  const { row, above, table, newId } = input;
+  const base: BaseEffect = { type: 'keep' };
+  if (above.length > 0) {
+    // The user has gone on editing: the newer content is what will be tried.
+    const rest = joinAll(row, above, newId);
+    return { verdict: 'failed', rows: rest === null ? [] : [rest], base, failure: null, again: false };
+  }
+  const { fields = null } = extra;
+  const retriable = table.onRejected === 'keep';
+  const failure: SettledFailure = { row, code, message, fields, retriable };
+  const rejected = withState(row, 'rejected', { code, message, ...extra });
+  return { verdict: 'failed', rows: retriable ? [rejected] : [], base, failure, again: false };
+}
+
+/** The record is not the user's to change any more: it goes here, and the failure keeps the content. */
+function lost(input: SettleInput, code: 'gone' | 'forbidden', message: string): Settlement {
+  const { row, above } = input;
+  const top = above.at(-1) ?? row;
+  const madeAnew = above.findLast((upper) => upper.operation === 'create');
+  const base: BaseEffect = { type: 'remove', key: row.key };
+  if (madeAnew !== undefined) {
+    return { verdict: 'failed', rows: above.slice(above.indexOf(madeAnew)), base, failure: null, again: true };
+  }
+  const failure = { row: top.text === null ? row : top, code, message, fields: null, retriable: false };
+  return { verdict: 'failed', rows: [], base, failure, again: false };
+}
+
+function conflicting(input: SettleInput, outcome: Extract<Outcome, { type: 'conflict' }>): Settlement {
+  const { row, above, table, newId } = input;
+  const local = joinAll(row, above, newId);
+  const { record, version } = outcome;
+  const text = record === null ? null : withLocalColumns(table, record, row.text);
+  const base: BaseEffect = text === null ? { type: 'remove', key: row.key } : serverBase(row.key, text, version);
+  if (local === null) return { verdict: 'uploaded', rows: [], base, failure: null, again: false };
+  const policy = table.conflict;
+  const takeServer = (message: string): Settlement => ({
+    verdict: 'conflict',
+    rows: [],
+    base,
+    failure: { row: local, code: 'conflict', message, fields: null, retriable: false },
+    again: false,
+  });
+  const sendAgain = (content: string | null): Settlement => {
+    if (text === null && content === null) return { verdict: 'uploaded', rows: [], base, failure: null, again: false };
+    const operation = content === null ? 'delete' : text === null ? 'create' : 'update';
+    const again: ChangeRow = {
+      ...withState(local, 'pending'),
+      mutationId: newId(),
+      operation,
+      text: content,
+      base: text === null ? null : { text, version },
+      whole: operation === 'create' || (row.operation === 'create' && local.operation !== 'delete'),
+      attempts: row.attempts + 1,
+    };
+    return { verdict: 'conflict', rows: [again], base, failure: null, again: true };
+  };
+  const leaveToUser = (): Settlement => {
+    const message = 'The record was changed on the server as well. Choose which values to keep.';
+    const parked = { ...withState({ ...local, server: { text, version } }, 'conflict', { code: 'conflict', message }) };
+    const failure: SettledFailure = { row: local, code: 'conflict', message, fields: null, retriable: true };
+    return { verdict: 'conflict', rows: [parked], base, failure, again: false };
+  };
+  if (policy === 'manual' || row.attempts >= conflictRounds) return leaveToUser();
+  if (policy === 'server-wins')
+    return takeServer('The record was changed on the server as well, and the server’s copy was kept.');
+  if (typeof policy === 'function') {
+    const chosen = policy({
+      table: table.name,
+      key: row.key,
+      base: row.base === null ? null : parseStored(row.base.text),
+      local: local.text === null ? null : parseStored(local.text),
+      server: record,
+    });
+    if (chosen === 'server') return takeServer('The app’s conflict function chose the server’s copy.');
+    return sendAgain(JSON.stringify(chosen));
+  }
+  if (text === null) return lost(input, 'gone', 'The record was deleted on the server meanwhile.');
+  if (local.text === null) return sendAgain(null);
+  if (policy === 'merge' && row.base !== null) return sendAgain(rebase(text, row.base.text, local.text));
+  return sendAgain(local.text);
+}
+
+/** What the server's outcome makes of a record's rows and base: SPEC 3.2 and 3.3. Pure but for the app's own conflict function. */
+export function settle(input: SettleInput): Settlement {
+  const { outcome, row } = input;
+  switch (outcome.type) {
+    case 'applied':
+      return applied(input, outcome);
+    case 'rejected':
+      return notTaken(
+        input,
+        outcome.code,
+        outcome.message,
+        outcome.fields === undefined ? {} : { fields: outcome.fields },
+      );
+    case 'dangling':
+      return notTaken(input, 'dangling', outcome.message, { references: outcome.references });
+    case 'gone':
+      return lost(input, 'gone', outcome.message);
+    case 'forbidden':
+      return row.base === null
+        ? notTaken(input, 'forbidden', outcome.message)
+        : lost(input, 'forbidden', outcome.message);
+    case 'conflict':
+      return conflicting(input, outcome);
+    case 'later':
+    case 'fenced': {
+      const rest = joinAll(row, input.above, input.newId);
+      const again =
+        rest === null ? null : { ...rest, mutationId: outcome.type === 'fenced' ? input.newId() : rest.mutationId };
+      const base: BaseEffect = { type: 'keep' };
+      return { verdict: 'later', rows: again === null ? [] : [again], base, failure: null, again: false };
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import type { ChangeRow, CommandRow } from '../store/format.ts';
+import type { Schema, Table } from '../store/schema.ts';
+import { isRecordKey } from '../protocol/record.ts';
+import type { RecordKey } from '../protocol/record.ts';
+import { parseStored } from './rebase.ts';
+
+export type UploadItem =
+  | { readonly type: 'change'; readonly row: ChangeRow; readonly table: Table }
+  | { readonly type: 'command'; readonly row: CommandRow };
+
+export interface RecordRef {
+  readonly table: string;
+  readonly key: RecordKey;
+}
+
+export function refId({ table, key }: RecordRef): string {
+  return `${table}\u0000${typeof key}\u0000${key}`;
+}
+
+/** The records that a record's text refers to, as declared. */
+export function referencesIn(table: Table, text: string | null): readonly RecordRef[] {
+  if (text === null || table.references.length === 0) return [];
+  const record = parseStored(text);
+  return table.references.flatMap(({ field, table: parent }) => {
+    const key = Object.hasOwn(record, field) ? record[field] : null;
+    return isRecordKey(key) ? [{ table: parent, key }] : [];
+  });
+}
+
+/**
+ * The order of upload (U-01): as made, but a parent's create goes before what refers to it, and what referred to a record
+ * goes before that record's delete. A command stays behind all that was made before it. Pure; the items must come as made.
+ */
+export function orderForUpload(schema: Schema, items: readonly UploadItem[]): readonly UploadItem[] {
+  const creates = new Map<string, UploadItem>();
+  const leavers = new Map<string, UploadItem[]>();
+  for (const item of items) {
+    if (item.type !== 'change') continue;
+    if (item.row.operation === 'create') creates.set(refId(item.row), item);
+    const before = item.row.base?.text ?? null;
+    const after = new Set(referencesIn(item.table, item.row.text).map(refId));
+    for (const ref of referencesIn(item.table, before)) {
+      const id = refId(ref);
+      if (after.has(id)) continue;
+      leavers.set(id, [...(leavers.get(id) ?? []), item]);
+    }
+  }
+  if (schema.tables.size === 0 || (creates.size === 0 && leavers.size === 0)) return items;
+  const ordered: UploadItem[] = [];
+  const placed = new Set<UploadItem>();
+  // A cycle of references is cut where it is met again: the server then says what dangles.
+  const visiting = new Set<UploadItem>();
+  const place = (item: UploadItem): void => {
+    if (placed.has(item) || visiting.has(item)) return;
+    visiting.add(item);
+    if (item.type === 'change') {
+      for (const ref of referencesIn(item.table, item.row.text)) {
+        const parent = creates.get(refId(ref));
+        if (parent !== undefined) place(parent);
+      }
+      if (item.row.operation === 'delete') for (const child of leavers.get(refId(item.row)) ?? []) place(child);
+    }
+    visiting.delete(item);
+    placed.add(item);
+    ordered.push(item);
+  };
+  items.forEach(place);
+  return ordered;
+}

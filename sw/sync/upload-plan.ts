@@ -1,0 +1,201 @@
+import { rowsOf, withState } from '../store/changes.ts';
+import type { WriteTransaction } from '../store/database.ts';
+import type { BatchContentRow, BatchItem, ChangeRow, CommandRow, JournalRow } from '../store/format.ts';
+import { isMarked } from '../store/marks.ts';
+import { takeNumbers } from '../store/meta.ts';
+import { isUploaded } from '../store/schema.ts';
+import type { Schema, Table } from '../store/schema.ts';
+import type { Base } from '../store/base.ts';
+import type { BackendConnection } from '../backend/backend.ts';
+import { orderForUpload, refId, referencesIn } from './upload-order.ts';
+import type { RecordRef, UploadItem } from './upload-order.ts';
+import { encodeChange, encodeCommand } from './wire-change.ts';
+
+const changesInBatch = 1000;
+const charactersInBatch = 2_000_000;
+
+export interface PlanContext {
+  readonly base: Base;
+  readonly schema: Schema;
+  readonly backend: BackendConnection;
+  readonly device: string;
+}
+
+export type Plan =
+  | { readonly type: 'batch'; readonly content: BatchContentRow; readonly journal: JournalRow }
+  /** Nothing of this stretch could be sent; look further. */
+  | { readonly type: 'skip'; readonly journal: JournalRow }
+  | { readonly type: 'done' };
+
+async function nextRows(
+  tx: WriteTransaction,
+  journal: JournalRow,
+): Promise<{ rows: ChangeRow[]; commands: CommandRow[]; through: number }> {
+  const { uploadedThrough, throughSeq, resend } = journal;
+  if (resend.length > 0) {
+    const found = await Promise.all(resend.map((seq) => tx.objectStore('changes').index('seq').get(seq)));
+    return { rows: found.filter((row) => row !== undefined), commands: [], through: uploadedThrough };
+  }
+  if (uploadedThrough >= throughSeq) return { rows: [], commands: [], through: throughSeq };
+  const range = IDBKeyRange.bound(uploadedThrough, throughSeq, true, false);
+  const [rows, commands] = await Promise.all([
+    tx.objectStore('changes').index('seq').getAll(range, changesInBatch),
+    tx.objectStore('commands').getAll(range, changesInBatch),
+  ]);
+  // What lies behind a full page is for the next one.
+  const rowsEnd = rows.length === changesInBatch ? (rows.at(-1)?.seq ?? throughSeq) : throughSeq;
+  const commandsEnd = commands.length === changesInBatch ? (commands.at(-1)?.seq ?? throughSeq) : throughSeq;
+  const through = Math.min(rowsEnd, commandsEnd);
+  return {
+    rows: rows.filter((row) => row.seq <= through),
+    commands: commands.filter((command) => command.seq <= through),
+    through,
+  };
+}
+
+/** Chooses what goes into a batch, in the transaction that stores it. */
+class Selection {
+  readonly #tx: WriteTransaction;
+  readonly #context: PlanContext;
+  readonly #chosen = new Map<string, UploadItem>();
+  readonly #verdicts = new Map<string, RecordRef | null>();
+  readonly items: UploadItem[] = [];
+
+  constructor(tx: WriteTransaction, context: PlanContext) {
+    this.#tx = tx;
+    this.#context = context;
+  }
+
+  /** Whether another row of the record is in the batch already. */
+  holds(ref: RecordRef): boolean {
+    return this.#chosen.has(refId(ref));
+  }
+
+  async #isSendable(table: Table, row: ChangeRow): Promise<boolean> {
+    if (row.state !== 'pending' && row.state !== 'blocked') return false;
+    if (!isUploaded(table)) return false;
+    const head = await this.#context.base.readHead(this.#tx, table.name);
+    return !(await isMarked(this.#tx, head, 'hold', row.key));
+  }
+
+  /** The record for which a change must wait, or null. Parents that were never sent are put into the batch before it. */
+  async #waitsFor(table: Table, row: ChangeRow, trail: readonly string[]): Promise<RecordRef | null> {
+    for (const ref of referencesIn(table, row.text)) {
+      const id = refId(ref);
+      if (this.#chosen.has(id) || trail.includes(id)) continue;
+      let blocker = this.#verdicts.get(id);
+      if (blocker === undefined) {
+        blocker = await this.#bringParent(ref, [...trail, id]);
+        this.#verdicts.set(id, blocker);
+      }
+      if (blocker !== null) return blocker;
+    }
+    return null;
+  }
+
+  async #bringParent(ref: RecordRef, trail: readonly string[]): Promise<RecordRef | null> {
+    const [parent] = await rowsOf(this.#tx, ref.table, ref.key);
+    if (parent === undefined || parent.operation !== 'create') return null;
+    const table = this.#context.schema.tables.get(ref.table);
+    if (table === undefined || !(await this.#isSendable(table, parent))) return ref;
+    const blocker = await this.#waitsFor(table, parent, trail);
+    if (blocker !== null) return blocker;
+    this.#choose({ type: 'change', row: parent, table });
+    return null;
+  }
+
+  #choose(item: UploadItem): void {
+    if (item.type === 'change') this.#chosen.set(refId(item.row), item);
+    this.items.push(item);
+  }
+
+  addCommand(row: CommandRow): void {
+    if (row.state === 'pending') this.#choose({ type: 'command', row });
+  }
+
+  async addChange(row: ChangeRow): Promise<void> {
+    const table = this.#context.schema.tables.get(row.table);
+    if (table === undefined || this.holds(row) || !(await this.#isSendable(table, row))) return;
+    const blocker = await this.#waitsFor(table, row, [refId(row)]);
+    if (blocker === null) {
+      this.#choose({ type: 'change', row, table });
+      return;
+    }
+    const message = `It refers to ${blocker.table} ${String(blocker.key)}, which the server did not take yet.`;
+    await this.#tx
+      .objectStore('changes')
+      .put(withState(row, 'blocked', { code: 'blocked', message, references: blocker }));
+  }
+}
+
+function encode(item: UploadItem): string {
+  return item.type === 'change' ? encodeChange(item.table, item.row) : encodeCommand(item.row);
+}
+
+function describe(item: UploadItem): BatchItem {
+  const { seq, mutationId } = item.row;
+  return item.type === 'change'
+    ? { type: 'change', seq, mutationId, table: item.row.table, key: item.row.key }
+    : { type: 'command', seq, mutationId };
+}
+
+/**
+ * Chooses the next batch and stores it, in the caller's strict transaction over changes, commands, members, batches, runs,
+ * meta, heads and marks (T-2). Rows that wait for a parent are marked `blocked` on the way.
+ */
+export async function planBatch(tx: WriteTransaction, context: PlanContext, journal: JournalRow): Promise<Plan> {
+  const { rows, commands, through } = await nextRows(tx, journal);
+  if (rows.length === 0 && commands.length === 0) {
+    if (journal.uploadedThrough >= journal.throughSeq && journal.resend.length === 0) return { type: 'done' };
+    const next = { ...journal, uploadedThrough: through, resend: [] };
+    await tx.objectStore('runs').put(next);
+    return { type: 'skip', journal: next };
+  }
+  const selection = new Selection(tx, context);
+  const waiting: (ChangeRow | CommandRow)[] = [...rows, ...commands].sort((a, b) => a.seq - b.seq);
+  let reached = journal.uploadedThrough;
+  let characters = 0;
+  for (const row of waiting) {
+    if ('method' in row) selection.addCommand(row);
+    else {
+      // A second row of a record waits until the first is settled (invariant 3).
+      if (selection.holds(row) && !selection.items.some((item) => item.row.seq === row.seq)) break;
+      await selection.addChange(row);
+      characters += row.text?.length ?? 0;
+    }
+    reached = Math.max(reached, row.seq);
+    if (characters > charactersInBatch) break;
+  }
+  const complete = waiting.at(-1)?.seq === reached;
+  const uploadedThrough = journal.resend.length > 0 ? journal.uploadedThrough : complete ? through : reached;
+  const next: JournalRow = { ...journal, uploadedThrough, resend: [] };
+  if (selection.items.length === 0) {
+    await tx.objectStore('runs').put(next);
+    return { type: 'skip', journal: next };
+  }
+  const items = orderForUpload(context.schema, selection.items);
+  const tables = new Set(items.flatMap((item) => (item.type === 'change' ? [item.table] : [])));
+  const onConflict = Object.fromEntries(
+    [...tables].map((table) => [table.name, table.conflict === 'last-write-wins' ? 'overwrite' : 'report'] as const),
+  );
+  const content: BatchContentRow = {
+    batch: await takeNumbers(tx, 'number', 1),
+    run: journal.run,
+    items: items.map(describe),
+    body: context.backend.encodeUpload({
+      device: context.device,
+      run: journal.run,
+      onConflict,
+      changes: items.map(encode),
+    }),
+    attempts: 0,
+  };
+  await Promise.all([
+    tx.objectStore('batches').put(content),
+    tx
+      .objectStore('members')
+      .put({ batch: content.batch, run: journal.run, seqs: content.items.map((item) => item.seq) }),
+    tx.objectStore('runs').put(next),
+  ]);
+  return { type: 'batch', content, journal: next };
+}
