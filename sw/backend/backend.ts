@@ -104,6 +104,8 @@ export interface BackendConnection {
   ping(call: BackendCall): Promise<void>;
   /** Where a tab hears that there is something to download; null if the server does not say. */
   readonly liveUrl: string | null;
+  /** Whether nothing can be sent or asked before somebody has signed in. */
+  readonly needsUser: boolean;
   /** Whether an unanswered write may be sent again. False: its outcome is unknown and a user must decide. */
   readonly idempotent: boolean;
 }

@@ -120,6 +120,7 @@ function connect(context: BackendContext, base: string, live: boolean, stallMs: 
 
   return {
     idempotent: true,
+    needsUser: true,
     liveUrl: live ? `${base}/live` : null,
 
     encodeUpload: ({ device, run, onConflict, changes }: UploadContent) => {

@@ -6,7 +6,7 @@ export interface Environment {
   readonly random: () => number;
   /** A new, unique, time-ordered id. */
   readonly newId: () => string;
-  readonly fetch: (input: string, init?: RequestInit) => Promise<Response>;
+  readonly fetch: (input: string | Request, init?: RequestInit) => Promise<Response>;
   readonly locks: LockManager;
   /** The browser's word on connectivity: a hint. */
   readonly isOnline: () => boolean;

@@ -1,0 +1,98 @@
+import { registerRoute } from 'workbox-routing';
+import { SyncError } from '../protocol/errors.ts';
+import { problem, problemOf } from '../router/answers.ts';
+import { takeCommand } from '../router/command-route.ts';
+import { readMany, readOne } from '../router/read-route.ts';
+import { writeOne } from '../router/write-route.ts';
+import type { WriteAnswer } from '../router/write-route.ts';
+import { findCommand, findTable } from '../router/match.ts';
+import type { CommandPattern } from '../router/match.ts';
+import type { Schema } from '../store/schema.ts';
+import type { OpenSession, Sessions } from '../sync/sessions.ts';
+import { afterWrite } from '../sync/after-write.ts';
+
+export interface FetchOptions {
+  readonly sessions: Sessions;
+  readonly schema: Schema;
+  readonly commands: readonly CommandPattern[];
+  readonly origin: string;
+  /** Which start of the worker this is. */
+  readonly incarnation: string;
+}
+
+/** What workbox-routing hands to a route's handler. */
+interface RouteRequest {
+  readonly request: Request;
+  readonly url: URL;
+  readonly event: ExtendableEvent;
+}
+
+const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+function clientOf(event: ExtendableEvent): string {
+  return 'clientId' in event && typeof event.clientId === 'string' ? event.clientId : '';
+}
+
+/** Removes the request's row once the browser has the answer: no repeat can come any more (SPEC Q-1). */
+async function forgetRequest(session: OpenSession, event: ExtendableEvent, row: string): Promise<void> {
+  const handled: unknown = 'handled' in event ? event.handled : undefined;
+  if (!(handled instanceof Promise)) return;
+  try {
+    await handled;
+    await session.database.write(['requests'], (tx) => tx.objectStore('requests').delete(row), {
+      durability: 'relaxed',
+    });
+  } catch {
+    // The answer did not arrive, or the row could not be removed: it is swept when it is old.
+  }
+}
+
+/**
+ * Adds the routes of the declared paths, and of nothing else: what is not declared is not touched. Must be called
+ * synchronously while the worker's script is evaluated.
+ */
+export function onFetch(options: FetchOptions): void {
+  const { sessions, schema, commands, origin, incarnation } = options;
+
+  const handleWrite = async (
+    event: ExtendableEvent,
+    session: OpenSession,
+    work: Promise<WriteAnswer>,
+  ): Promise<Response> => {
+    const { response, requestRow, stored } = await work;
+    if (requestRow !== null) event.waitUntil(forgetRequest(session, event, requestRow));
+    if (stored) event.waitUntil(afterWrite(session));
+    return response;
+  };
+
+  const answer = async ({ request, url, event }: RouteRequest): Promise<Response> => {
+    try {
+      const session = await sessions.forClient(clientOf(event));
+      const context = { session, client: clientOf(event), incarnation };
+      if (findCommand(commands, request.method, url, origin))
+        return await handleWrite(event, session, takeCommand(context, request));
+      const target = findTable(schema, url, origin);
+      if (target === null) return await session.environment.fetch(request);
+      const { table, key } = target;
+      if (request.method === 'GET') {
+        return key === null ? await readMany(session, table, request) : await readOne(session, table, key, request);
+      }
+      if ((request.method === 'POST') !== (key === null)) {
+        const hint = request.method === 'POST' ? `POST to ${table.path}` : `name a record: ${table.path}/<key>`;
+        return problem(new SyncError('unsupported', `${request.method} is not possible here; ${hint}.`));
+      }
+      return await handleWrite(event, session, writeOne(context, table, key, request));
+    } catch (error) {
+      return problemOf(error);
+    }
+  };
+
+  for (const method of methods) {
+    registerRoute(
+      ({ url, request }) =>
+        findCommand(commands, request.method, url, origin) || findTable(schema, url, origin) !== null,
+      answer,
+      method,
+    );
+  }
+}

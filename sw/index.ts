@@ -1,0 +1,15 @@
+export { startSync } from './start-sync.ts';
+export type { CommandOptions, StartSyncOptions } from './start-sync.ts';
+export type { HeadersFunction } from './sync/sessions.ts';
+export { batchBackend } from './backend/batch-backend.ts';
+export type { BatchBackendOptions } from './backend/batch-backend.ts';
+export type { Backend } from './backend/backend.ts';
+export type {
+  ColumnOptions,
+  ConflictCopies,
+  ConflictPolicy,
+  ReferenceOptions,
+  ScopeOption,
+  TableOptions,
+} from './store/schema.ts';
+export { ConfigurationError, FilterError, SyncError } from './protocol/errors.ts';

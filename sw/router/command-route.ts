@@ -1,0 +1,55 @@
+import { SyncError } from '../protocol/errors.ts';
+import { requestRowKey } from '../store/requests.ts';
+import { writeCommand } from '../store/command-write.ts';
+import { identify } from './identity.ts';
+import { newMutationId, readBody } from './write-route.ts';
+import type { WriteAnswer, WriteContext } from './write-route.ts';
+
+function accepted(body: string | null): Response {
+  return new Response(body, {
+    status: 202,
+    headers: { 'Content-Type': 'application/json', 'Sync-Status': 'not-synchronized', 'Sync-Source': 'local' },
+  });
+}
+
+/** A declared command: kept in order with the changes, and answered 202 with its id once it is on disk. */
+export async function takeCommand(context: WriteContext, request: Request): Promise<WriteAnswer> {
+  const { session } = context;
+  const { pathname, search } = new URL(request.url);
+  const hasBody = (await request.clone().text()) !== '';
+  const body = hasBody ? await readBody(request) : { text: '', value: null };
+  const identity = await identify(request, body.text, { ...context, dispatch: session.environment.newId() });
+  const mutationId = newMutationId(session);
+  const result = await writeCommand(
+    session.database,
+    {
+      mutationId,
+      method: request.method,
+      path: `${pathname}${search}`,
+      body: body.value,
+      state: 'pending',
+      attempts: 0,
+      madeAt: session.environment.now(),
+    },
+    identity,
+  );
+  switch (result.type) {
+    case 'stored':
+      return {
+        response: accepted(JSON.stringify({ id: mutationId })),
+        requestRow: identity.explicit ? null : requestRowKey(identity),
+        stored: true,
+      };
+    case 'repeated':
+      return {
+        response: accepted(result.row.body),
+        requestRow: result.row.explicit ? null : result.row.fingerprint,
+        stored: true,
+      };
+    case 'request-changed':
+      throw new SyncError(
+        'request-changed',
+        'This Idempotency-Key was used for another request. Nothing was stored; take a new key.',
+      );
+  }
+}

@@ -1,0 +1,92 @@
+import { SyncError } from '../protocol/errors.ts';
+import { isJsonObject } from '../protocol/record.ts';
+import type { JsonObject } from '../protocol/record.ts';
+import { isJson, notOurServer, unreachable } from '../backend/http.ts';
+import { createMatcher } from '../store/list-matcher.ts';
+import type { ListQuery } from '../store/list-matcher.ts';
+import { detailOfRows, rowsBetween, seqsInFlight } from '../store/changes.ts';
+import { keyOf } from '../store/schema.ts';
+import type { Table } from '../store/schema.ts';
+import type { Session } from '../sync/session.ts';
+
+/** Passes a request on. Offline it is a 503 problem with the code that says why it was not answered from here. */
+export async function fromNetwork(
+  session: Session,
+  request: Request,
+  code: 'not-downloaded' | 'not-held' | 'online-only' | 'offline',
+): Promise<Response> {
+  const { environment } = session;
+  try {
+    return await environment.fetch(request);
+  } catch (error) {
+    const why = {
+      'not-downloaded': 'The first download is not complete, so what is not here may still exist.',
+      'not-held': 'Only a part of the table is kept here, so what is not here may still exist.',
+      'online-only': 'This table is never kept here.',
+      offline: 'The worker does not understand this request, so the server would have to answer it.',
+    };
+    throw new SyncError(code, `${why[code]} The network cannot be asked just now; try again when it can.`, {
+      cause: unreachable(error, request.url),
+      retryable: true,
+    });
+  }
+}
+
+interface LocalCopy {
+  readonly text: string | null;
+  readonly matches: boolean;
+}
+
+/** Lays what is changed here over a list from the network (D-08): replaces, removes, and adds what matches. */
+export async function overlayList(
+  session: Session,
+  table: Table,
+  query: ListQuery | null,
+  response: Response,
+): Promise<Response> {
+  if (!response.ok || !isJson(response)) return response;
+  const list: unknown = await response.clone().json();
+  if (!Array.isArray(list)) return response;
+  const matcher = createMatcher(
+    table,
+    query ?? { filter: null, params: {}, orderBy: [], limit: null, offset: 0, status: null },
+  );
+  const local = await session.database.read(['changes', 'members'], async (tx) => {
+    const [rows, inFlight] = await Promise.all([rowsBetween(tx, table.name, null, null), seqsInFlight(tx)]);
+    const copies = new Map<string | number, LocalCopy>();
+    for (const row of rows) {
+      const detail = detailOfRows([row], inFlight, false);
+      copies.set(row.key, {
+        text: row.text,
+        matches: row.text !== null && matcher.matchText(row.text, detail) !== null,
+      });
+    }
+    return copies;
+  });
+  const records: (JsonObject | null)[] = list.map((value: unknown) => (isJsonObject(value) ? value : null));
+  const texts: string[] = [];
+  for (const record of records) {
+    if (record === null) continue;
+    const key = keyOf(table, record[table.key]);
+    const copy = key === null ? undefined : local.get(key);
+    if (key !== null) local.delete(key);
+    if (copy === undefined) texts.push(JSON.stringify(record));
+    else if (copy.text !== null && copy.matches) texts.push(copy.text);
+  }
+  if (query === null || query.offset === 0)
+    for (const copy of local.values()) if (copy.matches && copy.text !== null) texts.push(copy.text);
+  const headers = new Headers(response.headers);
+  headers.delete('Content-Length');
+  headers.delete('Content-Encoding');
+  headers.set('Sync-Source', 'network');
+  return new Response(`[${texts.join(',')}]`, { status: response.status, headers });
+}
+
+/** One record from the network, marked as such. */
+export function markNetwork(response: Response): Response {
+  if (response.ok && !isJson(response)) throw notOurServer(response, 'JSON');
+  const headers = new Headers(response.headers);
+  headers.set('Sync-Source', 'network');
+  headers.set('Sync-Status', 'synchronized');
+  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+}

@@ -1,0 +1,70 @@
+import { parseFilter, parseOrderBy } from '../filter/index.ts';
+import type { FilterNode, FilterTree } from '../protocol/filter-tree.ts';
+import { SyncError } from '../protocol/errors.ts';
+import type { ListQuery } from '../store/list-matcher.ts';
+import type { Table } from '../store/schema.ts';
+
+const ownNames: readonly string[] = ['filter', 'orderBy', 'limit', 'offset', 'status'];
+const statusNames = [
+  'synchronized',
+  'not-synchronized',
+  'clean',
+  'pending',
+  'in-flight',
+  'rejected',
+  'conflict',
+  'blocked',
+  'held',
+  'draft',
+] as const;
+
+function wholeNumber(name: string, text: string | null): number | null {
+  if (text === null) return null;
+  if (!/^\d{1,9}$/.test(text))
+    throw new SyncError('invalid-request', `?${name}= must be a whole number from 0; it is ${JSON.stringify(text)}.`);
+  return Number(text);
+}
+
+function equality(table: Table, name: string, text: string): FilterNode {
+  const isNumber = table.columnTypes[name] === 'number' && text.trim() !== '' && !Number.isNaN(Number(text));
+  const value = isNumber ? Number(text) : text;
+  return { type: 'compare', operator: '=', left: { type: 'column', name }, right: { type: 'value', value } };
+}
+
+function both(nodes: readonly FilterNode[]): FilterTree | null {
+  const [first] = nodes;
+  if (first === undefined) return null;
+  return { version: 1, where: nodes.length === 1 ? first : { type: 'and', nodes } };
+}
+
+/**
+ * What a list request asks for; null: something the worker does not understand, which is for the network.
+ *
+ * @throws FilterError for a filter or order that does not parse; SyncError `invalid-request` for a wrong number or status.
+ */
+export function readQuery(table: Table, params: URLSearchParams): ListQuery | null {
+  const options = { types: table.columnTypes, table: table.name };
+  const nodes: FilterNode[] = [];
+  for (const [name, text] of params) {
+    if (name === 'filter') nodes.push(parseFilter(text, options).where);
+    else if (ownNames.includes(name)) continue;
+    else if (table.columns.has(name) || name === table.key) nodes.push(equality(table, name, text));
+    else return null;
+  }
+  const asked = params.get('status');
+  const status = statusNames.find((name) => name === asked) ?? null;
+  if (asked !== null && status === null) {
+    throw new SyncError(
+      'invalid-request',
+      `?status= must be one of ${statusNames.join(', ')}; it is ${JSON.stringify(asked)}.`,
+    );
+  }
+  return {
+    filter: both(nodes),
+    params: {},
+    orderBy: parseOrderBy(params.get('orderBy') ?? '', options),
+    limit: wholeNumber('limit', params.get('limit')),
+    offset: wholeNumber('offset', params.get('offset')) ?? 0,
+    status,
+  };
+}

@@ -1,0 +1,71 @@
+import { SyncError } from '../protocol/errors.ts';
+import type { RecordKey } from '../protocol/record.ts';
+import { readList } from '../store/list.ts';
+import { readView } from '../store/view.ts';
+import type { Table } from '../store/schema.ts';
+import type { Session } from '../sync/session.ts';
+import { ageHeader, statusHeaders } from './answers.ts';
+import { fromNetwork, markNetwork, overlayList } from './network.ts';
+import { readQuery } from './query.ts';
+
+const marksNamed = 200;
+
+/** Whether everything that there is of a table is here, once its download is complete. */
+function holdsAll(table: Table): 'always' | 'when-complete' | 'in-scope' | 'never' {
+  if (table.scope === 'never' || table.direction === 'local') return 'always';
+  if (table.direction === 'up' || table.scope === 'nothing-clear' || table.scope === 'nothing-preserve') return 'never';
+  return typeof table.scope === 'object' ? 'in-scope' : 'when-complete';
+}
+
+/** `GET` of one record. */
+export async function readOne(session: Session, table: Table, key: RecordKey, request: Request): Promise<Response> {
+  if (table.scope === 'online') return markNetwork(await fromNetwork(session, request, 'online-only'));
+  const view = await readView(session.database, session.base, table.name, key);
+  const now = session.environment.now();
+  if (view.text !== null) {
+    const headers = {
+      'Content-Type': 'application/json',
+      ...statusHeaders(view.detail),
+      ...ageHeader(view.downloadedAt, now),
+    };
+    return new Response(view.text, { headers });
+  }
+  const holds = holdsAll(table);
+  // A record that was deleted here is known to be gone, whatever the table holds.
+  const isKnown = view.detail !== 'clean' || holds === 'always' || (holds === 'when-complete' && view.absenceKnown);
+  if (isKnown) throw new SyncError('not-found', `There is no record ${String(key)} in ${table.name}.`);
+  return markNetwork(await fromNetwork(session, request, holds === 'when-complete' ? 'not-downloaded' : 'not-held'));
+}
+
+/** `GET` of a list. */
+export async function readMany(session: Session, table: Table, request: Request): Promise<Response> {
+  if (table.scope === 'online') return markNetwork(await fromNetwork(session, request, 'online-only'));
+  const query = readQuery(table, new URL(request.url).searchParams);
+  if (query === null) return overlayList(session, table, null, await fromNetwork(session, request, 'offline'));
+  const holds = holdsAll(table);
+  const isStatusQuery = query.status !== null && query.status !== 'synchronized' && query.status !== 'clean';
+  const isHeld = await session.database.read(
+    ['heads'],
+    async (tx) => (await session.base.readHead(tx, table.name)).complete,
+  );
+  if (!isStatusQuery && holds !== 'always' && (holds === 'never' || !isHeld)) {
+    const response = await fromNetwork(session, request, holds === 'never' ? 'not-held' : 'not-downloaded');
+    return overlayList(session, table, query, response);
+  }
+  const list = await readList(session.database, session.base, table, query);
+  const headers: Record<string, string> = {
+    'Content-Type': 'application/json',
+    'X-Total-Count': String(list.total),
+    'Sync-Status': String(list.notSynchronized),
+    'Sync-Source': 'local',
+    ...ageHeader(list.downloadedAt, session.environment.now()),
+  };
+  if (holds === 'in-scope') headers['Sync-Scope'] = 'filter';
+  // Header values are Latin; JSON escapes keep any key within that.
+  const marks = JSON.stringify(list.notClean.slice(0, marksNamed)).replace(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  headers['Sync-Not-Synchronized'] = marks;
+  return new Response(`[${list.texts.join(',')}]`, { headers });
+}

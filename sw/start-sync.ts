@@ -1,0 +1,129 @@
+import { uuidv7 } from 'uuidv7';
+import type { Backend } from './backend/backend.ts';
+import { createBroadcast } from './broadcast/broadcast.ts';
+import { createLink } from './broadcast/link.ts';
+import { onActivate } from './events/on-activate.ts';
+import { onFetch } from './events/on-fetch.ts';
+import { onMessage } from './events/on-message.ts';
+import { onSync } from './events/on-sync.ts';
+import { fromPlainError, ConfigurationError } from './protocol/errors.ts';
+import { parseCommand } from './router/match.ts';
+import { parseSchema } from './store/schema.ts';
+import type { TableOptions } from './store/schema.ts';
+import type { Environment } from './sync/environment.ts';
+import { createSessions } from './sync/sessions.ts';
+import type { HeadersFunction } from './sync/sessions.ts';
+import { createWorkerMethods } from './sync/worker-methods.ts';
+
+declare const self: ServiceWorkerGlobalScope;
+
+const libraryVersion = '0.1.0';
+
+export interface CommandOptions {
+  readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** A path of this origin; a segment that begins with a colon stands for any one. */
+  readonly path: string;
+}
+
+export interface StartSyncOptions {
+  /** Names the databases, the channel and the locks: one name for one app of an origin. */
+  readonly name: string;
+  /** The schema version: grows when the shape of the records changes. From 1. */
+  readonly version: number;
+  readonly tables: Readonly<Record<string, TableOptions>>;
+  /** Requests that are no record's write, kept in order with the changes. @default [] */
+  readonly commands?: readonly CommandOptions[];
+  readonly backend: Backend;
+  /** Makes the headers of each attempt, in the worker. They are never stored. */
+  readonly headers?: HeadersFunction;
+}
+
+interface SyncRegistration {
+  readonly sync?: { register(tag: string): Promise<void> };
+}
+
+function createEnvironment(scope: ServiceWorkerGlobalScope): Environment {
+  return {
+    now: () => Date.now(),
+    random: () => Math.random(),
+    newId: () => uuidv7(),
+    fetch: (input, init) => scope.fetch(input, init),
+    locks: scope.navigator.locks,
+    isOnline: () => scope.navigator.onLine,
+    registerSync: async (tag) => {
+      const registration: ServiceWorkerRegistration & SyncRegistration = scope.registration;
+      if (registration.sync === undefined) return false;
+      try {
+        await registration.sync.register(tag);
+        return true;
+      } catch {
+        // `InvalidAccessError`: no window is open. A tab asks again when it connects.
+        return false;
+      }
+    },
+    isReplaced: () => scope.serviceWorker.state === 'redundant',
+  };
+}
+
+function checkOptions(options: StartSyncOptions): void {
+  const { name, backend, commands = [] } = options;
+  const wrong = (option: string, problem: string): never => {
+    throw new ConfigurationError(`startSync: ${option} ${problem}`, { details: { option } });
+  };
+  if (typeof name !== 'string' || !/^[\w.-]{1,64}$/.test(name))
+    wrong('name', 'must be 1 to 64 letters, digits, _, . or -.');
+  if (typeof backend !== 'object' || typeof backend.connect !== 'function') {
+    wrong('backend', 'must be batchBackend({ url }) or restBackend().');
+  }
+  commands.forEach(({ method, path }, index) => {
+    if (!['POST', 'PUT', 'PATCH', 'DELETE'].includes(method))
+      wrong(`commands[${index}].method`, 'must be POST, PUT, PATCH or DELETE.');
+    if (typeof path !== 'string' || !path.startsWith('/')) wrong(`commands[${index}].path`, 'must start with /.');
+  });
+}
+
+/**
+ * Makes this service worker answer the declared paths from the local database, keep every write until the server has it,
+ * and synchronize. Call it once, synchronously, in the worker's script: it adds its listeners beside the app's own Workbox
+ * routes, and whatever is not declared here is not touched. Nothing is opened or asked before the first event.
+ *
+ * @throws ConfigurationError naming the option, so that a wrong configuration fails the worker's installation.
+ *
+ * @example
+ * startSync({
+ *   name: 'rounds',
+ *   version: 1,
+ *   tables: { visits: { path: '/api/visits', key: 'id' } },
+ *   backend: batchBackend({ url: '/sync' }),
+ * });
+ */
+export function startSync(options: StartSyncOptions): void {
+  checkOptions(options);
+  const { name, version, tables, commands = [], backend, headers = null } = options;
+  const schema = parseSchema(version, tables);
+  const environment = createEnvironment(self);
+  const { origin } = self.location;
+  const broadcast = createBroadcast({ name, now: environment.now });
+  const announce = broadcast.post.bind(broadcast);
+  const sessions = createSessions({ name, schema, backend, environment, origin, headers, announce });
+  const methods = createWorkerMethods(sessions, schema, environment.newId);
+  const link = createLink({
+    name,
+    version: libraryVersion,
+    methods,
+    locks: environment.locks,
+    origin,
+    skipWaiting: () => self.skipWaiting(),
+    claim: () => self.clients.claim(),
+    live: sessions.liveUrl,
+    state: async () => {
+      const state = await methods.state();
+      if (state.ok) return state.value;
+      throw fromPlainError(state.error);
+    },
+  });
+  onFetch({ sessions, schema, commands: commands.map(parseCommand), origin, incarnation: environment.newId() });
+  onMessage(self, link);
+  onSync(self, sessions);
+  onActivate(self);
+}

@@ -1,0 +1,101 @@
+import { openDB } from 'idb';
+import type { DBSchema, IDBPDatabase } from 'idb';
+import { StorageError } from '../protocol/errors.ts';
+
+interface ControlFormat extends DBSchema {
+  values: { key: 'user'; value: string };
+  /** The sign-in under which each tab loaded, by its client id. */
+  clients: { key: string; value: { readonly id: string; readonly user: string; readonly at: number } };
+}
+
+/** Who is signed in, and under whose sign-in each tab loaded. One small database for the app. */
+export interface Control {
+  /** Empty: nobody. */
+  user(): Promise<string>;
+  setUser(user: string): Promise<void>;
+  /** The user that a tab is bound to; binds it to the given one if it is to none. */
+  bind(client: string, user: string, now: number): Promise<string>;
+}
+
+const clientsKept = 500;
+
+export function createControl(name: string): Control {
+  let opening: Promise<IDBPDatabase<ControlFormat>> | null = null;
+  const bound = new Map<string, string>();
+  let known: string | null = null;
+
+  const open = (): Promise<IDBPDatabase<ControlFormat>> => {
+    if (opening !== null) return opening;
+    const mine = openDB<ControlFormat>(`holdfast:${name}`, 1, {
+      upgrade: (database) => {
+        database.createObjectStore('values');
+        database.createObjectStore('clients', { keyPath: 'id' });
+      },
+      blocking: (_current, _blocked, event) => {
+        opening = null;
+        if (event.target instanceof IDBDatabase) event.target.close();
+      },
+      terminated: () => {
+        opening = null;
+      },
+    });
+    opening = mine;
+    mine.catch(() => {
+      opening = null;
+    });
+    return mine;
+  };
+
+  const attempt = async <T>(work: (database: IDBPDatabase<ControlFormat>) => Promise<T>): Promise<T> => {
+    try {
+      return await work(await open());
+    } catch {
+      // The connection may have died; a new one is tried once.
+      opening = null;
+      try {
+        return await work(await open());
+      } catch (error) {
+        throw new StorageError(
+          'The local database cannot be opened. Private windows and full disks can be the cause.',
+          {
+            cause: error,
+          },
+        );
+      }
+    }
+  };
+
+  return {
+    user: async () => {
+      known ??= (await attempt((database) => database.get('values', 'user'))) ?? '';
+      return known;
+    },
+    setUser: async (user) => {
+      await attempt(async (database) => {
+        const tx = database.transaction('values', 'readwrite', { durability: 'strict' });
+        await Promise.all([tx.store.put(user, 'user'), tx.done]);
+      });
+      known = user;
+    },
+    bind: async (client, user, now) => {
+      const cached = bound.get(client);
+      if (cached !== undefined && cached !== '') return cached;
+      const owner = await attempt(async (database) => {
+        const tx = database.transaction('clients', 'readwrite', { durability: 'relaxed' });
+        const row = await tx.store.get(client);
+        // A tab that loaded before anyone had signed in takes the first sign-in for its own.
+        if (row !== undefined && row.user !== '') return row.user;
+        await tx.store.put({ id: client, user, at: now });
+        if ((await tx.store.count()) > clientsKept) {
+          const rows = await tx.store.getAll();
+          rows.sort((a, b) => a.at - b.at);
+          await Promise.all(rows.slice(0, clientsKept / 2).map((old) => tx.store.delete(old.id)));
+        }
+        await tx.done;
+        return user;
+      });
+      bound.set(client, owner);
+      return owner;
+    },
+  };
+}

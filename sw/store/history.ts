@@ -1,0 +1,21 @@
+import type { Database, WriteTransaction } from './database.ts';
+import type { SynchronizeResult } from '../protocol/run.ts';
+
+const runsKept = 100;
+
+/** Adds a run to the history and forgets what is beyond the last hundred (S-15). */
+export async function addToHistory(tx: WriteTransaction, result: SynchronizeResult): Promise<void> {
+  const store = tx.objectStore('history');
+  await store.put(result);
+  const keys = await store.getAllKeys();
+  await Promise.all(keys.slice(0, Math.max(0, keys.length - runsKept)).map((key) => store.delete(key)));
+}
+
+/** Runs, newest first. */
+export async function readHistory(
+  database: Database,
+  page: { readonly limit: number; readonly offset: number },
+): Promise<readonly SynchronizeResult[]> {
+  const results = await database.read(['history'], (tx) => tx.objectStore('history').getAll());
+  return results.reverse().slice(page.offset, page.offset + page.limit);
+}

@@ -1,0 +1,311 @@
+import { rowsOf } from '../store/changes.ts';
+import type { WriteTransaction } from '../store/database.ts';
+import type { BatchContentRow, BatchItem, ChangeRow, FailureRow, JournalRow } from '../store/format.ts';
+import { setMeta, takeNumbers } from '../store/meta.ts';
+import { segmentOf } from '../store/staging.ts';
+import type { Overlay } from '../store/staging.ts';
+import { isMutationId } from '../protocol/record.ts';
+import type { Json, MutationId, RecordKey } from '../protocol/record.ts';
+import type { SyncEvent } from '../protocol/events.ts';
+import type { Outcome } from '../protocol/wire.ts';
+import { parseStored } from './rebase.ts';
+import type { Session } from './session.ts';
+import { settle } from './settle.ts';
+import type { SettledFailure, Settlement } from './settle.ts';
+import { addToTally } from './tally.ts';
+
+export interface Acknowledged {
+  readonly journal: JournalRow;
+  readonly events: readonly SyncEvent[];
+  /** Records that the server could not take just now. */
+  readonly later: number;
+}
+
+type ChangeItem = Extract<BatchItem, { readonly type: 'change' }>;
+
+function newMutationId(session: Session): MutationId {
+  const id = session.environment.newId();
+  if (!isMutationId(id)) throw new TypeError('newId made no usable id');
+  return id;
+}
+
+/**
+ * The rows of the records that a batch names, by record. Where the batch's records lie together, one request reads them;
+ * a thousand single ones would take longer than the upload.
+ */
+async function readRows(tx: WriteTransaction, items: readonly ChangeItem[]): Promise<Map<number, ChangeRow[]>> {
+  const rows = new Map<number, ChangeRow[]>();
+  const seqs = items.map((item) => item.seq);
+  const limit = items.length * 2 + 64;
+  const range = IDBKeyRange.bound(Math.min(...seqs), Math.max(...seqs));
+  const [own, later] = await Promise.all([
+    tx.objectStore('changes').index('seq').getAll(range, limit),
+    tx
+      .objectStore('changes')
+      .index('seq')
+      .getAll(IDBKeyRange.lowerBound(Math.max(...seqs), true), limit),
+  ]);
+  if (own.length === limit || later.length === limit) {
+    const lists = await Promise.all(items.map((item) => rowsOf(tx, item.table, item.key)));
+    items.forEach((item, index) => rows.set(item.seq, lists[index] ?? []));
+    return rows;
+  }
+  const byRecord = new Map<string, ChangeRow[]>();
+  const idOf = (table: string, key: RecordKey): string => `${table}\u0000${typeof key}\u0000${key}`;
+  for (const row of [...own, ...later]) {
+    const id = idOf(row.table, row.key);
+    const list = byRecord.get(id);
+    if (list === undefined) byRecord.set(id, [row]);
+    else list.push(row);
+  }
+  for (const item of items) rows.set(item.seq, byRecord.get(idOf(item.table, item.key)) ?? []);
+  return rows;
+}
+
+function contentOf(row: ChangeRow): Json {
+  return row.text === null ? null : parseStored(row.text);
+}
+
+function failureRow(session: Session, journal: JournalRow, device: string, failure: SettledFailure): FailureRow {
+  const { row, code, message, fields, retriable } = failure;
+  return {
+    id: session.environment.newId(),
+    table: row.table,
+    key: row.key,
+    operation: row.operation,
+    content: contentOf(row),
+    base: row.base === null ? null : parseStored(row.base.text),
+    code,
+    message,
+    ...(fields === null ? {} : { fields }),
+    user: session.user,
+    device,
+    run: journal.run,
+    at: session.environment.now(),
+    retriable,
+    seq: retriable ? row.seq : null,
+    reported: 0,
+  };
+}
+
+interface TableEffects {
+  readonly overlay: Overlay;
+  readonly uploadedKeys: RecordKey[];
+  readonly failedKeys: RecordKey[];
+  readonly changed: RecordKey[];
+  readonly removed: RecordKey[];
+  conflicts: number;
+}
+
+class Effects {
+  readonly #tables = new Map<string, TableEffects>();
+  readonly failures: FailureRow[] = [];
+  readonly resend: number[] = [];
+  commands = 0;
+  later = 0;
+
+  of(table: string): TableEffects {
+    let effects = this.#tables.get(table);
+    if (effects === undefined) {
+      effects = { overlay: new Map(), uploadedKeys: [], failedKeys: [], changed: [], removed: [], conflicts: 0 };
+      this.#tables.set(table, effects);
+    }
+    return effects;
+  }
+
+  entries(): Iterable<[string, TableEffects]> {
+    return this.#tables;
+  }
+}
+
+/** Writes what a settlement made of a record's rows. Returns the rows with the failure's id in their reason. */
+async function storeRows(
+  tx: WriteTransaction,
+  old: readonly ChangeRow[],
+  settlement: Settlement,
+  failure: FailureRow | null,
+): Promise<void> {
+  const changes = tx.objectStore('changes');
+  const kept = new Set(settlement.rows.map((row) => row.seq));
+  const gone = old.filter((row) => !kept.has(row.seq));
+  await Promise.all([
+    ...gone.map((row) => changes.delete([row.table, row.key, row.seq])),
+    ...settlement.rows.map((row) => {
+      const reason = row.reason === undefined || failure === null ? row.reason : { ...row.reason, failure: failure.id };
+      return changes.put(reason === undefined ? row : { ...row, reason });
+    }),
+  ]);
+}
+
+function note(effects: Effects, item: ChangeItem, settlement: Settlement): void {
+  const table = effects.of(item.table);
+  switch (settlement.verdict) {
+    case 'uploaded':
+      table.uploadedKeys.push(item.key);
+      break;
+    case 'conflict':
+      table.conflicts += 1;
+      if (settlement.failure !== null) table.failedKeys.push(item.key);
+      break;
+    case 'failed':
+      if (settlement.failure !== null) table.failedKeys.push(item.key);
+      break;
+    case 'later':
+      effects.later += 1;
+      break;
+  }
+  const { base } = settlement;
+  if (base.type === 'put') {
+    const version = base.version;
+    table.overlay.set(base.key, { key: base.key, text: base.text, version, fields: {} });
+    table.changed.push(base.key);
+  } else if (base.type === 'remove') {
+    table.overlay.set(base.key, null);
+    table.removed.push(base.key);
+  } else {
+    table.changed.push(item.key);
+  }
+}
+
+async function settleCommand(
+  tx: WriteTransaction,
+  session: Session,
+  context: { journal: JournalRow; device: string },
+  item: BatchItem,
+  outcome: Outcome,
+  effects: Effects,
+): Promise<void> {
+  const store = tx.objectStore('commands');
+  const row = await store.get(item.seq);
+  if (row === undefined) return;
+  if (outcome.type === 'applied') {
+    effects.commands += 1;
+    await store.delete(item.seq);
+    return;
+  }
+  if (outcome.type === 'later') {
+    effects.later += 1;
+    return;
+  }
+  const message = 'message' in outcome ? outcome.message : 'The server did not take the command.';
+  const code = outcome.type === 'rejected' ? outcome.code : outcome.type === 'fenced' ? 'unknown' : outcome.type;
+  effects.failures.push({
+    id: session.environment.newId(),
+    table: '',
+    key: row.mutationId,
+    operation: 'command',
+    content: { method: row.method, path: row.path, body: row.body },
+    base: null,
+    code,
+    message,
+    user: session.user,
+    device: context.device,
+    run: context.journal.run,
+    at: session.environment.now(),
+    retriable: false,
+    seq: null,
+    reported: 0,
+  });
+  await store.delete(item.seq);
+}
+
+async function storeHeads(tx: WriteTransaction, session: Session, effects: Effects): Promise<void> {
+  for (const [name, { overlay }] of effects.entries()) {
+    if (overlay.size === 0) continue;
+    const id = await takeNumbers(tx, 'number', 1);
+    const segment = segmentOf(overlay);
+    const head = await session.base.readHead(tx, name);
+    const ref = { id, records: segment.keys.length, removals: segment.removed.length };
+    await Promise.all([
+      tx.objectStore('segments').put(segment, [name, id]),
+      tx.objectStore('heads').put({
+        ...head,
+        generation: head.generation + 1,
+        segments: [...head.segments, ref],
+        expectedCount: null,
+      }),
+    ]);
+  }
+}
+
+function eventsOf(effects: Effects): SyncEvent[] {
+  const tables = Object.fromEntries(
+    [...effects.entries()].map(([name, { changed, removed }]) => [name, { changed, removed }] as const),
+  );
+  const failures = effects.failures.map(({ table, key, code, message }): SyncEvent =>
+    code === 'conflict' ? { type: 'conflict', table, key } : { type: 'failure', table, key, code, message },
+  );
+  return [{ type: 'changed', source: 'server', tables }, ...failures];
+}
+
+/**
+ * Stores the outcomes of a batch, in the caller's strict transaction (SPEC T-1): rows, acknowledged records as segments,
+ * heads, failures, the journal, and the removal of the batch. What has no outcome stays in flight.
+ */
+export async function acknowledge(
+  tx: WriteTransaction,
+  session: Session,
+  context: {
+    readonly journal: JournalRow;
+    readonly device: string;
+    readonly content: BatchContentRow;
+    readonly outcomes: readonly Outcome[];
+    readonly serverEpoch: string | null;
+  },
+): Promise<Acknowledged> {
+  const { content, device } = context;
+  const effects = new Effects();
+  const outcomes = new Map(context.outcomes.map((outcome) => [outcome.mutationId, outcome]));
+  const settled = content.items.filter((item) => outcomes.has(item.mutationId));
+  const changed = settled.filter((item) => item.type === 'change');
+  const rows = changed.length === 0 ? new Map<number, ChangeRow[]>() : await readRows(tx, changed);
+  const writes: Promise<void>[] = [];
+  for (const item of settled) {
+    const outcome = outcomes.get(item.mutationId);
+    if (outcome === undefined) continue;
+    if (item.type === 'command') {
+      await settleCommand(tx, session, context, item, outcome, effects);
+      continue;
+    }
+    const table = session.schema.tables.get(item.table);
+    const all = rows.get(item.seq) ?? [];
+    const row = all.find((candidate) => candidate.seq === item.seq);
+    if (table === undefined || row === undefined) continue;
+    const above = all.filter((candidate) => candidate.seq > item.seq);
+    const settlement = settle({ table, row, above, outcome, newId: () => newMutationId(session) });
+    const failure =
+      settlement.failure === null ? null : failureRow(session, context.journal, device, settlement.failure);
+    if (failure !== null) effects.failures.push(failure);
+    if (settlement.again) effects.resend.push(...settlement.rows.slice(0, 1).map((again) => again.seq));
+    note(effects, item, settlement);
+    writes.push(storeRows(tx, [row, ...above], settlement, failure));
+  }
+  await Promise.all([...writes, ...effects.failures.map((failure) => tx.objectStore('failures').put(failure))]);
+  await storeHeads(tx, session, effects);
+  if (context.serverEpoch !== null) await setMeta(tx, 'serverEpoch', context.serverEpoch);
+  const rest = content.items.filter((item) => !outcomes.has(item.mutationId));
+  if (rest.length === 0) {
+    await Promise.all([
+      tx.objectStore('batches').delete(content.batch),
+      tx.objectStore('members').delete(content.batch),
+    ]);
+  }
+  let journal: JournalRow = {
+    ...context.journal,
+    commands: context.journal.commands + effects.commands,
+    failed: context.journal.failed + effects.failures.length,
+    resend: [...context.journal.resend, ...effects.resend],
+    uploadDone: context.journal.uploadDone + settled.length,
+  };
+  for (const [name, table] of effects.entries()) {
+    journal = addToTally(journal, name, {
+      uploaded: table.uploadedKeys.length,
+      failed: table.failedKeys.length,
+      conflicts: table.conflicts,
+      uploadedKeys: table.uploadedKeys,
+      failedKeys: table.failedKeys,
+    });
+  }
+  await tx.objectStore('runs').put(journal);
+  return { journal, events: eventsOf(effects), later: effects.later };
+}

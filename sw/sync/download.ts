@@ -1,0 +1,185 @@
+import { SyncError } from '../protocol/errors.ts';
+import { keyOf, isDownloaded } from '../store/schema.ts';
+import type { Table } from '../store/schema.ts';
+import { toFilterTree } from '../filter/index.ts';
+import { createStaging, openStaging } from '../store/staging.ts';
+import type { Staging } from '../store/staging.ts';
+import type { ParsedRecord } from '../store/leaf-builder.ts';
+import type { HeadRow, StagedRow } from '../store/format.ts';
+import type { DownloadPiece, DownloadRequestTable } from '../backend/backend.ts';
+import { wireScope } from '../backend/backend.ts';
+import type { WireScope } from '../protocol/wire.ts';
+import { report } from './progress.ts';
+import { callFor } from './session.ts';
+import type { ActiveRun, Session } from './session.ts';
+
+function scopeOf(table: Table): WireScope {
+  const { scope } = table;
+  if (typeof scope !== 'object') return wireScope(null, {});
+  return wireScope(toFilterTree(scope.filter, { types: table.columnTypes, table: table.name }), scope.params ?? {});
+}
+
+/** What a cursor is good for (L-4). The server's epoch is in the cursor itself. */
+function cursorFor(session: Session, table: Table): string {
+  return JSON.stringify([session.user, session.schema.version, scopeOf(table)]);
+}
+
+export function downloadedTables(session: Session): Table[] {
+  return [...session.schema.tables.values()].filter(isDownloaded);
+}
+
+interface TableStart {
+  readonly table: Table;
+  readonly head: HeadRow;
+  readonly staged: StagedRow | undefined;
+}
+
+async function readStarts(session: Session): Promise<TableStart[]> {
+  const tables = downloadedTables(session);
+  return session.database.read(['heads', 'runs'], (tx) =>
+    Promise.all(
+      tables.map(async (table) => {
+        const [head, row] = await Promise.all([
+          session.base.readHead(tx, table.name),
+          tx.objectStore('runs').get(`staged:${table.name}`),
+        ]);
+        return { table, head, staged: row !== undefined && 'generation' in row ? row : undefined };
+      }),
+    ),
+  );
+}
+
+function requestFor(active: ActiveRun, { table, head, staged }: TableStart): DownloadRequestTable {
+  const { session, journal } = active;
+  const cursor = !journal.full && head.cursorFor === cursorFor(session, table) ? head.cursor : null;
+  const resume =
+    staged?.full === true && staged.lastKey !== null ? { snapshot: staged.snapshot, after: staged.lastKey } : null;
+  return { table: table.name, scope: scopeOf(table), cursor, resume };
+}
+
+function parsed(table: Table, piece: Extract<DownloadPiece, { type: 'records' }>): ParsedRecord[] {
+  return piece.records.map((fields, index) => {
+    const key = Object.hasOwn(fields, table.key) ? keyOf(table, fields[table.key]) : null;
+    if (key === null) {
+      throw new SyncError(
+        'not-our-server',
+        `The download has a record of ${table.name} without a ${table.keyType} in its key field ${table.key}. Nothing of it was put in place.`,
+        { retryable: true, details: { table: table.name } },
+      );
+    }
+    return { key, version: piece.versions[index] ?? '', text: piece.texts[index] ?? '', fields };
+  });
+}
+
+class Receiver {
+  readonly #active: ActiveRun;
+  readonly #starts: ReadonlyMap<string, TableStart>;
+  #staging: Staging | null = null;
+  #done: number;
+  #total: number | null = 0;
+  finished = false;
+
+  constructor(active: ActiveRun, starts: readonly TableStart[]) {
+    this.#active = active;
+    this.#starts = new Map(starts.map((start) => [start.table.name, start]));
+    this.#done = starts.reduce((sum, start) => sum + (start.staged?.downloaded ?? 0), 0);
+  }
+
+  #start(name: string): TableStart {
+    const start = this.#starts.get(name);
+    if (start === undefined) {
+      throw new SyncError('not-our-server', `The download has the table ${name}, which was not asked for.`, {
+        retryable: true,
+      });
+    }
+    return start;
+  }
+
+  async #open(piece: Extract<DownloadPiece, { type: 'table' }>): Promise<void> {
+    const { session } = this.#active;
+    const { table, head, staged } = this.#start(piece.table);
+    const goesOn = piece.full && staged?.full === true && staged.snapshot === piece.snapshot;
+    const row = goesOn
+      ? staged
+      : await openStaging(session.database, head, { full: piece.full, snapshot: piece.snapshot });
+    this.#staging = createStaging({ database: session.database, table, row, journal: () => this.#active.journal });
+    if (piece.total === null) this.#total = null;
+    else if (this.#total !== null) this.#total += piece.total;
+    this.#tell(piece.table);
+  }
+
+  #tell(table: string): void {
+    const total = this.#total === null || this.#total < this.#done ? null : this.#total;
+    report(this.#active, { phase: 'download', table, done: this.#done, total });
+  }
+
+  #current(table: string): Staging {
+    if (this.#staging?.row.table !== table) {
+      throw new SyncError('not-our-server', 'The download’s pieces are out of order.', { retryable: true });
+    }
+    return this.#staging;
+  }
+
+  async take(piece: DownloadPiece): Promise<void> {
+    const { session } = this.#active;
+    switch (piece.type) {
+      case 'start':
+        return;
+      case 'table':
+        return this.#open(piece);
+      case 'records': {
+        const staging = this.#current(piece.table);
+        const records = parsed(this.#start(piece.table).table, piece);
+        const { journal } = this.#active;
+        this.#active.journal = { ...journal, bytesReceived: journal.bytesReceived + piece.bytes };
+        this.#done += records.length;
+        if (staging.row.full && !piece.delta) await staging.addRecords(records);
+        else await staging.addChanges(records, []);
+        this.#tell(piece.table);
+        return;
+      }
+      case 'removals':
+        return this.#current(piece.table).addChanges([], piece.keys);
+      case 'end': {
+        const { table } = this.#start(piece.table);
+        const end = { cursor: piece.cursor, count: piece.count, cursorFor: cursorFor(session, table) };
+        return this.#current(piece.table).end(end);
+      }
+      case 'refused': {
+        const { head } = this.#start(piece.table);
+        const row = await openStaging(session.database, head, { full: true, snapshot: '' });
+        const journal = { ...this.#active.journal, warnings: [...this.#active.journal.warnings, piece.message] };
+        await session.database.write(['runs'], async (tx) => {
+          await tx.objectStore('runs').put({ ...row, refused: true });
+          await tx.objectStore('runs').put(journal);
+        });
+        this.#active.journal = journal;
+        return;
+      }
+      case 'finish':
+        this.finished = true;
+    }
+  }
+}
+
+/**
+ * The download phase: every table that has one, into pieces beside what is there. When it settles, all are staged to their
+ * end mark, and nothing of it shows yet. A table that an interrupted download had ended is not asked for again.
+ */
+export async function downloadAll(active: ActiveRun): Promise<void> {
+  const { session } = active;
+  const starts = await readStarts(session);
+  const open = starts.filter(({ staged }) => staged === undefined || (staged.end === null && !staged.refused));
+  if (open.length === 0) return;
+  const receiver = new Receiver(active, open);
+  const call = await callFor(session, active.signal);
+  for await (const piece of session.backend.download(
+    open.map((start) => requestFor(active, start)),
+    call,
+  )) {
+    active.signal.throwIfAborted();
+    await receiver.take(piece);
+  }
+  if (!receiver.finished)
+    throw new SyncError('network', 'The download was cut before its end mark.', { retryable: true });
+}

@@ -1,0 +1,238 @@
+import {
+  AuthRequiredError,
+  CancelledError,
+  fromPlainError,
+  SyncBusyError,
+  SyncError,
+  busyText,
+} from '../protocol/errors.ts';
+import { runModes } from '../protocol/run.ts';
+import type { RunTrigger, SynchronizeOptions, SynchronizeResult } from '../protocol/run.ts';
+import { mergeSegments, sweepTable, wantsMerging } from '../store/compaction.ts';
+import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
+import { sweepRequests } from '../store/requests.ts';
+import { expandMarks } from './expand-marks.ts';
+import { modeFor } from './triggers.ts';
+import { openRun, readJournal, runSlice } from './run.ts';
+import type { RunRequest } from './run.ts';
+import type { ActiveRun, Session } from './session.ts';
+import { tellPending } from './state.ts';
+
+const sliceMs = 90_000;
+
+/** All that starts, joins and ends runs of one session. */
+export interface Engine {
+  /**
+   * An explicit call. Resolves when its run has ended as `finished` or `partial`; rejects with `busy` at once while another
+   * run goes, else with the error that ended the run (`details.result` has its result).
+   */
+  synchronize(call: string, options: SynchronizeOptions): Promise<SynchronizeResult>;
+  /** For every other trigger. False: nothing to do now. Else resolves when the run has ended, however it did. */
+  requestRun(trigger: RunTrigger): Promise<boolean>;
+  /** Cancels the run that is going, or leaves it if the call only joined. False: there is none, or it is too late. */
+  cancel(call: string | null): Promise<boolean>;
+}
+
+interface Current {
+  readonly request: RunRequest;
+  /** Calls that wait for the run's end. */
+  readonly calls: Set<string>;
+  readonly controller: AbortController;
+  readonly ended: Promise<SynchronizeResult | null>;
+}
+
+/** Takes part in a run only if that run covers what was asked for. */
+function covers(current: RunRequest, wanted: RunRequest): boolean {
+  return (current.mode === 'all' || current.mode === wanted.mode) && (current.full || !wanted.full);
+}
+
+export function createEngine(session: Session): Engine {
+  const { database, base, environment, schema } = session;
+  const lockName = `holdfast:${database.name}:run`;
+  let current: Current | null = null;
+  const needsSignIn = (): boolean => session.user === '' && session.backend.needsUser;
+
+  const tidyUp = async (): Promise<void> => {
+    for (const table of schema.tables.values()) {
+      if (session.signal.aborted || current !== null) return;
+      const head = await database.read(['heads'], (tx) => base.readHead(tx, table.name));
+      if (wantsMerging(head))
+        await mergeSegments(database, base, table, () => current !== null || environment.isReplaced());
+      await sweepTable(database, base, table.name);
+    }
+    await database.write(['requests'], (tx) => sweepRequests(tx, environment.now()), { durability: 'relaxed' });
+  };
+
+  const announceEnd = async (result: SynchronizeResult): Promise<void> => {
+    session.announce({ type: 'finished', result });
+    const { error } = result;
+    if (error !== undefined && (error.code === 'auth-required' || error.code === 'user-mismatch')) {
+      session.announce({ type: 'auth-required', error });
+    }
+    await tellPending(session);
+  };
+
+  /** Works on the open run, or opens one, with the lock held. Null: paused for a newer worker. */
+  const work = async (request: RunRequest, controller: AbortController): Promise<SynchronizeResult | null> => {
+    // A run that an earlier worker left is finished first (R-1).
+    const left = await readJournal(session);
+    if (left === null) await expandMarks(session);
+    let journal = left ?? (await openRun(session, request));
+    for (;;) {
+      const active: ActiveRun = {
+        session,
+        signal: AbortSignal.any([controller.signal, session.signal]),
+        journal,
+        sliceEndsAt: environment.now() + sliceMs,
+      };
+      const slice = await runSlice(active);
+      if (slice.type === 'paused') {
+        if (environment.isReplaced()) return null;
+        journal = (await readJournal(session)) ?? active.journal;
+        continue;
+      }
+      await announceEnd(slice.result);
+      const failed = slice.result.outcome === 'failed' || slice.result.outcome === 'cancelled';
+      if (slice.result.run !== left?.run || failed || request.trigger !== 'call') return slice.result;
+      journal = await openRun(session, request);
+      if (controller.signal.aborted) return slice.result;
+    }
+  };
+
+  const withLock = (
+    waits: boolean,
+    request: RunRequest,
+    controller: AbortController,
+  ): Promise<SynchronizeResult | null | 'taken'> =>
+    environment.locks.request(lockName, waits ? { signal: session.signal } : { ifAvailable: true }, async (lock) =>
+      lock === null ? 'taken' : work(request, controller),
+    );
+
+  const start = (request: RunRequest, call: string | null): Current => {
+    const controller = new AbortController();
+    const run = async (): Promise<SynchronizeResult | null> => {
+      try {
+        let outcome = await withLock(false, request, controller);
+        if (outcome === 'taken') {
+          // The other worker of an update has it, or is tidying up. A run of its own would be in the journal.
+          if ((await readJournal(session)) !== null) {
+            if (call !== null) {
+              session.announce({ type: 'busy', message: busyText });
+              throw new SyncBusyError();
+            }
+            await database.write(['meta'], (tx) => setMeta(tx, 'runAgain', request));
+            return null;
+          }
+          outcome = await withLock(true, request, controller);
+        }
+        return outcome === 'taken' ? null : outcome;
+      } finally {
+        current = null;
+      }
+    };
+    const started: Current = { request, calls: new Set(call === null ? [] : [call]), controller, ended: run() };
+    current = started;
+    // Whoever waits gets the error; a run that nobody waits for is in the history.
+    started.ended.then(
+      () => afterRun(),
+      () => undefined,
+    );
+    return started;
+  };
+
+  const afterRun = async (): Promise<void> => {
+    if (session.signal.aborted) return;
+    try {
+      const again = await database.read(['meta'], (tx) => getMeta(tx, 'runAgain'));
+      if (again !== undefined) {
+        await database.write(['meta'], (tx) => deleteMeta(tx, 'runAgain'));
+        await engine.requestRun(again.trigger);
+      }
+      if (current === null)
+        await environment.locks.request(lockName, { ifAvailable: true }, (lock) =>
+          lock === null ? undefined : tidyUp(),
+        );
+    } catch (error) {
+      if (!(error instanceof SyncError)) throw error;
+    }
+  };
+
+  const outcomeOf = (result: SynchronizeResult | null): SynchronizeResult => {
+    if (result === null)
+      throw new SyncError('worker-lost', 'A newer worker takes over; the run goes on there.', { retryable: true });
+    const { error } = result;
+    if (error === undefined) return result;
+    throw fromPlainError({ ...error, details: { ...error.details, result } });
+  };
+
+  const engine: Engine = {
+    synchronize: async (call, options) => {
+      const { mode = 'all', full = false, onBusy = 'error' } = options;
+      if (!runModes.includes(mode)) {
+        throw new SyncError(
+          'invalid-request',
+          `There is no mode ${JSON.stringify(mode)}; give one of ${runModes.join(', ')}.`,
+        );
+      }
+      if (mode === 'selected') {
+        throw new SyncError(
+          'unsupported',
+          'This version synchronizes all records or the unsynchronized ones; use one of these modes.',
+        );
+      }
+      if (needsSignIn()) throw new AuthRequiredError('Nobody is signed in. Call signIn({ user }) first.');
+      const request: RunRequest = { mode, full, trigger: 'call' };
+      while (current !== null) {
+        const going = current;
+        // A run that only sends what was just written is over in a moment, and nobody asked for it: wait for it.
+        const isBrief = going.request.mode === 'unsynchronized' && going.request.trigger !== 'call';
+        if (onBusy === 'join' && covers(going.request, request)) {
+          going.calls.add(call);
+          return outcomeOf(await going.ended);
+        }
+        if (onBusy === 'error' && !isBrief) {
+          session.announce({ type: 'busy', message: busyText });
+          throw new SyncBusyError();
+        }
+        await going.ended.catch(() => undefined);
+        // Let the end of that run be dealt with before looking again.
+        await Promise.resolve();
+      }
+      return outcomeOf(await start(request, call).ended);
+    },
+
+    requestRun: async (trigger) => {
+      if (needsSignIn()) return false;
+      for (;;) {
+        const going = current;
+        if (going === null) break;
+        // Join it, then look what is left to do.
+        await going.ended.catch(() => undefined);
+      }
+      const mode = await modeFor(session, trigger);
+      if (mode === null) return false;
+      // Another trigger may have come first meanwhile.
+      if (current !== null) return engine.requestRun(trigger);
+      await start({ mode, full: false, trigger }, null).ended.catch(() => undefined);
+      return true;
+    },
+
+    cancel: async (call) => {
+      const going = current;
+      if (going !== null && call !== null) {
+        if (!going.calls.has(call)) return false;
+        going.calls.delete(call);
+        if (going.calls.size > 0 || going.request.trigger !== 'call') return true;
+      }
+      const cancelled = await database.write(['runs'], async (tx) => {
+        const row = await tx.objectStore('runs').get('open');
+        if (row === undefined || !('mode' in row) || row.state === 'applying') return false;
+        await tx.objectStore('runs').put({ ...row, cancelled: true });
+        return true;
+      });
+      if (cancelled) going?.controller.abort(new CancelledError('The run was cancelled.'));
+      return cancelled;
+    },
+  };
+  return engine;
+}

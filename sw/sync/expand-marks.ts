@@ -1,0 +1,65 @@
+import { StaleReadError, untilUnmoved } from '../store/base.ts';
+import { rowsOf } from '../store/changes.ts';
+import type { ChangeRow } from '../store/format.ts';
+import { readMarks, writeMarks } from '../store/marks.ts';
+import { takeNumbers } from '../store/meta.ts';
+import { isUploaded } from '../store/schema.ts';
+import type { Table } from '../store/schema.ts';
+import { isMutationId } from '../protocol/record.ts';
+import type { Session } from './session.ts';
+
+const keysAtOnce = 1000;
+
+/**
+ * Makes changes of the records that were set *not synchronized* by hand, whole (K-03). Marks are packed, and expanded only
+ * now, at the start of a run; a record that has a change anyway loses its mark.
+ */
+export async function expandMarks(session: Session): Promise<void> {
+  for (const table of session.schema.tables.values()) {
+    if (!isUploaded(table)) continue;
+    while (await untilUnmoved(() => expandSome(session, table))) {
+      if (session.signal.aborted) return;
+    }
+  }
+}
+
+async function expandSome(session: Session, table: Table): Promise<boolean> {
+  const { database, base, environment, schema } = session;
+  const read = await database.read(['heads', 'marks', 'roots', 'segments', 'leaves'], async (tx) => {
+    const head = await base.readHead(tx, table.name);
+    const marks = await readMarks(tx, head, 'send');
+    const records = await Promise.all(marks.slice(0, keysAtOnce).map((key) => base.readRecord(tx, head, key)));
+    return { head, marks, records: records.filter((record) => record !== null) };
+  });
+  if (read.marks.length === 0) return false;
+  await database.write(['heads', 'marks', 'changes', 'meta'], async (tx) => {
+    const head = await base.readHead(tx, table.name);
+    if (head.generation !== read.head.generation || head.marks !== read.head.marks)
+      throw new StaleReadError(`${table.name} moved`);
+    let seq = await takeNumbers(tx, 'seq', read.records.length);
+    for (const record of read.records) {
+      const rows = await rowsOf(tx, table.name, record.key);
+      const mutationId = environment.newId();
+      if (!isMutationId(mutationId)) throw new TypeError('newId made no usable id');
+      const row: ChangeRow = {
+        table: table.name,
+        key: record.key,
+        seq,
+        mutationId,
+        operation: 'update',
+        text: record.text,
+        base: { text: record.text, version: record.version },
+        whole: true,
+        schema: schema.version,
+        state: 'pending',
+        attempts: 0,
+        madeAt: environment.now(),
+      };
+      if (rows.length === 0) await tx.objectStore('changes').put(row);
+      seq += 1;
+    }
+    await writeMarks(tx, table.name, 'send', read.marks.slice(keysAtOnce));
+    await tx.objectStore('heads').put({ ...head, marks: head.marks + 1 });
+  });
+  return read.marks.length > keysAtOnce;
+}

@@ -1,0 +1,241 @@
+import { AuthRequiredError, CancelledError, SyncError, toPlainError } from '../protocol/errors.ts';
+import type { RunMode, RunOutcome, RunTrigger, SynchronizeResult, TableResult } from '../protocol/run.ts';
+import { isRunId } from '../protocol/record.ts';
+import type { RecordKey } from '../protocol/record.ts';
+import type { JournalRow, StagedRow, StoreName } from '../store/format.ts';
+import { addToHistory } from '../store/history.ts';
+import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
+import { switchedHead } from '../store/staging.ts';
+import type { WriteTransaction } from '../store/database.ts';
+import { downloadAll, downloadedTables } from './download.ts';
+import { report } from './progress.ts';
+import { nextBackoff } from './retry.ts';
+import { nextState } from './run-state.ts';
+import type { RunEvent } from './run-state.ts';
+import type { ActiveRun, Session } from './session.ts';
+import { addToTally } from './tally.ts';
+import { uploadStep } from './upload.ts';
+
+export interface RunRequest {
+  readonly mode: RunMode;
+  readonly trigger: RunTrigger;
+  readonly full: boolean;
+}
+
+/** Opens a run: from here on the journal row is the run. What it uploads is what is stored now (R-2). */
+export async function openRun(session: Session, request: RunRequest): Promise<JournalRow> {
+  const run = session.environment.newId();
+  if (!isRunId(run)) throw new TypeError('newId made no usable id');
+  const journal = await session.database.write(['runs', 'meta', 'changes', 'commands'], async (tx) => {
+    const [throughSeq, changes, commands] = await Promise.all([
+      getMeta(tx, 'seq'),
+      tx.objectStore('changes').count(),
+      tx.objectStore('commands').count(),
+    ]);
+    const row: JournalRow = {
+      id: 'open',
+      run,
+      ...request,
+      user: session.user,
+      startedAt: session.environment.now(),
+      state: 'uploading',
+      cancelled: false,
+      throughSeq: throughSeq ?? 0,
+      uploadedThrough: 0,
+      uploadTotal: changes + commands,
+      uploadDone: 0,
+      resend: [],
+      tally: {},
+      commands: 0,
+      failed: 0,
+      bytesSent: 0,
+      bytesReceived: 0,
+      warnings: [],
+      progress: null,
+    };
+    await tx.objectStore('runs').put(row);
+    return row;
+  });
+  session.announce({ type: 'started', run, mode: journal.mode, trigger: journal.trigger });
+  return journal;
+}
+
+/** The run that is open in the journal, or null. */
+export async function readJournal(session: Session): Promise<JournalRow | null> {
+  const row = await session.database.read(['runs'], (tx) => tx.objectStore('runs').get('open'));
+  return row !== undefined && 'mode' in row ? row : null;
+}
+
+function resultOf(journal: JournalRow, outcome: RunOutcome, now: number, error: SyncError | null): SynchronizeResult {
+  const tables: Record<string, TableResult> = { ...journal.tally };
+  const sum = (field: 'uploaded' | 'downloaded' | 'removed' | 'failed'): number =>
+    Object.values(tables).reduce((total, table) => total + table[field], 0);
+  const { run, mode, trigger, user, startedAt, commands, bytesSent, bytesReceived, warnings } = journal;
+  return {
+    run,
+    mode,
+    trigger,
+    outcome,
+    user,
+    startedAt,
+    durationMs: Math.max(0, now - startedAt),
+    uploaded: sum('uploaded'),
+    downloaded: sum('downloaded'),
+    removed: sum('removed'),
+    failed: Math.max(sum('failed'), journal.failed),
+    commands,
+    bytesSent,
+    bytesReceived,
+    tables,
+    skipped: [],
+    warnings,
+    ...(error === null ? {} : { error: toPlainError(error) }),
+  };
+}
+
+async function endRun(
+  tx: WriteTransaction,
+  session: Session,
+  journal: JournalRow,
+  end: { readonly outcome: RunOutcome; readonly error: SyncError | null },
+): Promise<SynchronizeResult> {
+  const { now, random } = session.environment;
+  const result = resultOf(journal, end.outcome, now(), end.error);
+  await tx.objectStore('runs').delete('open');
+  await addToHistory(tx, result);
+  const { error } = end;
+  if (error === null || end.outcome === 'cancelled') {
+    if (end.outcome !== 'cancelled') {
+      await Promise.all([deleteMeta(tx, 'backoff'), deleteMeta(tx, 'authRequired'), setMeta(tx, 'reachable', true)]);
+    }
+    return result;
+  }
+  if (error instanceof AuthRequiredError || error.code === 'user-mismatch') {
+    await setMeta(tx, 'authRequired', true);
+    await setMeta(tx, 'reachable', true);
+    return result;
+  }
+  const last = (await getMeta(tx, 'backoff')) ?? null;
+  await setMeta(tx, 'backoff', nextBackoff(last, error, { now: now(), random: random() }));
+  await setMeta(tx, 'reachable', error.code === 'server');
+  return result;
+}
+
+const endScope: StoreName[] = ['runs', 'history', 'meta'];
+
+async function stagedRows(tx: WriteTransaction): Promise<StagedRow[]> {
+  const rows = await tx.objectStore('runs').getAll();
+  return rows.filter((row): row is StagedRow => 'generation' in row);
+}
+
+/** A full download that broke off goes on in the next run; what was staged otherwise begins anew. */
+async function endWithoutSwitch(
+  active: ActiveRun,
+  end: { readonly outcome: RunOutcome; readonly error: SyncError | null },
+): Promise<SynchronizeResult> {
+  const { session } = active;
+  return session.database.write(endScope, async (tx) => {
+    for (const row of await stagedRows(tx)) {
+      if (end.outcome !== 'failed' || !row.full || row.refused) await tx.objectStore('runs').delete(row.id);
+    }
+    return endRun(tx, session, active.journal, end);
+  });
+}
+
+/** The switch (L-2): heads of all tables, the journal and the history in one strict transaction. */
+async function applySwitch(active: ActiveRun): Promise<SynchronizeResult> {
+  const { session } = active;
+  const tables: Record<string, { changed: readonly RecordKey[] | null; removed: readonly RecordKey[] | null }> = {};
+  const result = await session.database.write([...endScope, 'heads'], async (tx) => {
+    let { journal } = active;
+    for (const staged of await stagedRows(tx)) {
+      const head = await session.base.readHead(tx, staged.table);
+      const next = switchedHead(head, staged, session.environment.now());
+      await tx.objectStore('heads').put(next);
+      await tx.objectStore('runs').delete(staged.id);
+      const { downloaded, removed } = staged;
+      journal = addToTally(journal, staged.table, { downloaded, removed });
+      if (downloaded + removed > 0 || staged.full) tables[staged.table] = { changed: null, removed: null };
+    }
+    active.journal = journal;
+    const outcome = journal.failed > 0 ? 'partial' : 'finished';
+    return endRun(tx, session, journal, { outcome, error: null });
+  });
+  if (Object.keys(tables).length > 0) session.announce({ type: 'changed', source: 'server', tables });
+  return result;
+}
+
+function factsOf(active: ActiveRun): { mode: RunMode; downloads: boolean; failed: number } {
+  const { mode, failed } = active.journal;
+  return { mode, downloads: downloadedTables(active.session).length > 0, failed };
+}
+
+/** Moves the run on; returns its result if it ended without a switch. */
+async function move(active: ActiveRun, event: RunEvent): Promise<SynchronizeResult | null> {
+  const transition = nextState(active.journal.state, event, factsOf(active));
+  if (transition.type === 'too-late') return null;
+  const { state } = transition;
+  if (state.type === 'ended') return endWithoutSwitch(active, { outcome: state.outcome, error: null });
+  const journal: JournalRow = { ...active.journal, state: state.type };
+  await active.session.database.write(['runs'], (tx) => tx.objectStore('runs').put(journal));
+  active.journal = journal;
+  return null;
+}
+
+function toSyncError(error: unknown): SyncError {
+  if (error instanceof SyncError) return error;
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return new SyncError('storage', `The run stopped unexpectedly (${message}). What is unsent is kept.`, {
+    cause: error,
+    retryable: true,
+  });
+}
+
+async function isCancelled(active: ActiveRun): Promise<boolean> {
+  const stored = await readJournal(active.session);
+  return stored?.cancelled === true;
+}
+
+export type SliceResult = { readonly type: 'ended'; readonly result: SynchronizeResult } | { readonly type: 'paused' };
+
+/**
+ * Works on an open run until it ends, or until its slice does. Call it only with the run lock held. Killed anywhere, the
+ * next slice goes on from the journal. Resolves also for a run that failed; rejects if the database does, or the session ends.
+ */
+export async function runSlice(active: ActiveRun): Promise<SliceResult> {
+  const { session } = active;
+  try {
+    for (;;) {
+      if (session.signal.aborted) throw new SyncError('user-changed', 'The sign-in ended.');
+      if (active.journal.state !== 'applying' && (active.signal.aborted || (await isCancelled(active)))) {
+        throw new CancelledError('The run was cancelled. What was uploaded stays so; the rest is kept.');
+      }
+      if (session.environment.isReplaced() || session.environment.now() > active.sliceEndsAt) return { type: 'paused' };
+      switch (active.journal.state) {
+        case 'uploading':
+          if ((await uploadStep(active)) === 'done') {
+            const result = await move(active, { type: 'uploaded' });
+            if (result !== null) return { type: 'ended', result };
+          }
+          break;
+        case 'downloading':
+          await downloadAll(active);
+          await move(active, { type: 'downloaded' });
+          break;
+        case 'applying':
+          report(active, { phase: 'apply', table: null, done: 0, total: null });
+          return { type: 'ended', result: await applySwitch(active) };
+      }
+    }
+  } catch (caught) {
+    const error = toSyncError(caught);
+    if (session.signal.aborted) throw error;
+    // An abort shows as a network error of the fetch that it ended.
+    const wasCancelled = error instanceof CancelledError || active.signal.aborted;
+    const outcome = wasCancelled ? 'cancelled' : 'failed';
+    const shown = wasCancelled
+      ? new CancelledError('The run was cancelled. What was uploaded stays so; the rest is kept.')
+      : error;
+    return { type: 'ended', result: await endWithoutSwitch(active, { outcome, error: shown }) };
+  }
+}

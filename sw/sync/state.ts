@@ -1,0 +1,69 @@
+import type { SyncObstacle, SyncState } from '../protocol/run.ts';
+import { countByTable, countPending, countScope } from '../store/counts.ts';
+import { readHistory } from '../store/history.ts';
+import { getMeta } from '../store/meta.ts';
+import { downloadedTables } from './download.ts';
+import { isWaiting } from './retry.ts';
+import type { Session } from './session.ts';
+
+/** The state of a session, as a tab gets it on connecting. It comes from the database, so a new worker knows it too. */
+export async function readState(session: Session): Promise<SyncState> {
+  const { database, base } = session;
+  const [last] = await readHistory(database, { limit: 1, offset: 0 });
+  return database.read([...countScope, 'runs', 'meta', 'failures'], async (tx) => {
+    const [open, pending, failures, reachable, authRequired, heads] = await Promise.all([
+      tx.objectStore('runs').get('open'),
+      countPending(tx),
+      tx.objectStore('failures').count(),
+      getMeta(tx, 'reachable'),
+      getMeta(tx, 'authRequired'),
+      Promise.all(downloadedTables(session).map((table) => base.readHead(tx, table.name))),
+    ]);
+    const journal = open !== undefined && 'mode' in open ? open : null;
+    return {
+      user: session.user,
+      syncing: journal !== null,
+      run:
+        journal === null
+          ? null
+          : { id: journal.run, mode: journal.mode, trigger: journal.trigger, startedAt: journal.startedAt },
+      progress: journal?.progress ?? null,
+      reachable: reachable ?? null,
+      authRequired: authRequired ?? false,
+      pending,
+      failures,
+      ready: heads.every((head) => head.complete),
+      lastResult: last ?? null,
+    };
+  });
+}
+
+/** Tells all tabs how much is not synchronized, and the state that goes with it. */
+export async function tellPending(session: Session): Promise<void> {
+  const state = await readState(session);
+  session.announce({ type: 'pending', pending: state.pending });
+  session.announce({ type: 'state', state });
+}
+
+/** Why nothing travels. */
+export async function findObstacle(session: Session): Promise<SyncObstacle> {
+  const { database, base, schema, environment } = session;
+  return database.read([...countScope, 'runs', 'meta'], async (tx): Promise<SyncObstacle> => {
+    const [counts, open, backoff, authRequired, reachable] = await Promise.all([
+      countByTable(tx, base, schema),
+      tx.objectStore('runs').get('open'),
+      getMeta(tx, 'backoff'),
+      getMeta(tx, 'authRequired'),
+      getMeta(tx, 'reachable'),
+    ]);
+    if (open !== undefined) return { type: 'busy' };
+    if (authRequired === true) return { type: 'auth-required' };
+    if (backoff !== undefined && isWaiting(backoff, environment.now())) {
+      return reachable === false && !environment.isOnline()
+        ? { type: 'offline' }
+        : { type: 'backing-off', until: backoff.until, code: backoff.code };
+    }
+    if (reachable === false) return { type: 'offline' };
+    return counts.sendable === 0 ? { type: 'nothing-to-do' } : { type: 'none' };
+  });
+}

@@ -1,0 +1,142 @@
+import { SyncError } from '../protocol/errors.ts';
+import type { StoreName, BatchContentRow } from '../store/format.ts';
+import { getMeta } from '../store/meta.ts';
+import { acknowledge } from './acknowledge.ts';
+import { report } from './progress.ts';
+import { callFor } from './session.ts';
+import type { ActiveRun } from './session.ts';
+import { planBatch } from './upload-plan.ts';
+
+const planScope: StoreName[] = ['changes', 'commands', 'members', 'batches', 'runs', 'meta', 'heads', 'marks'];
+const settleScope: StoreName[] = [...planScope, 'segments', 'failures'];
+
+/**
+ * What a server answers must be one outcome for each id that was sent, else it is no answer (T-3). A reply with a fault may
+ * lack some.
+ */
+function checkOutcomes(content: BatchContentRow, ids: readonly string[], whole: boolean): void {
+  const sent = new Set<string>(content.items.map((item) => item.mutationId));
+  const unique = new Set(ids);
+  const isWrong = unique.size !== ids.length || ids.some((id) => !sent.has(id)) || (whole && ids.length !== sent.size);
+  if (isWrong) {
+    throw new SyncError(
+      'not-our-server',
+      'The upload’s answer has not one outcome for each change. Nothing of it was stored.',
+      {
+        retryable: true,
+      },
+    );
+  }
+}
+
+/** Sends a stored batch and stores its outcomes. Safe to repeat: the batch goes out as it is stored, under the same ids. */
+async function sendBatch(active: ActiveRun, content: BatchContentRow): Promise<void> {
+  const { session } = active;
+  const reply = await session.backend.upload(content.body, await callFor(session, active.signal));
+  const ids = reply.outcomes.map((outcome) => outcome.mutationId);
+  checkOutcomes(content, ids, reply.fault === null);
+  const { events, journal, later } = await session.database.write(settleScope, async (tx) => {
+    const device = (await getMeta(tx, 'device')) ?? '';
+    const { bytesSent, bytesReceived } = active.journal;
+    const counted = {
+      ...active.journal,
+      bytesSent: bytesSent + reply.bytesSent,
+      bytesReceived: bytesReceived + reply.bytesReceived,
+    };
+    const { outcomes, serverEpoch } = reply;
+    return acknowledge(tx, session, { journal: counted, device, content, outcomes, serverEpoch });
+  });
+  active.journal = journal;
+  for (const event of events) session.announce(event);
+  report(active, {
+    phase: 'upload',
+    table: null,
+    done: journal.uploadDone,
+    total: Math.max(journal.uploadTotal, journal.uploadDone),
+  });
+  if (reply.fault !== null) throw reply.fault;
+  if (later > 0) {
+    throw new SyncError('server', `The server could not take ${later} changes just now. They will be sent again.`, {
+      retryable: true,
+    });
+  }
+}
+
+/** Sends again what was in flight when the last worker stopped, before anything newer (invariant 3). */
+async function settleOldBatches(active: ActiveRun): Promise<void> {
+  const { database } = active.session;
+  const keys = await database.read(['batches'], (tx) => tx.objectStore('batches').getAllKeys());
+  for (const key of keys) {
+    const content = await database.read(['batches'], (tx) => tx.objectStore('batches').get(key));
+    if (content !== undefined) await sendBatch(active, content);
+  }
+}
+
+export type UploadStep = 'more' | 'done';
+
+/** One step of the upload phase: old batches, or the next batch. `done` when nothing sendable is left (R-3). */
+export async function uploadStep(active: ActiveRun): Promise<UploadStep> {
+  const { session } = active;
+  await settleOldBatches(active);
+  const plan = await session.database.write(planScope, async (tx) => {
+    const device = (await getMeta(tx, 'device')) ?? '';
+    const { base, schema, backend } = session;
+    return planBatch(tx, { base, schema, backend, device }, active.journal);
+  });
+  switch (plan.type) {
+    case 'done':
+      await reportFailures(active);
+      return 'done';
+    case 'skip':
+      active.journal = plan.journal;
+      return 'more';
+    case 'batch':
+      active.journal = plan.journal;
+      await sendBatch(active, plan.content);
+      return 'more';
+  }
+}
+
+const failuresInReport = 200;
+
+/** Tells the server's failure log what it did not take (F-01). Not being able to tell it is no fault of the run. */
+async function reportFailures(active: ActiveRun): Promise<void> {
+  const { session } = active;
+  const rows = await session.database.read(['failures'], (tx) =>
+    tx.objectStore('failures').index('reported').getAll(0, failuresInReport),
+  );
+  if (rows.length === 0) return;
+  try {
+    const failures = rows.map(({ id, table, key, operation, content, base, code, message, user, device, run, at }) => ({
+      id,
+      table,
+      key,
+      operation,
+      content: jsonOf(content),
+      base: jsonOf(base),
+      code,
+      message,
+      user,
+      device,
+      run,
+      at,
+    }));
+    await session.backend.reportFailures(failures, await callFor(session, active.signal));
+  } catch (error) {
+    if (active.signal.aborted) throw error;
+    return;
+  }
+  await session.database.write(['failures'], async (tx) => {
+    const store = tx.objectStore('failures');
+    for (const { id } of rows) {
+      const row = await store.get(id);
+      if (row !== undefined) await store.put({ ...row, reported: 1 });
+    }
+  });
+}
+
+function jsonOf(value: unknown): null | boolean | number | string | Record<string, never> {
+  // Contents came from JSON; the round trip makes that visible to the type as well.
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-return -- JSON.parse gives JSON
+  return JSON.parse(JSON.stringify(value ?? null));
+}

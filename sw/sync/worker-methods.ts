@@ -1,0 +1,150 @@
+import type { PageOptions, Reply, SignInOptions, WorkerMethods } from '../protocol/api.ts';
+import { SyncError, toPlainError } from '../protocol/errors.ts';
+import { isMutationId, isRecordKey } from '../protocol/record.ts';
+import type { RecordKey } from '../protocol/record.ts';
+import { runTriggers } from '../protocol/run.ts';
+import { statusOfDetail } from '../protocol/status.ts';
+import { countByTable, countScope } from '../store/counts.ts';
+import { discardFailure, readFailures, retryFailure } from '../store/failures.ts';
+import { readHistory } from '../store/history.ts';
+import { keyOf } from '../store/schema.ts';
+import type { Schema, Table } from '../store/schema.ts';
+import { setStatus } from '../store/set-status.ts';
+import { readView } from '../store/view.ts';
+import { toFilterTree } from '../filter/index.ts';
+import type { FilterParameters } from '../filter/index.ts';
+import type { Sessions } from './sessions.ts';
+import { findObstacle, readState, tellPending } from './state.ts';
+
+async function reply<T>(work: () => Promise<T>): Promise<Reply<T>> {
+  try {
+    return { ok: true, value: await work() };
+  } catch (error) {
+    return { ok: false, error: toPlainError(error) };
+  }
+}
+
+function pageOf(options: PageOptions): { limit: number; offset: number } {
+  const { limit = 100, offset = 0 } = options;
+  if (!Number.isInteger(limit) || limit < 0 || !Number.isInteger(offset) || offset < 0) {
+    throw new SyncError('invalid-request', 'limit and offset must be whole numbers from 0.');
+  }
+  return { limit, offset };
+}
+
+function tableOf(schema: Schema, name: unknown): Table {
+  const table = typeof name === 'string' ? schema.tables.get(name) : undefined;
+  if (table !== undefined) return table;
+  const declared = [...schema.tables.keys()].join(', ');
+  throw new SyncError('unknown-table', `There is no table ${JSON.stringify(name)}. Declared are: ${declared}.`);
+}
+
+function recordKeyOf(table: Table, value: unknown): RecordKey {
+  const key = isRecordKey(value) ? keyOf(table, value) : null;
+  if (key === null) throw new SyncError('invalid-key', `A key of ${table.name} is a ${table.keyType}.`);
+  return key;
+}
+
+function parametersOf(params: Readonly<Record<string, unknown>> | undefined): FilterParameters {
+  const entries = Object.entries(params ?? {}).map(([name, value]) => {
+    const isUsable = value === null || ['string', 'number', 'boolean'].includes(typeof value) || value instanceof Date;
+    if (!isUsable)
+      throw new SyncError('invalid-request', `The parameter :${name} is not a string, number, boolean, date or null.`);
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- checked in the line above
+    return [name, value as string | number | boolean | null | Date] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** What a page's calls do. Arguments come from a port and are checked; every method settles with a value or a plain error. */
+export function createWorkerMethods(sessions: Sessions, schema: Schema, newId: () => string): WorkerMethods {
+  return {
+    synchronize: (call, options) => reply(async () => (await sessions.current()).engine.synchronize(call, options)),
+    cancel: (call) => reply(async () => (await sessions.current()).engine.cancel(call)),
+    requestRun: (trigger) =>
+      reply(async () => {
+        if (!runTriggers.includes(trigger) || trigger === 'call')
+          throw new SyncError('invalid-request', 'There is no such trigger.');
+        return (await sessions.current()).engine.requestRun(trigger);
+      }),
+    state: () => reply(async () => readState(await sessions.current())),
+    whyNotSyncing: () =>
+      reply(async () => {
+        const session = await sessions.current();
+        return session.user === '' && session.backend.needsUser
+          ? { type: 'signed-out' as const }
+          : findObstacle(session);
+      }),
+    history: (options) => reply(async () => readHistory((await sessions.current()).database, pageOf(options))),
+    statusOf: (name, value) =>
+      reply(async () => {
+        const session = await sessions.current();
+        const table = tableOf(schema, name);
+        const view = await readView(session.database, session.base, table.name, recordKeyOf(table, value));
+        return statusOfDetail(view.detail);
+      }),
+    pending: () =>
+      reply(async () => {
+        const { database, base } = await sessions.current();
+        return database.read(countScope, (tx) => countByTable(tx, base, schema));
+      }),
+    setStatus: (name, status, filter, options) =>
+      reply(async () => {
+        const session = await sessions.current();
+        const table = tableOf(schema, name);
+        if (status !== 'synchronized' && status !== 'not-synchronized' && status !== 0 && status !== 1) {
+          throw new SyncError('invalid-request', 'A status is synchronized (0) or not-synchronized (1).');
+        }
+        const wanted = status === 0 || status === 'synchronized' ? 'synchronized' : 'not-synchronized';
+        const tree = toFilterTree(filter, { types: table.columnTypes, table: table.name });
+        const query = { filter: tree, params: parametersOf(options.params) };
+        const count = await setStatus(session.database, session.base, table, { status: wanted, query });
+        if (count > 0) {
+          session.announce({
+            type: 'changed',
+            source: 'local',
+            tables: { [table.name]: { changed: null, removed: [] } },
+          });
+          await tellPending(session);
+        }
+        return count;
+      }),
+    failures: (options) => reply(async () => readFailures((await sessions.current()).database, pageOf(options))),
+    retry: (id) =>
+      reply(async () => {
+        const session = await sessions.current();
+        const mutationId = newId();
+        if (!isMutationId(mutationId)) throw new TypeError('newId made no usable id');
+        const isPending = await retryFailure(session.database, id, mutationId);
+        await tellPending(session);
+        return isPending;
+      }),
+    discard: (id) =>
+      reply(async () => {
+        const session = await sessions.current();
+        const record = await discardFailure(session.database, id);
+        if (record === null) return false;
+        session.announce({
+          type: 'changed',
+          source: 'local',
+          tables: { [record.table]: { changed: [record.key], removed: [] } },
+        });
+        await tellPending(session);
+        return true;
+      }),
+    signIn: ({ user, headers = {} }: SignInOptions) =>
+      reply(async () => {
+        if (typeof user !== 'string' || user === '')
+          throw new SyncError('invalid-request', 'signIn needs a user: a text that names them.');
+        await sessions.signIn(user, headers);
+        await tellPending(await sessions.current());
+        return true;
+      }),
+    signOut: () =>
+      reply(async () => {
+        await sessions.signIn('', {});
+        await tellPending(await sessions.current());
+        return true;
+      }),
+  };
+}
