@@ -1,0 +1,139 @@
+import { ConfigurationError, SyncError } from '../protocol/errors.ts';
+import type { ReadRecord, Backend, BackendConnection, BackendContext } from './backend.ts';
+import { downloadLists, type RestListOptions } from './rest-list.ts';
+import { sendInOrder } from './rest-order.ts';
+import { getRecord, type VersionOf } from './rest-records.ts';
+import { restClient, type RestClient, type RestClientOptions } from './rest-request.ts';
+import { parseUpload, RestUpload, type RestWriteOptions } from './rest-upload.ts';
+
+export interface RestBackendOptions {
+  /**
+   * What makes a repeated write harmless: `key`, the server applies an idempotency key once; `client-keys`, creates are PUT
+   * to a key made here, so that a repeat overwrites itself; `none`, nothing does, so an unanswered create or command is
+   * never sent again by itself. Commands under `client-keys` must be repeatable. @default 'key'
+   */
+  readonly idempotency?: 'key' | 'client-keys' | 'none';
+  /** Names of the headers that carry the mutation id and the version; false if the server knows none. */
+  readonly headers?: {
+    /** @default 'Idempotency-Key' */
+    readonly idempotency?: string | false;
+    /** @default 'If-Match' */
+    readonly precondition?: string | false;
+  };
+  /** How many requests are under way at once, from 1 to 20. @default 6 */
+  readonly concurrency?: number;
+  /** The version of a record of a list, as its own `ETag` has it between the quotes. Without it lists have no versions. */
+  readonly versionOf?: VersionOf;
+  /** The query parameter of lists that takes a filter's text. Without it lists are filtered here. */
+  readonly filterParameter?: string;
+  /** How many records of a list are asked for at once, by `limit` and `offset`; at least 2. @default 10000 */
+  readonly pageSize?: number;
+  /** What is asked to find out whether the server is there. By default the first table's path. */
+  readonly ping?: string;
+  /** As for `fetch`. @default 'same-origin' */
+  readonly credentials?: RequestCredentials;
+  /** How long to wait for the first byte of an answer, and between two pieces of one, in milliseconds. @default 30000 */
+  readonly stallMs?: number;
+}
+
+interface Settings extends RestListOptions, RestWriteOptions, RestClientOptions {
+  readonly concurrency: number;
+  readonly ping: string | null;
+}
+
+function wrong(option: string, text: string): ConfigurationError {
+  return new ConfigurationError(`restBackend: ${option} ${text}.`, { details: { option: `backend.${option}` } });
+}
+
+function isWithin(value: number, least: number, most: number): boolean {
+  return Number.isInteger(value) && value >= least && value <= most;
+}
+
+function settingsOf(options: RestBackendOptions): Settings {
+  const { idempotency = 'key', headers = {}, concurrency = 6, pageSize = 10_000, stallMs = 30_000 } = options;
+  const { versionOf = () => null, filterParameter = null, ping = null, credentials = 'same-origin' } = options;
+  const { idempotency: idempotencyHeader = 'Idempotency-Key', precondition: preconditionHeader = 'If-Match' } = headers;
+  if (!['key', 'client-keys', 'none'].includes(idempotency)) {
+    throw wrong('idempotency', "must be 'key', 'client-keys' or 'none'");
+  }
+  if (idempotency === 'key' && idempotencyHeader === false) {
+    throw wrong('headers.idempotency', "cannot be false where idempotency is 'key'");
+  }
+  if (!isWithin(concurrency, 1, 20)) throw wrong('concurrency', 'must be a whole number from 1 to 20');
+  // A page shares its first record with the page before.
+  if (!isWithin(pageSize, 2, 1_000_000)) throw wrong('pageSize', 'must be a whole number from 2 to 1000000');
+  return {
+    ...{ idempotency, idempotencyHeader, preconditionHeader, concurrency, pageSize, stallMs },
+    ...{ versionOf, filterParameter, ping, credentials },
+  };
+}
+
+/**
+ * The backend for any REST API at the tables' paths: a request a change, complete lists for a download. It needs nothing of
+ * the server but lists, and GET, POST, PATCH (JSON merge patch) and DELETE of records.
+ *
+ * @example
+ * startSync({ name: 'rounds', version: 1, tables, backend: restBackend({ idempotency: 'client-keys' }) });
+ */
+export function restBackend(options: RestBackendOptions = {}): Backend {
+  const settings = settingsOf(options);
+  return { connect: (context) => connect(context, restClient(context, settings), settings) };
+}
+
+function connect(context: BackendContext, client: RestClient, settings: Settings): BackendConnection {
+  return {
+    idempotent: settings.idempotency !== 'none',
+    // An API may be open to everybody.
+    needsUser: false,
+    liveUrl: null,
+
+    encodeUpload: ({ changes, onConflict }) =>
+      `{"changes":[${changes.join(',')}],"onConflict":${JSON.stringify(onConflict)}}`,
+
+    upload: async (body, call) => {
+      const { changes, onConflict } = parseUpload(body);
+      let bytesReceived = 0;
+      let bytesSent = 0;
+      const counting: RestClient = {
+        ...client,
+        send: async (request, sendCall) => {
+          bytesSent += request.body === undefined ? 0 : JSON.stringify(request.body).length;
+          const answer = await client.send(request, sendCall);
+          bytesReceived += answer.bytes;
+          return answer;
+        },
+      };
+      const upload = new RestUpload(counting, call, settings, onConflict);
+      const sent = await sendInOrder(changes, settings.concurrency, (change) => upload.send(change));
+      return { ...sent, serverEpoch: 'rest', bytesSent, bytesReceived };
+    },
+
+    download: (tables, call) => downloadLists(client, tables, call, settings),
+
+    read: async (name, keys, call) => {
+      const table = context.tables.get(name);
+      if (table === undefined) throw new SyncError('unknown-table', `There is no table ${name}.`);
+      const { versionOf } = settings;
+      const records: ReadRecord[] = [];
+      for (let at = 0; at < keys.length; at += settings.concurrency) {
+        const group = keys.slice(at, at + settings.concurrency).map(async (key): Promise<ReadRecord> => {
+          const found = await getRecord(client, { table, key, versionOf }, call);
+          return { key, record: found?.record ?? null, version: found?.version ?? null };
+        });
+        records.push(...(await Promise.all(group)));
+      }
+      return records;
+    },
+
+    settle: (mutationIds) => Promise.resolve(mutationIds.map((mutationId) => ({ type: 'unknown', mutationId }))),
+
+    // Such a server has no failure log.
+    reportFailures: () => Promise.resolve(),
+
+    ping: async (call) => {
+      const [first] = context.tables.values();
+      const url = new URL(settings.ping ?? first?.path ?? '/', context.origin).href;
+      await client.send({ method: 'HEAD', url }, call);
+    },
+  };
+}

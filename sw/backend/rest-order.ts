@@ -1,0 +1,57 @@
+import type { Json, RecordKey } from '../protocol/record.ts';
+import type { Outcome, WireChange } from '../protocol/wire.ts';
+
+export interface SentInOrder {
+  /** Of the changes that were answered, in the order of the changes. */
+  readonly outcomes: readonly Outcome[];
+  readonly fault: Error | null;
+}
+
+function mentions(value: Json | undefined, key: RecordKey): boolean {
+  if (typeof value === 'string' || typeof value === 'number') return String(value) === String(key);
+  return (
+    typeof value === 'object' && value !== null && Object.values(value).some((inner: Json) => mentions(inner, key))
+  );
+}
+
+/**
+ * Whether a change must not overtake an earlier one. What a command or a delete touches cannot be seen in it, so each is
+ * alone. A record that names another one's key may refer to it, whatever its field is called.
+ */
+function mustWait(change: WireChange, earlier: WireChange): boolean {
+  if (change.type === 'command' || change.type === 'delete') return true;
+  if (earlier.type === 'command' || earlier.type === 'delete') return true;
+  return mentions(change.record, earlier.key) || mentions(earlier.record, change.key);
+}
+
+/**
+ * Sends changes, several at once where they have nothing to do with each other. After a fault none is begun; those under
+ * way are waited for, as what they were answered is known for certain.
+ */
+export async function sendInOrder(
+  changes: readonly WireChange[],
+  concurrency: number,
+  send: (change: WireChange) => Promise<Outcome>,
+): Promise<SentInOrder> {
+  const running = new Map<WireChange, Promise<void>>();
+  const outcomes = new Map<WireChange, Outcome>();
+  const faults: Error[] = [];
+  const run = async (change: WireChange): Promise<void> => {
+    try {
+      outcomes.set(change, await send(change));
+    } catch (error) {
+      faults.push(error instanceof Error ? error : new Error(String(error)));
+    } finally {
+      running.delete(change);
+    }
+  };
+  for (const change of changes) {
+    while (running.size >= concurrency || [...running.keys()].some((earlier) => mustWait(change, earlier))) {
+      await Promise.race(running.values());
+    }
+    if (faults.length > 0) break;
+    running.set(change, run(change));
+  }
+  await Promise.all(running.values());
+  return { outcomes: changes.flatMap((change) => outcomes.get(change) ?? []), fault: faults[0] ?? null };
+}

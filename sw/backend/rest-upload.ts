@@ -1,0 +1,244 @@
+import { SyncError } from '../protocol/errors.ts';
+import {
+  isJsonObject,
+  isMutationId,
+  isRecordKey,
+  type Json,
+  type JsonObject,
+  type JsonRecord,
+  type RecordKey,
+} from '../protocol/record.ts';
+import type { Outcome, WireChange } from '../protocol/wire.ts';
+import type { BackendCall, BackendTable } from './backend.ts';
+import { getRecord, isSameKey, patchValue, recordIn, type VersionedRecord, type VersionOf } from './rest-records.ts';
+import type { RestAnswer, RestClient, RestRequest } from './rest-request.ts';
+
+export interface RestWriteOptions {
+  readonly idempotency: 'key' | 'client-keys' | 'none';
+  readonly idempotencyHeader: string | false;
+  readonly preconditionHeader: string | false;
+  readonly versionOf: VersionOf;
+}
+
+type RecordChange = Exclude<WireChange, { readonly type: 'command' }>;
+type Command = Extract<WireChange, { readonly type: 'command' }>;
+type RejectedCode = Extract<Outcome, { readonly type: 'rejected' }>['code'];
+
+function isWireChange(value: unknown): value is WireChange {
+  if (!isJsonObject(value) || !isMutationId(value['mutationId'])) return false;
+  const { type, table, key, record, fields, method, path } = value;
+  if (type === 'command') return typeof method === 'string' && typeof path === 'string';
+  if (typeof table !== 'string' || !isRecordKey(key)) return false;
+  if (type === 'delete') return true;
+  return isJsonObject(record) && (type === 'create' || (type === 'update' && Array.isArray(fields)));
+}
+
+export interface StoredUpload {
+  readonly changes: readonly WireChange[];
+  readonly onConflict: JsonObject;
+}
+
+/** Reads a batch's body as `encodeUpload` made it. */
+export function parseUpload(body: string): StoredUpload {
+  const value: unknown = JSON.parse(body);
+  const changes: unknown = isJsonObject(value) ? value['changes'] : undefined;
+  const onConflict = isJsonObject(value) ? value['onConflict'] : undefined;
+  if (Array.isArray(changes) && changes.every(isWireChange) && isJsonObject(onConflict)) return { changes, onConflict };
+  throw new SyncError(
+    'storage',
+    'A stored batch is not one of this backend. Was the backend changed with changes under way?',
+  );
+}
+
+/** One upload's writes: each change is a request, and its answer an outcome. */
+export class RestUpload {
+  readonly #client: RestClient;
+  readonly #call: BackendCall;
+  readonly #options: RestWriteOptions;
+  readonly #onConflict: JsonObject;
+  /** What this upload made of records: the next change of one is based on that, not on what the device had. */
+  readonly #versions = new Map<string, string | null>();
+
+  constructor(client: RestClient, call: BackendCall, options: RestWriteOptions, onConflict: JsonObject) {
+    this.#client = client;
+    this.#call = call;
+    this.#options = options;
+    this.#onConflict = onConflict;
+  }
+
+  /** Rejects if it is not known whether the change was applied. */
+  async send(change: WireChange): Promise<Outcome> {
+    if (change.type === 'command') return this.#sendCommand(change);
+    const table = this.#client.context.tables.get(change.table);
+    if (table === undefined) return rejected(change, 'schema', `There is no table ${change.table}.`);
+    const request = await this.#requestFor(change, table);
+    const answer = await this.#client.send(request, this.#call);
+    const outcome = answer.ok
+      ? await this.#applied(change, table, answer)
+      : await this.#refused(change, table, answer, request);
+    if (outcome.type === 'applied') this.#versions.set(this.#client.urlOf(table, change.key), outcome.version);
+    return outcome;
+  }
+
+  #read(table: BackendTable, key: RecordKey): Promise<VersionedRecord | null> {
+    return getRecord(this.#client, { table, key, versionOf: this.#options.versionOf }, this.#call);
+  }
+
+  #headersFor(change: WireChange): Record<string, string> {
+    const { idempotency, idempotencyHeader } = this.#options;
+    return idempotency === 'key' && idempotencyHeader !== false ? { [idempotencyHeader]: change.mutationId } : {};
+  }
+
+  #precondition(change: RecordChange, url: string): Record<string, string> {
+    const { preconditionHeader: name } = this.#options;
+    if (name === false || change.type === 'create' || this.#onConflict[change.table] === 'overwrite') return {};
+    const written = this.#versions.get(url);
+    const version = written === undefined ? change.baseVersion : written;
+    if (version === null || version === '') return {};
+    return { [name]: /^if-match$/i.test(name) ? `"${version}"` : version };
+  }
+
+  async #requestFor(change: RecordChange, table: BackendTable): Promise<RestRequest> {
+    const url = this.#client.urlOf(table, change.key);
+    const headers = { ...this.#headersFor(change), ...this.#precondition(change, url) };
+    switch (change.type) {
+      case 'create': {
+        const { record: body } = change;
+        return this.#options.idempotency === 'client-keys'
+          ? { method: 'PUT', url, body, headers }
+          : { method: 'POST', url: this.#client.urlOf(table), body, headers };
+      }
+      case 'update': {
+        const { fields, record } = change;
+        const current = fields.some((field) => isJsonObject(record[field]))
+          ? ((await this.#read(table, change.key))?.record ?? {})
+          : {};
+        const body = Object.fromEntries(fields.map((field) => [field, patchValue(current[field], record[field])]));
+        return { method: 'PATCH', url, body, headers };
+      }
+      case 'delete':
+        return { method: 'DELETE', url, headers };
+    }
+  }
+
+  async #applied(change: RecordChange, table: BackendTable, answer: RestAnswer): Promise<Outcome> {
+    const { mutationId } = change;
+    if (change.type === 'delete') return { type: 'applied', mutationId, record: null, version: null };
+    const said = recordIn(answer, table, this.#options.versionOf);
+    // That it was applied is certain, whatever becomes of this request: the next download brings what the server has.
+    const found = said ?? (await this.#read(table, change.key).catch(() => ({ record: change.record, version: null })));
+    const key = found?.record[table.key];
+    const moved = isRecordKey(key) && !isSameKey(key, change.key);
+    return {
+      type: 'applied',
+      mutationId,
+      ...(moved ? { key } : {}),
+      record: found?.record ?? null,
+      version: found?.version ?? null,
+    };
+  }
+
+  async #refused(
+    change: RecordChange,
+    table: BackendTable,
+    answer: RestAnswer,
+    request: RestRequest,
+  ): Promise<Outcome> {
+    const { mutationId, type } = change;
+    const { status, problem } = answer;
+    if ((status === 404 || status === 410) && problem['code'] !== 'unknown-table' && type !== 'create') {
+      if (type === 'delete') return { type: 'applied', mutationId, record: null, version: null };
+      return { type: 'gone', mutationId, message: messageOf(answer) };
+    }
+    const checked = Object.keys(request.headers ?? {}).some((name) => name === this.#options.preconditionHeader);
+    const mayBeConflict = status === 412 || (status === 409 && (type === 'create' || checked));
+    if (!mayBeConflict || isFinal(problem['code'])) return refusal(change, answer);
+    const current = await this.#read(table, change.key);
+    if (current === null) {
+      if (type === 'delete') return { type: 'applied', mutationId, record: null, version: null };
+      return type === 'create'
+        ? refusal(change, answer)
+        : { type: 'conflict', mutationId, record: null, version: null };
+    }
+    // Perhaps an earlier attempt's own doing, if its answer was lost and the server remembers no requests.
+    const own = type === 'update' && this.#options.idempotency !== 'key' && hasFields(current.record, change);
+    return { type: own ? 'applied' : 'conflict', mutationId, ...current };
+  }
+
+  async #sendCommand(change: Command): Promise<Outcome> {
+    const { mutationId, method, path, body } = change;
+    const url = new URL(path, this.#client.context.origin).href;
+    const request = { method, url, body: body ?? undefined, headers: this.#headersFor(change) };
+    const answer = await this.#client.send(request, this.#call);
+    if (!answer.ok) {
+      if (answer.status !== 404 && answer.status !== 410) return refusal(change, answer);
+      return { type: 'gone', mutationId, message: messageOf(answer) };
+    }
+    const found = this.#subjectOf(url, answer);
+    return { type: 'applied', mutationId, record: found?.record ?? null, version: found?.version ?? null };
+  }
+
+  /** The record that a command was about, if it answered it. Whether it did or not, the record's version may be another. */
+  #subjectOf(url: string, answer: RestAnswer): VersionedRecord | null {
+    for (const table of this.#client.context.tables.values()) {
+      const base = `${this.#client.urlOf(table)}/`;
+      if (!url.startsWith(base)) continue;
+      const [segment = ''] = url.slice(base.length).split(/[/?]/);
+      const found = recordIn(answer, table, this.#options.versionOf);
+      const own = isSameKey(found?.record[table.key], decodeURIComponent(segment)) ? found : null;
+      this.#versions.set(`${base}${segment}`, own?.version ?? null);
+      return own;
+    }
+    return null;
+  }
+}
+
+function hasFields(record: JsonRecord, change: Extract<WireChange, { readonly type: 'update' }>): boolean {
+  return change.fields.every(
+    (field) => JSON.stringify(record[field] ?? null) === JSON.stringify(change.record[field] ?? null),
+  );
+}
+
+function messageOf({ status, problem }: RestAnswer): string {
+  const said = [problem['detail'], problem['message'], problem['title']].find((text) => typeof text === 'string');
+  return said ?? `The server answered ${status}.`;
+}
+
+/** Codes of a 409 that say something else than that the record is another. */
+function isFinal(code: Json | undefined): boolean {
+  return typeof code === 'string' && ['referenced', 'cancelled', 'validation', 'hook', 'dangling'].includes(code);
+}
+
+function rejected(
+  { mutationId }: WireChange,
+  code: RejectedCode,
+  message: string,
+  fields?: Readonly<Record<string, string>>,
+): Outcome {
+  return { type: 'rejected', mutationId, code, message, ...(fields === undefined ? {} : { fields }) };
+}
+
+/** A refusal that says itself what it is, without a look at the record. */
+function refusal(change: WireChange, answer: RestAnswer): Outcome {
+  const { mutationId } = change;
+  const { status, problem } = answer;
+  const { code, errors, references } = problem;
+  const message = messageOf(answer);
+  if (status === 403) return { type: 'forbidden', mutationId, message };
+  if (status === 413) return rejected(change, 'too-large', message);
+  if (code === 'cancelled') return { type: 'fenced', mutationId };
+  if (code === 'hook' || code === 'schema') return rejected(change, code, message);
+  if (status === 404 || status === 410) return rejected(change, 'schema', message);
+  if (code === 'dangling' && isJsonObject(references)) {
+    const { table, key } = references;
+    if (typeof table === 'string' && isRecordKey(key)) {
+      return { type: 'dangling', mutationId, message, references: { table, key } };
+    }
+  }
+  if (!isJsonObject(errors)) return rejected(change, 'validation', message);
+  const fields: Record<string, string> = {};
+  for (const [field, fault] of Object.entries(errors)) {
+    fields[field] = typeof fault === 'string' ? fault : JSON.stringify(fault);
+  }
+  return rejected(change, 'validation', message, fields);
+}
