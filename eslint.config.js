@@ -19,7 +19,7 @@ const importDirection = {
   'sw/backend': ['sw/protocol', 'sw/filter', 'sw/store'],
   'sw/broadcast': ['sw/protocol'],
   'sw/sync': ['sw/protocol', 'sw/filter', 'sw/store', 'sw/backend', 'sw/broadcast'],
-  'sw/router': ['sw/protocol', 'sw/filter', 'sw/store', 'sw/sync'],
+  'sw/router': ['sw/protocol', 'sw/filter', 'sw/store', 'sw/backend', 'sw/sync'],
   sw: [],
   client: ['sw/protocol'],
   'demo/server': ['sw/protocol', 'sw/filter'],

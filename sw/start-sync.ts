@@ -8,11 +8,9 @@ import { onMessage } from './events/on-message.ts';
 import { onSync } from './events/on-sync.ts';
 import { fromPlainError, ConfigurationError } from './protocol/errors.ts';
 import { parseCommand } from './router/match.ts';
-import { parseSchema } from './store/schema.ts';
-import type { TableOptions } from './store/schema.ts';
+import { parseSchema, type TableOptions } from './store/schema.ts';
 import type { Environment } from './sync/environment.ts';
-import { createSessions } from './sync/sessions.ts';
-import type { HeadersFunction } from './sync/sessions.ts';
+import { createSessions, type HeadersFunction } from './sync/sessions.ts';
 import { createWorkerMethods } from './sync/worker-methods.ts';
 
 declare const self: ServiceWorkerGlobalScope;

@@ -1,8 +1,6 @@
 import { ConfigurationError, SyncError } from '../protocol/errors.ts';
-import { isJsonObject } from '../protocol/record.ts';
-import type { JsonObject, MutationId, RecordKey } from '../protocol/record.ts';
-import { protocolVersion } from '../protocol/wire.ts';
-import type { Outcome, SettleResponse } from '../protocol/wire.ts';
+import { isJsonObject, type JsonObject, type MutationId, type RecordKey } from '../protocol/record.ts';
+import { protocolVersion, type Outcome, type SettleResponse } from '../protocol/wire.ts';
 import type { Backend, BackendCall, BackendConnection, BackendContext, ReadRecord, UploadContent } from './backend.ts';
 import { readDownload } from './download-stream.ts';
 import { errorOf, isJson, notOurServer, unreachable } from './http.ts';

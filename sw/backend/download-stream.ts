@@ -1,6 +1,5 @@
 import { SyncError } from '../protocol/errors.ts';
-import { isJsonObject, isRecordKey } from '../protocol/record.ts';
-import type { JsonObject, JsonRecord, RecordKey } from '../protocol/record.ts';
+import { isJsonObject, isRecordKey, type JsonObject, type JsonRecord, type RecordKey } from '../protocol/record.ts';
 import { protocolVersion } from '../protocol/wire.ts';
 import type { DownloadPiece } from './backend.ts';
 
@@ -73,14 +72,14 @@ function parseMark(line: string): JsonObject {
 
 function text(mark: JsonObject, name: string): string {
   const value = mark[name];
-  if (typeof value !== 'string') throw broken(`a mark of type ${String(mark['type'])} lacks ${name}`);
+  if (typeof value !== 'string') throw broken(`a mark of type ${JSON.stringify(mark['type'])} lacks ${name}`);
   return value;
 }
 
 function count(mark: JsonObject, name: string): number {
   const value = mark[name];
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) {
-    throw broken(`a mark of type ${String(mark['type'])} lacks ${name}`);
+    throw broken(`a mark of type ${JSON.stringify(mark['type'])} lacks ${name}`);
   }
   return value;
 }

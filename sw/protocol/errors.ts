@@ -199,6 +199,10 @@ export function toPlainError(error: unknown): PlainError {
   return { code: 'storage', message, retryable: true, details: {} };
 }
 
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
 export function fromPlainError(plain: PlainError): SyncError {
   const { message, details, retryable } = plain;
   const options: SyncErrorOptions = { details, retryable };
@@ -212,8 +216,8 @@ export function fromPlainError(plain: PlainError): SyncError {
         message,
         {
           position: typeof details['position'] === 'number' ? details['position'] : 0,
-          expected: String(details['expected'] ?? ''),
-          caretLine: String(details['caretLine'] ?? ''),
+          expected: textOf(details['expected']),
+          caretLine: textOf(details['caretLine']),
           ...(typeof details['nearest'] === 'string' ? { nearest: details['nearest'] } : {}),
         },
         options,

@@ -15,10 +15,18 @@ export type SyncEvent =
   | {
       readonly type: 'changed';
       readonly source: 'local' | 'server';
-      readonly tables: Readonly<Record<string, { readonly changed: readonly RecordKey[] | null; readonly removed: readonly RecordKey[] | null }>>;
+      readonly tables: Readonly<
+        Record<string, { readonly changed: readonly RecordKey[] | null; readonly removed: readonly RecordKey[] | null }>
+      >;
     }
   | { readonly type: 'pending'; readonly pending: number }
-  | { readonly type: 'failure'; readonly table: string; readonly key: RecordKey; readonly code: string; readonly message: string }
+  | {
+      readonly type: 'failure';
+      readonly table: string;
+      readonly key: RecordKey;
+      readonly code: string;
+      readonly message: string;
+    }
   | { readonly type: 'conflict'; readonly table: string; readonly key: RecordKey }
   | { readonly type: 'auth-required'; readonly error: PlainError }
   | { readonly type: 'storage-reset'; readonly error: PlainError }
@@ -38,5 +46,7 @@ export interface EventEnvelope {
 export function isEventEnvelope(value: unknown): value is EventEnvelope {
   if (typeof value !== 'object' || value === null) return false;
   const { holdfast, event } = value as Partial<Record<'holdfast' | 'event', unknown>>;
-  return holdfast === 1 && typeof event === 'object' && event !== null && 'type' in event && typeof event.type === 'string';
+  return (
+    holdfast === 1 && typeof event === 'object' && event !== null && 'type' in event && typeof event.type === 'string'
+  );
 }

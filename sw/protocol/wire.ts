@@ -161,7 +161,13 @@ export interface DownloadRequest {
  */
 export type DownloadMark =
   | { readonly type: 'start'; readonly protocol: number; readonly serverEpoch: string; readonly tables: number }
-  | { readonly type: 'table'; readonly table: string; readonly full: boolean; readonly snapshot: string; readonly total?: number }
+  | {
+      readonly type: 'table';
+      readonly table: string;
+      readonly full: boolean;
+      readonly snapshot: string;
+      readonly total?: number;
+    }
   | {
       readonly type: 'records';
       readonly table: string;

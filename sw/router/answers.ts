@@ -1,7 +1,5 @@
-import { SyncError } from '../protocol/errors.ts';
-import type { ErrorCode } from '../protocol/errors.ts';
-import type { StatusDetail } from '../protocol/status.ts';
-import { statusOfDetail } from '../protocol/status.ts';
+import { SyncError, type ErrorCode } from '../protocol/errors.ts';
+import { type StatusDetail, statusOfDetail } from '../protocol/status.ts';
 
 const statuses: Readonly<Partial<Record<ErrorCode, number>>> = {
   'auth-required': 401,

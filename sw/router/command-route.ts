@@ -2,8 +2,7 @@ import { SyncError } from '../protocol/errors.ts';
 import { requestRowKey } from '../store/requests.ts';
 import { writeCommand } from '../store/command-write.ts';
 import { identify } from './identity.ts';
-import { newMutationId, readBody } from './write-route.ts';
-import type { WriteAnswer, WriteContext } from './write-route.ts';
+import { newMutationId, readBody, type WriteAnswer, type WriteContext } from './write-route.ts';
 
 function accepted(body: string | null): Response {
   return new Response(body, {

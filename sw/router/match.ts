@@ -1,6 +1,5 @@
 import type { RecordKey } from '../protocol/record.ts';
-import { keyOf } from '../store/schema.ts';
-import type { Schema, Table } from '../store/schema.ts';
+import { keyOf, type Schema, type Table } from '../store/schema.ts';
 
 export interface CommandPattern {
   readonly method: string;

@@ -1,12 +1,9 @@
 import { SyncError } from '../protocol/errors.ts';
-import { isJsonObject } from '../protocol/record.ts';
-import type { JsonObject } from '../protocol/record.ts';
+import { isJsonObject, type JsonObject } from '../protocol/record.ts';
 import { isJson, notOurServer, unreachable } from '../backend/http.ts';
-import { createMatcher } from '../store/list-matcher.ts';
-import type { ListQuery } from '../store/list-matcher.ts';
+import { createMatcher, type ListQuery } from '../store/list-matcher.ts';
 import { detailOfRows, rowsBetween, seqsInFlight } from '../store/changes.ts';
-import { keyOf } from '../store/schema.ts';
-import type { Table } from '../store/schema.ts';
+import { keyOf, type Table } from '../store/schema.ts';
 import type { Session } from '../sync/session.ts';
 
 /** Passes a request on. Offline it is a 503 problem with the code that says why it was not answered from here. */

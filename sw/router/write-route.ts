@@ -1,14 +1,18 @@
 import { SyncError } from '../protocol/errors.ts';
-import { isJsonObject, isMutationId } from '../protocol/record.ts';
-import type { Json, JsonObject, MutationId, RecordKey } from '../protocol/record.ts';
+import {
+  isJsonObject,
+  isMutationId,
+  type Json,
+  type JsonObject,
+  type MutationId,
+  type RecordKey,
+} from '../protocol/record.ts';
 import type { WriteOperation } from '../store/coalesce.ts';
 import type { ChangeBase } from '../store/format.ts';
 import { requestRowKey } from '../store/requests.ts';
-import { keyOf } from '../store/schema.ts';
-import type { Table } from '../store/schema.ts';
+import { keyOf, type Table } from '../store/schema.ts';
 import { writeRecord } from '../store/write.ts';
-import { callFor } from '../sync/session.ts';
-import type { Session } from '../sync/session.ts';
+import { callFor, type Session } from '../sync/session.ts';
 import { statusHeaders } from './answers.ts';
 import { identify } from './identity.ts';
 import { fromNetwork } from './network.ts';

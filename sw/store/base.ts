@@ -1,5 +1,4 @@
-import { floorIndex, indexOfKey, recordAt, recordOf } from './packed.ts';
-import type { StoredRecord } from './packed.ts';
+import { floorIndex, indexOfKey, recordAt, recordOf, type StoredRecord } from './packed.ts';
 import type { HeadRow, PackedRecords, RootRow, SegmentRef, SegmentRow } from './format.ts';
 import type { AnyTransaction } from './database.ts';
 import { StorageError } from '../protocol/errors.ts';

@@ -22,11 +22,11 @@ export function rowsBetween(
 
 /** A row under another state; `pending` rows are in no index but that of their order. */
 export function withState(row: ChangeRow, state: ChangeState, reason?: ChangeRow['reason']): ChangeRow {
-  const { stuck: _stuck, reason: _reason, server, ...rest } = row;
+  const { table, key, seq, mutationId, operation, text, base, whole, schema, attempts, madeAt, server } = row;
   return {
-    ...rest,
+    ...{ table, key, seq, mutationId, operation, text, base, whole, schema, attempts, madeAt },
     state,
-    ...(state === 'pending' ? {} : { stuck: [row.table, state] as const }),
+    ...(state === 'pending' ? {} : { stuck: [table, state] as const }),
     ...(reason === undefined ? {} : { reason }),
     ...(state === 'conflict' && server !== undefined ? { server } : {}),
   };

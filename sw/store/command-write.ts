@@ -1,8 +1,7 @@
 import type { Database } from './database.ts';
 import type { CommandRow, RequestRow } from './format.ts';
 import { setMeta, takeNumbers } from './meta.ts';
-import { claimRequest, matchRequest, requestRowKey } from './requests.ts';
-import type { RequestIdentity } from './requests.ts';
+import { claimRequest, matchRequest, requestRowKey, type RequestIdentity } from './requests.ts';
 
 export type CommandWriteResult =
   | { readonly type: 'stored' }

@@ -1,13 +1,17 @@
 import type { Base } from './base.ts';
 import type { Database } from './database.ts';
 import type { HeadRow, PackedRecords, RootRow, StoreName } from './format.ts';
-import { createLeafBuilder, createRootBuilder } from './leaf-builder.ts';
-import type { BuiltLeaf, ParsedRecord, RootBuilder } from './leaf-builder.ts';
+import {
+  createLeafBuilder,
+  createRootBuilder,
+  type BuiltLeaf,
+  type ParsedRecord,
+  type RootBuilder,
+} from './leaf-builder.ts';
 import { takeNumbers } from './meta.ts';
 import { floorIndex, recordAt } from './packed.ts';
 import type { Table } from './schema.ts';
-import { compareKeys, isJsonObject } from '../protocol/record.ts';
-import type { JsonObject, RecordKey } from '../protocol/record.ts';
+import { compareKeys, isJsonObject, type JsonObject, type RecordKey } from '../protocol/record.ts';
 
 /** Segments are merged into leaves when they hold more records than this, or are more than these. */
 const recordsBound = 4096;
@@ -101,7 +105,7 @@ export async function mergeSegments(
     );
     const old = await database.read(['leaves'], (tx) =>
       Promise.all(
-        touched.map((leaf) => (root === null || leafCount === 0 ? null : base.readLeaf(tx, table.name, root, leaf))),
+        touched.map((leaf) => (root === null ? Promise.resolve(null) : base.readLeaf(tx, table.name, root, leaf))),
       ),
     );
     const writes: { readonly leaf: BuiltLeaf; readonly number: number }[] = [];

@@ -1,5 +1,4 @@
-import { openDB } from 'idb';
-import type { DBSchema, IDBPDatabase } from 'idb';
+import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
 import { StorageError } from '../protocol/errors.ts';
 
 interface ControlFormat extends DBSchema {

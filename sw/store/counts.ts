@@ -2,8 +2,7 @@ import type { AnyTransaction } from './database.ts';
 import type { StoreName } from './format.ts';
 import type { Base } from './base.ts';
 import { readMarks } from './marks.ts';
-import type { Schema } from './schema.ts';
-import { isUploaded } from './schema.ts';
+import { type Schema, isUploaded } from './schema.ts';
 import type { PendingCounts, StatusDetail } from '../protocol/status.ts';
 
 export const countScope: StoreName[] = ['changes', 'commands', 'heads', 'marks'];

@@ -1,10 +1,8 @@
-import { openDB } from 'idb';
-import type { IDBPDatabase, IDBPTransaction } from 'idb';
+import { openDB, type IDBPDatabase, type IDBPTransaction } from 'idb';
 import { QuotaError, StorageError, SyncError } from '../protocol/errors.ts';
-import { createStores, formatVersion } from './format.ts';
-import type { Format, StoreName } from './format.ts';
+import { createStores, formatVersion, type Format, type StoreName } from './format.ts';
 
-export type ReadTransaction = IDBPTransaction<Format, StoreName[], 'readonly'>;
+export type ReadTransaction = IDBPTransaction<Format, StoreName[]>;
 export type WriteTransaction = IDBPTransaction<Format, StoreName[], 'readwrite'>;
 export type AnyTransaction = IDBPTransaction<Format, StoreName[], IDBTransactionMode>;
 
@@ -95,7 +93,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   const attempt = async <T>(
     stores: StoreName[],
     mode: 'readonly' | 'readwrite',
-    work: (tx: IDBPTransaction<Format, StoreName[], 'readonly'> & WriteTransaction) => Promise<T>,
+    work: (tx: IDBPTransaction<Format, StoreName[]> & WriteTransaction) => Promise<T>,
     durability: 'strict' | 'relaxed' | 'default',
   ): Promise<T> => {
     const connection = await open();
@@ -108,7 +106,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     let value: T;
     try {
       // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- a readwrite transaction is used as such only by `write`
-      value = await work(tx as IDBPTransaction<Format, StoreName[], 'readonly'> & WriteTransaction);
+      value = await work(tx as IDBPTransaction<Format, StoreName[]> & WriteTransaction);
     } catch (error) {
       try {
         tx.abort();
@@ -121,6 +119,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     }
     if (mode === 'readwrite') {
       const ended = await done;
+      // eslint-disable-next-line @typescript-eslint/only-throw-error -- the browser's own error, mapped by the caller
       if (ended !== null) throw ended.error;
     }
     return value;
@@ -129,7 +128,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   const run = async <T>(
     stores: StoreName[],
     mode: 'readonly' | 'readwrite',
-    work: (tx: IDBPTransaction<Format, StoreName[], 'readonly'> & WriteTransaction) => Promise<T>,
+    work: (tx: IDBPTransaction<Format, StoreName[]> & WriteTransaction) => Promise<T>,
     durability: 'strict' | 'relaxed' | 'default',
   ): Promise<T> => {
     try {

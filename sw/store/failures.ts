@@ -1,7 +1,14 @@
 import { rowsOf, withState } from './changes.ts';
 import type { Database } from './database.ts';
+import type { FailureRow } from './format.ts';
 import type { MutationId } from '../protocol/record.ts';
 import type { Failure } from '../protocol/status.ts';
+
+function withoutBookkeeping(row: FailureRow): Failure {
+  const { id, table, key, operation, content, base, code, message, fields, user, device, run, at, retriable } = row;
+  const failure = { id, table, key, operation, content, base, code, message, user, device, run, at, retriable };
+  return fields === undefined ? failure : { ...failure, fields };
+}
 
 /** Failures, newest first. */
 export async function readFailures(
@@ -12,7 +19,7 @@ export async function readFailures(
   return rows
     .reverse()
     .slice(page.offset, page.offset + page.limit)
-    .map(({ seq: _seq, reported: _reported, ...failure }) => failure);
+    .map(withoutBookkeeping);
 }
 
 /**

@@ -1,6 +1,5 @@
 import { boundsOf, buildVectors } from './vectors.ts';
-import { packRecords } from './packed.ts';
-import type { StoredRecord } from './packed.ts';
+import { packRecords, type StoredRecord } from './packed.ts';
 import type { PackedRecords, RootRow } from './format.ts';
 import type { Table } from './schema.ts';
 import type { ColumnBounds, ColumnVectors } from '../filter/index.ts';

@@ -5,13 +5,14 @@ import {
   compileBounds,
   compileFilter,
   compileVectorFilter,
+  type ColumnBounds,
+  type ColumnVectors,
+  type ComparedValue,
+  type FilterParameters,
 } from '../filter/index.ts';
-import type { ColumnBounds, ColumnVectors, ComparedValue, FilterParameters } from '../filter/index.ts';
 import type { FilterTree, OrderTerm } from '../protocol/filter-tree.ts';
-import { isJsonObject } from '../protocol/record.ts';
-import type { JsonObject } from '../protocol/record.ts';
-import { statusOfDetail } from '../protocol/status.ts';
-import type { StatusDetail, SyncStatus } from '../protocol/status.ts';
+import { isJsonObject, type JsonObject } from '../protocol/record.ts';
+import { statusOfDetail, type StatusDetail, type SyncStatus } from '../protocol/status.ts';
 import type { PackedRecords, RootRow } from './format.ts';
 import type { Table } from './schema.ts';
 import { vectorValue } from './vectors.ts';

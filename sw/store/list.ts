@@ -1,15 +1,12 @@
-import type { Base } from './base.ts';
-import { StaleReadError, untilUnmoved } from './base.ts';
+import { type Base, StaleReadError, untilUnmoved } from './base.ts';
 import { detailOfRows, rowsBetween, seqsInFlight } from './changes.ts';
 import type { Database, ReadTransaction } from './database.ts';
 import type { ChangeRow, HeadRow, PackedRecords, RootRow } from './format.ts';
 import { readMarks } from './marks.ts';
-import { compareListed, createMatcher } from './list-matcher.ts';
-import type { ListMatcher, ListQuery } from './list-matcher.ts';
+import { compareListed, createMatcher, type ListMatcher, type ListQuery } from './list-matcher.ts';
 import { floorIndex, textAt } from './packed.ts';
 import type { Table } from './schema.ts';
-import { compareKeys } from '../protocol/record.ts';
-import type { RecordKey } from '../protocol/record.ts';
+import { compareKeys, type RecordKey } from '../protocol/record.ts';
 import type { StatusDetail } from '../protocol/status.ts';
 
 export interface ListedStatus {

@@ -1,5 +1,4 @@
-import { compareKeys } from '../protocol/record.ts';
-import type { RecordKey } from '../protocol/record.ts';
+import { compareKeys, type RecordKey } from '../protocol/record.ts';
 import type { PackedRecords } from './format.ts';
 
 /** A record as it is stored: its JSON is kept as text, and parsed only by who needs its fields. */

@@ -116,10 +116,16 @@ function parseReferences(name: string, options: TableOptions, tableNames: readon
   });
 }
 
+function isFilterScope(scope: unknown): boolean {
+  return typeof scope === 'object' && scope !== null && 'filter' in scope;
+}
+
 function parseTable(name: string, options: TableOptions, tableNames: readonly string[]): Table {
   const option = `tables.${name}`;
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) fail(option, 'is not a table name: use letters, digits and _.');
-  if (typeof options !== 'object' || options === null) fail(option, 'is not an object.');
+  // What the types rule out is checked as well: a worker's script may be JavaScript.
+  const given: unknown = options;
+  if (typeof given !== 'object' || given === null) fail(option, 'is not an object.');
   if (typeof options.path !== 'string' || !/^(\/|https?:\/\/)/.test(options.path)) {
     fail(`${option}.path`, 'must start with / or be an absolute http(s) URL.');
   }
@@ -138,7 +144,7 @@ function parseTable(name: string, options: TableOptions, tableNames: readonly st
     );
   }
   const { scope = 'all', direction = 'both', conflict = 'last-write-wins', onRejected = 'keep' } = options;
-  if (!scopeNames.includes(scope) && !(typeof scope === 'object' && scope !== null && 'filter' in scope)) {
+  if (!scopeNames.includes(scope) && !isFilterScope(scope)) {
     fail(`${option}.scope`, `is not one of ${scopeNames.join(', ')}, nor { filter, params }.`);
   }
   if (!directions.includes(direction)) fail(`${option}.direction`, `is not one of ${directions.join(', ')}.`);
@@ -174,6 +180,7 @@ export function parseSchema(version: unknown, tables: unknown): Schema {
   }
   const names = Object.keys(tables);
   const parsed = new Map(
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- `parseTable` checks each of them
     Object.entries(tables as Record<string, TableOptions>).map(([name, options]) => [
       name,
       parseTable(name, options, names),

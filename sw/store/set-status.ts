@@ -1,14 +1,11 @@
-import type { Base } from './base.ts';
-import { StaleReadError, untilUnmoved } from './base.ts';
+import { type Base, StaleReadError, untilUnmoved } from './base.ts';
 import type { Database } from './database.ts';
 import type { RootRow } from './format.ts';
-import { findHits } from './list.ts';
-import type { Hit } from './list.ts';
+import { findHits, type Hit } from './list.ts';
 import type { ListQuery } from './list-matcher.ts';
 import { readMarks, writeMarks } from './marks.ts';
 import type { Table } from './schema.ts';
-import { compareKeys } from '../protocol/record.ts';
-import type { RecordKey } from '../protocol/record.ts';
+import { compareKeys, type RecordKey } from '../protocol/record.ts';
 import type { SyncStatus } from '../protocol/status.ts';
 
 const leavesInSlice = 32;

@@ -1,12 +1,10 @@
-import { createLeafBuilder, createRootBuilder, emptyRoot } from './leaf-builder.ts';
-import type { BuiltLeaf, ParsedRecord } from './leaf-builder.ts';
+import { createLeafBuilder, createRootBuilder, emptyRoot, type BuiltLeaf, type ParsedRecord } from './leaf-builder.ts';
 import type { Database } from './database.ts';
 import type { HeadRow, JournalRow, SegmentRow, StagedRow } from './format.ts';
 import { takeNumbers } from './meta.ts';
 import { packRecords } from './packed.ts';
 import type { Table } from './schema.ts';
-import { compareKeys } from '../protocol/record.ts';
-import type { RecordKey } from '../protocol/record.ts';
+import { compareKeys, type RecordKey } from '../protocol/record.ts';
 
 const leavesInTransaction = 16;
 const recordsInSegment = 4096;

@@ -1,5 +1,11 @@
-import { columnValue, compareValues } from '../filter/index.ts';
-import type { ColumnBounds, ColumnVector, ColumnVectors, ComparedValue } from '../filter/index.ts';
+import {
+  columnValue,
+  compareValues,
+  type ColumnBounds,
+  type ColumnVector,
+  type ColumnVectors,
+  type ComparedValue,
+} from '../filter/index.ts';
 import type { JsonRecord } from '../protocol/record.ts';
 import type { Column } from './schema.ts';
 

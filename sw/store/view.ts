@@ -1,5 +1,4 @@
-import type { Base } from './base.ts';
-import { untilUnmoved } from './base.ts';
+import { type Base, untilUnmoved } from './base.ts';
 import { detailOfRows, rowsOf, seqsInFlight } from './changes.ts';
 import type { Database } from './database.ts';
 import { isMarked } from './marks.ts';

@@ -1,14 +1,11 @@
-import type { Base } from './base.ts';
-import { untilUnmoved } from './base.ts';
+import { type Base, untilUnmoved } from './base.ts';
 import { rowsOf, seqsInFlight } from './changes.ts';
-import { coalesce } from './coalesce.ts';
-import type { CoalescedWrite, StoredState, WriteOperation } from './coalesce.ts';
+import { coalesce, type CoalescedWrite, type StoredState, type WriteOperation } from './coalesce.ts';
 import type { Database, ReadTransaction, WriteTransaction } from './database.ts';
 import type { ChangeBase, ChangeRow, HeadRow, RequestRow, StoreName } from './format.ts';
 import { isMarked, removeMark } from './marks.ts';
 import { getMeta, takeNumbers } from './meta.ts';
-import { claimRequest, matchRequest, requestRowKey } from './requests.ts';
-import type { RequestIdentity } from './requests.ts';
+import { claimRequest, matchRequest, requestRowKey, type RequestIdentity } from './requests.ts';
 import { StorageError } from '../protocol/errors.ts';
 import type { MutationId, RecordKey } from '../protocol/record.ts';
 

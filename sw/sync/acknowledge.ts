@@ -2,16 +2,13 @@ import { rowsOf } from '../store/changes.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import type { BatchContentRow, BatchItem, ChangeRow, FailureRow, JournalRow } from '../store/format.ts';
 import { setMeta, takeNumbers } from '../store/meta.ts';
-import { segmentOf } from '../store/staging.ts';
-import type { Overlay } from '../store/staging.ts';
-import { isMutationId } from '../protocol/record.ts';
-import type { Json, MutationId, RecordKey } from '../protocol/record.ts';
+import { segmentOf, type Overlay } from '../store/staging.ts';
+import { isMutationId, type Json, type MutationId, type RecordKey } from '../protocol/record.ts';
 import type { SyncEvent } from '../protocol/events.ts';
 import type { Outcome } from '../protocol/wire.ts';
 import { parseStored } from './rebase.ts';
 import type { Session } from './session.ts';
-import { settle } from './settle.ts';
-import type { SettledFailure, Settlement } from './settle.ts';
+import { settle, type SettledFailure, type Settlement } from './settle.ts';
 import { addToTally } from './tally.ts';
 
 export interface Acknowledged {

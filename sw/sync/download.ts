@@ -1,17 +1,13 @@
 import { SyncError } from '../protocol/errors.ts';
-import { keyOf, isDownloaded } from '../store/schema.ts';
-import type { Table } from '../store/schema.ts';
+import { keyOf, isDownloaded, type Table } from '../store/schema.ts';
 import { toFilterTree } from '../filter/index.ts';
-import { createStaging, openStaging } from '../store/staging.ts';
-import type { Staging } from '../store/staging.ts';
+import { createStaging, openStaging, type Staging } from '../store/staging.ts';
 import type { ParsedRecord } from '../store/leaf-builder.ts';
 import type { HeadRow, StagedRow } from '../store/format.ts';
-import type { DownloadPiece, DownloadRequestTable } from '../backend/backend.ts';
-import { wireScope } from '../backend/backend.ts';
+import { type DownloadPiece, type DownloadRequestTable, wireScope } from '../backend/backend.ts';
 import type { WireScope } from '../protocol/wire.ts';
 import { report } from './progress.ts';
-import { callFor } from './session.ts';
-import type { ActiveRun, Session } from './session.ts';
+import { callFor, type ActiveRun, type Session } from './session.ts';
 
 function scopeOf(table: Table): WireScope {
   const { scope } = table;

@@ -6,15 +6,13 @@ import {
   SyncError,
   busyText,
 } from '../protocol/errors.ts';
-import { runModes } from '../protocol/run.ts';
-import type { RunTrigger, SynchronizeOptions, SynchronizeResult } from '../protocol/run.ts';
+import { runModes, type RunTrigger, type SynchronizeOptions, type SynchronizeResult } from '../protocol/run.ts';
 import { mergeSegments, sweepTable, wantsMerging } from '../store/compaction.ts';
 import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
 import { sweepRequests } from '../store/requests.ts';
 import { expandMarks } from './expand-marks.ts';
 import { modeFor } from './triggers.ts';
-import { openRun, readJournal, runSlice } from './run.ts';
-import type { RunRequest } from './run.ts';
+import { openRun, readJournal, runSlice, type RunRequest } from './run.ts';
 import type { ActiveRun, Session } from './session.ts';
 import { tellPending } from './state.ts';
 

@@ -3,8 +3,7 @@ import { rowsOf } from '../store/changes.ts';
 import type { ChangeRow } from '../store/format.ts';
 import { readMarks, writeMarks } from '../store/marks.ts';
 import { takeNumbers } from '../store/meta.ts';
-import { isUploaded } from '../store/schema.ts';
-import type { Table } from '../store/schema.ts';
+import { isUploaded, type Table } from '../store/schema.ts';
 import { isMutationId } from '../protocol/record.ts';
 import type { Session } from './session.ts';
 

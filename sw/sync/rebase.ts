@@ -1,5 +1,4 @@
-import { isJsonObject } from '../protocol/record.ts';
-import type { Json, JsonObject } from '../protocol/record.ts';
+import { isJsonObject, type Json, type JsonObject } from '../protocol/record.ts';
 
 /** Parses a stored record. What is stored was checked when it came in. */
 export function parseStored(text: string): JsonObject {
@@ -7,12 +6,16 @@ export function parseStored(text: string): JsonObject {
   return isJsonObject(value) ? value : {};
 }
 
+function itemOf(list: readonly Json[], index: number): Json | undefined {
+  return list[index];
+}
+
 function isSame(a: Json | undefined, b: Json | undefined): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   if (Array.isArray(a) || Array.isArray(b)) {
     if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false;
-    return a.every((value: Json, index) => isSame(value, b[index]));
+    return a.every((value: Json, index) => isSame(value, itemOf(b, index)));
   }
   if (!isJsonObject(a) || !isJsonObject(b)) return false;
   const keys = Object.keys(a);

@@ -1,7 +1,6 @@
 import { AuthRequiredError, CancelledError, SyncError, toPlainError } from '../protocol/errors.ts';
 import type { RunMode, RunOutcome, RunTrigger, SynchronizeResult, TableResult } from '../protocol/run.ts';
-import { isRunId } from '../protocol/record.ts';
-import type { RecordKey } from '../protocol/record.ts';
+import { isRunId, type RecordKey } from '../protocol/record.ts';
 import type { JournalRow, StagedRow, StoreName } from '../store/format.ts';
 import { addToHistory } from '../store/history.ts';
 import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
@@ -10,8 +9,7 @@ import type { WriteTransaction } from '../store/database.ts';
 import { downloadAll, downloadedTables } from './download.ts';
 import { report } from './progress.ts';
 import { nextBackoff } from './retry.ts';
-import { nextState } from './run-state.ts';
-import type { RunEvent } from './run-state.ts';
+import { nextState, type RunEvent } from './run-state.ts';
 import type { ActiveRun, Session } from './session.ts';
 import { addToTally } from './tally.ts';
 import { uploadStep } from './upload.ts';

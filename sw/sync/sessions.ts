@@ -6,8 +6,7 @@ import { createControl } from '../store/control.ts';
 import { createDatabase } from '../store/database.ts';
 import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
 import type { Schema } from '../store/schema.ts';
-import { createEngine } from './engine.ts';
-import type { Engine } from './engine.ts';
+import { createEngine, type Engine } from './engine.ts';
 import type { Environment } from './environment.ts';
 import type { Session } from './session.ts';
 

@@ -1,7 +1,6 @@
 import type { ChangeRow, CommandRow } from '../store/format.ts';
 import type { Schema, Table } from '../store/schema.ts';
-import { isRecordKey } from '../protocol/record.ts';
-import type { RecordKey } from '../protocol/record.ts';
+import { isRecordKey, type RecordKey } from '../protocol/record.ts';
 import { parseStored } from './rebase.ts';
 
 export type UploadItem =

@@ -3,12 +3,10 @@ import type { WriteTransaction } from '../store/database.ts';
 import type { BatchContentRow, BatchItem, ChangeRow, CommandRow, JournalRow } from '../store/format.ts';
 import { isMarked } from '../store/marks.ts';
 import { takeNumbers } from '../store/meta.ts';
-import { isUploaded } from '../store/schema.ts';
-import type { Schema, Table } from '../store/schema.ts';
+import { isUploaded, type Schema, type Table } from '../store/schema.ts';
 import type { Base } from '../store/base.ts';
 import type { BackendConnection } from '../backend/backend.ts';
-import { orderForUpload, refId, referencesIn } from './upload-order.ts';
-import type { RecordRef, UploadItem } from './upload-order.ts';
+import { orderForUpload, refId, referencesIn, type RecordRef, type UploadItem } from './upload-order.ts';
 import { encodeChange, encodeCommand } from './wire-change.ts';
 
 const changesInBatch = 1000;

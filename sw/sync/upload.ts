@@ -3,8 +3,7 @@ import type { StoreName, BatchContentRow } from '../store/format.ts';
 import { getMeta } from '../store/meta.ts';
 import { acknowledge } from './acknowledge.ts';
 import { report } from './progress.ts';
-import { callFor } from './session.ts';
-import type { ActiveRun } from './session.ts';
+import { callFor, type ActiveRun } from './session.ts';
 import { planBatch } from './upload-plan.ts';
 
 const planScope: StoreName[] = ['changes', 'commands', 'members', 'batches', 'runs', 'meta', 'heads', 'marks'];

@@ -1,18 +1,15 @@
 import type { PageOptions, Reply, SignInOptions, WorkerMethods } from '../protocol/api.ts';
 import { SyncError, toPlainError } from '../protocol/errors.ts';
-import { isMutationId, isRecordKey } from '../protocol/record.ts';
-import type { RecordKey } from '../protocol/record.ts';
+import { isMutationId, isRecordKey, type RecordKey } from '../protocol/record.ts';
 import { runTriggers } from '../protocol/run.ts';
 import { statusOfDetail } from '../protocol/status.ts';
 import { countByTable, countScope } from '../store/counts.ts';
 import { discardFailure, readFailures, retryFailure } from '../store/failures.ts';
 import { readHistory } from '../store/history.ts';
-import { keyOf } from '../store/schema.ts';
-import type { Schema, Table } from '../store/schema.ts';
+import { keyOf, type Schema, type Table } from '../store/schema.ts';
 import { setStatus } from '../store/set-status.ts';
 import { readView } from '../store/view.ts';
-import { toFilterTree } from '../filter/index.ts';
-import type { FilterParameters } from '../filter/index.ts';
+import { toFilterTree, type FilterParameters } from '../filter/index.ts';
 import type { Sessions } from './sessions.ts';
 import { findObstacle, readState, tellPending } from './state.ts';
 
@@ -92,7 +89,8 @@ export function createWorkerMethods(sessions: Sessions, schema: Schema, newId: (
       reply(async () => {
         const session = await sessions.current();
         const table = tableOf(schema, name);
-        if (status !== 'synchronized' && status !== 'not-synchronized' && status !== 0 && status !== 1) {
+        const given: unknown = status;
+        if (given !== 'synchronized' && given !== 'not-synchronized' && given !== 0 && given !== 1) {
           throw new SyncError('invalid-request', 'A status is synchronized (0) or not-synchronized (1).');
         }
         const wanted = status === 0 || status === 'synchronized' ? 'synchronized' : 'not-synchronized';
