@@ -3,7 +3,7 @@ import type { PageEnvironment } from './environment.ts';
 
 export const visibleIntervalMs = 30_000;
 export const hiddenIntervalMs = 60_000;
-export const longestIntervalMs = 600_000;
+const longestIntervalMs = 600_000;
 
 export interface TriggersOptions {
   readonly environment: PageEnvironment;

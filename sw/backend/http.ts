@@ -38,7 +38,7 @@ export function isJson(response: Response): boolean {
 }
 
 /** The problem+json body's code and detail, if there is one. */
-export async function readProblem(response: Response): Promise<{ readonly code: string; readonly detail: string }> {
+async function readProblem(response: Response): Promise<{ readonly code: string; readonly detail: string }> {
   const none = { code: '', detail: '' };
   if (!isJson(response)) return none;
   try {

@@ -1,7 +1,7 @@
 import type { Json, RecordKey } from '../protocol/record.ts';
 import type { Outcome, WireChange } from '../protocol/wire.ts';
 
-export interface SentInOrder {
+interface SentInOrder {
   /** Of the changes that were answered, in the order of the changes. */
   readonly outcomes: readonly Outcome[];
   readonly fault: Error | null;

@@ -33,7 +33,7 @@ function isWireChange(value: unknown): value is WireChange {
   return isJsonObject(record) && (type === 'create' || (type === 'update' && Array.isArray(fields)));
 }
 
-export interface StoredUpload {
+interface StoredUpload {
   readonly changes: readonly WireChange[];
   readonly onConflict: JsonObject;
 }

@@ -10,7 +10,7 @@ import {
 import { guardEndpoint } from './guarded-endpoint.ts';
 import type { SetTimer } from './timer.ts';
 
-export const keepAliveLimitMs = 60_000;
+const keepAliveLimitMs = 60_000;
 const rememberedReplies = 256;
 
 export interface ConnectionOptions {

@@ -1,7 +1,7 @@
 import type { Progress, RunPhase } from '../protocol/run.ts';
 import type { SetTimer } from './timer.ts';
 
-export const progressIntervalMs = 100;
+const progressIntervalMs = 100;
 
 const phaseOrder: Readonly<Record<RunPhase, number>> = { files: 0, upload: 1, download: 2, apply: 3 };
 

@@ -9,7 +9,7 @@
  * `{ type, title, status, code, detail }`.
  */
 import type { FilterTree } from './filter-tree.ts';
-import type { Json, JsonObject, JsonRecord, MutationId, RecordKey } from './record.ts';
+import type { Json, JsonRecord, MutationId, RecordKey } from './record.ts';
 
 export const protocolVersion = 1;
 
@@ -219,13 +219,4 @@ export interface FailuresRequest {
     /** Milliseconds since 1970 by the device's clock. */
     readonly at: number;
   }[];
-}
-
-/** The body of an answer that is not a success. */
-export interface Problem extends JsonObject {
-  readonly type: string;
-  readonly title: string;
-  readonly status: number;
-  readonly code: string;
-  readonly detail: string;
 }

@@ -27,7 +27,7 @@ export async function untilUnmoved<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
-export function emptyHead(table: string): HeadRow {
+function emptyHead(table: string): HeadRow {
   return {
     table,
     generation: 0,

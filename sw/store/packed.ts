@@ -30,7 +30,7 @@ export function textAt(packed: PackedRecords, index: number): string {
   return packed.text.slice(start, packed.ends[index]);
 }
 
-export function versionAt(packed: PackedRecords, index: number): string {
+function versionAt(packed: PackedRecords, index: number): string {
   return typeof packed.versions === 'string' ? packed.versions : (packed.versions[index] ?? '');
 }
 

@@ -1,5 +1,5 @@
 import type { JournalRow } from '../store/format.ts';
-import type { RunOutcome, RunPhase } from '../protocol/run.ts';
+import type { RunOutcome } from '../protocol/run.ts';
 
 /** The states of a run: `JournalRow['state']` while it is open, then its outcome. */
 export type RunState =
@@ -66,15 +66,4 @@ const transitions: { readonly [S in JournalRow['state']]: Row } = {
 /** What an event makes of an open run. Pure. */
 export function nextState(state: JournalRow['state'], event: RunEvent, facts: RunFacts): Transition {
   return transitions[state][event.type](facts);
-}
-
-export function phaseOf(state: JournalRow['state']): RunPhase {
-  switch (state) {
-    case 'uploading':
-      return 'upload';
-    case 'downloading':
-      return 'download';
-    case 'applying':
-      return 'apply';
-  }
 }

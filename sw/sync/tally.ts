@@ -3,7 +3,7 @@ import type { RecordKey } from '../protocol/record.ts';
 
 const namedKeys = 1000;
 
-export const emptyTally: TableTally = {
+const emptyTally: TableTally = {
   uploaded: 0,
   downloaded: 0,
   removed: 0,

@@ -1,19 +1,19 @@
 import { expect, it } from 'vitest';
-import type { MutationId } from '../../sw/protocol/record.ts';
+import { isMutationId, type JsonObject } from '../../sw/protocol/record.ts';
 import { parseFilter } from '../../sw/filter/index.ts';
 import { callAs, downloadFrom, onBothBackends, uploadTo } from './backend-fixture.ts';
-import { asText, command, create, newId, remove, update, visit } from './server-fixture.ts';
+import { command, create, newId, remove, update } from './server-fixture.ts';
 
 const html = (): Promise<Response> =>
   Promise.resolve(new Response('<p>Sign in to the network</p>', { headers: { 'Content-Type': 'text/html' } }));
 
-function settled(id: string): MutationId {
-  return id as MutationId;
+function newVisit(fields: JsonObject = {}): JsonObject & { readonly id: string } {
+  return { note: 'A visit', ...fields, id: newId() };
 }
 
 onBothBackends('A backend', (fixture, connect) => {
   it('answers outcomes in the order of the changes, with what the server made of each', async () => {
-    const records = Array.from({ length: 15 }, (_, index) => visit({ reference: `order-${index}` }));
+    const records = Array.from({ length: 15 }, (_, index) => newVisit({ reference: `order-${index}` }));
     const changes = records.map((record) => create('visits', record));
     const { outcomes, fault, serverEpoch, bytesSent, bytesReceived } = await uploadTo(connect(), changes);
     expect(fault).toBeNull();
@@ -28,17 +28,17 @@ onBothBackends('A backend', (fixture, connect) => {
   });
 
   it('sends what refers to a record after it, and what is deleted after what referred to it', async () => {
-    const parent = visit();
+    const parent = newVisit();
     const lines = [1, 2, 3].map((quantity) => {
       return { id: newId(), visitId: parent.id, productCode: 2, quantity, price: 2 };
     });
     const written = await uploadTo(connect(), [
       create('visits', parent),
       ...lines.map((line) => create('lines', line)),
-      command(`/api/visits/${asText(parent.id)}/close`),
+      command(`/api/visits/${parent.id}/close`),
     ]);
     expect(written.outcomes.map(({ type }) => type)).toEqual(Array.from({ length: 5 }, () => 'applied'));
-    const found = await fixture.request('GET', `/api/visits/${asText(parent.id)}`);
+    const found = await fixture.request('GET', `/api/visits/${parent.id}`);
     expect(found.body).toMatchObject({ total: 12, status: 'closed' });
 
     const product = { Code: 900, Name: 'Short-lived', Stock: 1 };
@@ -53,13 +53,13 @@ onBothBackends('A backend', (fixture, connect) => {
   });
 
   it('lets several changes of one record follow each other without a conflict', async () => {
-    const record = visit();
+    const record = newVisit();
     const [made] = (await uploadTo(connect(), [create('visits', record)])).outcomes;
     const baseVersion = made?.type === 'applied' ? made.version : null;
     const { outcomes } = await uploadTo(connect(), [
       update('visits', { ...record, note: 'One' }, { fields: ['note'], baseVersion }),
       update('visits', { ...record, note: 'Two' }, { fields: ['note'], baseVersion }),
-      command(`/api/visits/${asText(record.id)}/close`),
+      command(`/api/visits/${record.id}/close`),
       update('visits', { ...record, note: 'Three' }, { fields: ['note'], baseVersion }),
     ]);
     expect(outcomes.map(({ type }) => type)).toEqual(['applied', 'applied', 'applied', 'applied']);
@@ -67,20 +67,20 @@ onBothBackends('A backend', (fixture, connect) => {
   });
 
   it('applies a repeated upload once', async () => {
-    const record = visit();
+    const record = newVisit();
     const changes = [create('visits', record), update('visits', { ...record, rating: 3 }, { fields: ['rating'] })];
     const onConflict = { visits: 'overwrite' as const };
     await uploadTo(connect(), changes, { onConflict });
-    await fixture.request('PATCH', `/api/visits/${asText(record.id)}`, { body: { rating: 5 } });
+    await fixture.request('PATCH', `/api/visits/${record.id}`, { body: { rating: 5 } });
     const { outcomes } = await uploadTo(connect(), changes, { onConflict });
     expect(outcomes.map(({ type }) => type)).toEqual(['applied', 'applied']);
     expect(outcomes[1]).toMatchObject({ record: { rating: 5 } });
   });
 
   it('writes the named fields only, and takes away those that are no more', async () => {
-    const record = visit({ rating: 2, reference: newId() });
+    const record = newVisit({ rating: 2, reference: newId() });
     await uploadTo(connect(), [create('visits', record)]);
-    await fixture.request('PATCH', `/api/visits/${asText(record.id)}`, { body: { note: 'By another' } });
+    await fixture.request('PATCH', `/api/visits/${record.id}`, { body: { note: 'By another' } });
     const edited = { id: record.id, note: 'Old', reference: record['reference'] ?? null };
     const change = update('visits', edited, { fields: ['rating'] });
     const { outcomes } = await uploadTo(connect(), [change], { onConflict: { visits: 'overwrite' } });
@@ -98,8 +98,8 @@ onBothBackends('A backend', (fixture, connect) => {
   });
 
   it('reports a conflict with the current record and its version, and overwrites where it is told to', async () => {
-    const record = visit();
-    const path = `/api/visits/${asText(record.id)}`;
+    const record = newVisit();
+    const path = `/api/visits/${record.id}`;
     const [made] = (await uploadTo(connect(), [create('visits', record)])).outcomes;
     const baseVersion = made?.type === 'applied' ? made.version : null;
     const now = await fixture.request('PATCH', path, { body: { note: 'By another' } });
@@ -123,23 +123,23 @@ onBothBackends('A backend', (fixture, connect) => {
   });
 
   it('tells each refusal apart, and takes the changes beside it', async () => {
-    const mine = visit();
+    const mine = newVisit();
     const parent = { id: newId(), visitId: mine.id, productCode: 2, quantity: 1, price: 1 };
-    const bens = visit();
+    const bens = newVisit();
     await uploadTo(connect(), [create('visits', bens)], { user: 'ben' });
     const missing = newId();
     const { outcomes, fault } = await uploadTo(connect(), [
       create('visits', mine),
-      create('visits', visit({ rating: 9 })),
-      create('visits', visit({ note: 'no #reject' })),
-      create('visits', visit({ placeId: 'XX-1' })),
+      create('visits', newVisit({ rating: 9 })),
+      create('visits', newVisit({ note: 'no #reject' })),
+      create('visits', newVisit({ placeId: 'XX-1' })),
       update('visits', { ...bens, note: 'Mine now' }, { fields: ['note'] }),
-      update('visits', visit({ id: missing }), { fields: ['note'] }),
+      update('visits', { id: missing, note: 'Nowhere' }, { fields: ['note'] }),
       remove('visits', missing),
-      create('visits', visit({ note: 'x'.repeat(1_100_000) })),
+      create('visits', newVisit({ note: 'x'.repeat(1_100_000) })),
       create('lines', parent),
       command(`/api/visits/${missing}/close`),
-      command(`/api/visits/${asText(mine.id)}/hand-over`, { to: 'eve' }),
+      command(`/api/visits/${mine.id}/hand-over`, { to: 'eve' }),
     ]);
     expect(fault).toBeNull();
     expect(outcomes).toMatchObject([
@@ -192,7 +192,8 @@ onBothBackends('A backend', (fixture, connect) => {
   });
 
   it('knows nothing of a mutation that never arrived', async () => {
-    const mutationId = settled(newId());
+    const mutationId = newId();
+    if (!isMutationId(mutationId)) throw new Error('The id is none.');
     const outcomes = await connect().settle([mutationId], false, callAs('ana'));
     expect(outcomes).toEqual([{ type: 'unknown', mutationId }]);
   });
@@ -209,14 +210,16 @@ onBothBackends('A backend', (fixture, connect) => {
   });
 
   it('refuses credentials of another user than is meant, and applies nothing', async () => {
-    const record = visit();
+    const record = newVisit();
     const connection = connect((input, init) => {
-      return fetch(input, { ...init, headers: { ...init?.headers, Authorization: 'Bearer ben-demo' } });
+      const headers = new Headers(init?.headers);
+      headers.set('Authorization', 'Bearer ben-demo');
+      return fetch(input, { ...init, headers });
     });
     const reply = await uploadTo(connection, [create('visits', record)]).catch((error: unknown) => ({ fault: error }));
     expect(reply).toMatchObject({ fault: { code: 'user-mismatch' } });
     await expect(downloadFrom(connection, 'visits')).rejects.toMatchObject({ code: 'user-mismatch' });
-    const found = await fixture.request('GET', `/api/visits/${asText(record.id)}`, { user: 'ben' });
+    const found = await fixture.request('GET', `/api/visits/${record.id}`, { user: 'ben' });
     expect(found.status).toBe(404);
   });
 
