@@ -1,6 +1,7 @@
 import { floorIndex, indexOfKey, recordAt, recordOf, type StoredRecord } from './packed.ts';
 import type { HeadRow, PackedRecords, RootRow, SegmentRef, SegmentRow } from './format.ts';
 import type { AnyTransaction } from './database.ts';
+import type { ColumnVectors } from '../filter/index.ts';
 import { StorageError } from '../protocol/errors.ts';
 import type { RecordKey } from '../protocol/record.ts';
 
@@ -40,6 +41,14 @@ function emptyHead(table: string): HeadRow {
     marks: 0,
     expectedCount: null,
   };
+}
+
+function sizeOf(vectors: ColumnVectors): number {
+  return Object.values(vectors).reduce(
+    (sum, vector) =>
+      sum + (vector.type === 'number' ? vector.values.byteLength : vector.text.length + vector.ends.byteLength),
+    256,
+  );
 }
 
 /** Keeps the most recently used values, up to a bound on their summed weight. */
@@ -83,6 +92,8 @@ export interface Base {
   readRoot(tx: AnyTransaction, head: HeadRow): Promise<RootRow | null>;
   readSegment(tx: AnyTransaction, table: string, ref: SegmentRef): Promise<SegmentRow>;
   readLeaf(tx: AnyTransaction, table: string, root: RootRow, index: number): Promise<PackedRecords>;
+  /** A leaf's vectors; none where its table has no declared columns. Scope: vectors. */
+  readVectors(tx: AnyTransaction, table: string, root: RootRow, index: number): Promise<ColumnVectors>;
   /** The base copy of one record, or null. Scope: heads, roots, segments, leaves. */
   readRecord(tx: AnyTransaction, head: HeadRow, key: RecordKey): Promise<StoredRecord | null>;
 }
@@ -92,6 +103,8 @@ export function createBase(): Base {
   const roots = new WeightedCache<RootRow>(50_000);
   const segments = new WeightedCache<SegmentRow>(50_000);
   const leaves = new WeightedCache<PackedRecords>(4_000_000);
+  // In bytes. Searching as one types reads the same vectors again with every letter.
+  const vectors = new WeightedCache<ColumnVectors>(32_000_000);
 
   const readHead = async (tx: AnyTransaction, table: string): Promise<HeadRow> =>
     (await tx.objectStore('heads').get(table)) ?? emptyHead(table);
@@ -130,6 +143,21 @@ export function createBase(): Base {
     return row;
   };
 
+  const readVectors = async (
+    tx: AnyTransaction,
+    table: string,
+    root: RootRow,
+    index: number,
+  ): Promise<ColumnVectors> => {
+    const key: [string, number, number] = [table, root.generations[index] ?? 0, root.numbers[index] ?? 0];
+    const id = key.join('/');
+    const cached = vectors.get(id);
+    if (cached !== undefined) return cached;
+    const row = (await tx.objectStore('vectors').get(key)) ?? {};
+    vectors.set(id, row, sizeOf(row));
+    return row;
+  };
+
   const readRecord = async (tx: AnyTransaction, head: HeadRow, key: RecordKey): Promise<StoredRecord | null> => {
     for (const ref of head.segments.toReversed()) {
       const segment = await readSegment(tx, head.table, ref);
@@ -144,5 +172,5 @@ export function createBase(): Base {
     return recordOf(await readLeaf(tx, head.table, root, leaf), key);
   };
 
-  return { readHead, readRoot, readSegment, readLeaf, readRecord };
+  return { readHead, readRoot, readSegment, readLeaf, readVectors, readRecord };
 }

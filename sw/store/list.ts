@@ -132,10 +132,8 @@ async function scanLeaf(
   let packed: PackedRecords | null = null;
   if (needsKeys && (mayMatch || overlaid.size > 0)) packed = await base.readLeaf(tx, table.name, root, leaf);
   if (mayMatch || (scan.marked.size > 0 && matcher.mayMatchLeaf(root, leaf))) {
-    const vectors = matcher.needsVectors
-      ? await tx.objectStore('vectors').get([table.name, root.generations[leaf] ?? 0, root.numbers[leaf] ?? 0])
-      : undefined;
-    let rows = matcher.matchVectors(vectors ?? {}, count);
+    const vectors = matcher.needsVectors ? await base.readVectors(tx, table.name, root, leaf) : {};
+    let rows = matcher.matchVectors(vectors, count);
     if (rows === null) {
       packed ??= await base.readLeaf(tx, table.name, root, leaf);
       rows = matcher.matchLeaf(packed);
