@@ -3,6 +3,7 @@ export type { CommandOptions, StartSyncOptions } from './start-sync.ts';
 export type { HeadersFunction } from './sync/sessions.ts';
 export { batchBackend } from './backend/batch-backend.ts';
 export type { BatchBackendOptions } from './backend/batch-backend.ts';
+export { restBackend, type RestBackendOptions } from './backend/rest-backend.ts';
 export type { Backend } from './backend/backend.ts';
 export type {
   ColumnOptions,

@@ -3,7 +3,7 @@ import type { WriteTransaction } from '../store/database.ts';
 import type { BatchContentRow, BatchItem, ChangeRow, FailureRow, JournalRow } from '../store/format.ts';
 import { setMeta, takeNumbers } from '../store/meta.ts';
 import { segmentOf, type Overlay } from '../store/staging.ts';
-import { isMutationId, type Json, type MutationId, type RecordKey } from '../protocol/record.ts';
+import { isJsonObject, isMutationId, type Json, type MutationId, type RecordKey } from '../protocol/record.ts';
 import type { SyncEvent } from '../protocol/events.ts';
 import type { Outcome } from '../protocol/wire.ts';
 import { parseStored } from './rebase.ts';
@@ -235,6 +235,14 @@ function eventsOf(effects: Effects): SyncEvent[] {
   return [{ type: 'changed', source: 'server', tables }, ...failures];
 }
 
+/** The stored body without the changes that were answered; the others keep their ids. */
+function withoutChanges(body: string, answered: ReadonlySet<string>): string {
+  const frame = parseStored(body);
+  const { changes } = frame;
+  const isLeft = (change: Json): boolean => !isJsonObject(change) || !answered.has(String(change['mutationId']));
+  return JSON.stringify({ ...frame, changes: Array.isArray(changes) ? changes.filter(isLeft) : changes });
+}
+
 /**
  * Stores the outcomes of a batch, in the caller's strict transaction (SPEC T-1): rows, acknowledged records as segments,
  * heads, failures, the journal, and the removal of the batch. What has no outcome stays in flight.
@@ -285,6 +293,15 @@ export async function acknowledge(
     await Promise.all([
       tx.objectStore('batches').delete(content.batch),
       tx.objectStore('members').delete(content.batch),
+    ]);
+  }
+  if (rest.length > 0 && rest.length < content.items.length) {
+    // What was answered must not go out once more with the rest.
+    const seqs = rest.map((item) => item.seq);
+    const body = withoutChanges(content.body, new Set(settled.map((item) => item.mutationId)));
+    await Promise.all([
+      tx.objectStore('batches').put({ ...content, items: rest, body }),
+      tx.objectStore('members').put({ batch: content.batch, run: content.run, seqs }),
     ]);
   }
   let journal: JournalRow = {

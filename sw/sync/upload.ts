@@ -3,7 +3,9 @@ import type { StoreName, BatchContentRow } from '../store/format.ts';
 import { getMeta } from '../store/meta.ts';
 import { acknowledge } from './acknowledge.ts';
 import { report } from './progress.ts';
-import { callFor, type ActiveRun } from './session.ts';
+import type { BackendCall, UploadReply } from '../backend/backend.ts';
+import { callFor, type ActiveRun, type Session } from './session.ts';
+import { parkUnanswered } from './unknown-outcomes.ts';
 import { planBatch } from './upload-plan.ts';
 
 const planScope: StoreName[] = ['changes', 'commands', 'members', 'batches', 'runs', 'meta', 'heads', 'marks'];
@@ -28,10 +30,20 @@ function checkOutcomes(content: BatchContentRow, ids: readonly string[], whole: 
   }
 }
 
+/** A server without idempotency is never asked twice: what it did not answer is for the user to decide (U-14). */
+async function sendOnce(session: Session, content: BatchContentRow, call: BackendCall): Promise<UploadReply> {
+  try {
+    return await session.backend.upload(content.body, call);
+  } catch (error) {
+    if (!session.backend.idempotent) await parkUnanswered(session, content);
+    throw error;
+  }
+}
+
 /** Sends a stored batch and stores its outcomes. Safe to repeat: the batch goes out as it is stored, under the same ids. */
 async function sendBatch(active: ActiveRun, content: BatchContentRow): Promise<void> {
   const { session } = active;
-  const reply = await session.backend.upload(content.body, await callFor(session, active.signal));
+  const reply = await sendOnce(session, content, await callFor(session, active.signal));
   const ids = reply.outcomes.map((outcome) => outcome.mutationId);
   checkOutcomes(content, ids, reply.fault === null);
   const { events, journal, later } = await session.database.write(settleScope, async (tx) => {
@@ -53,7 +65,10 @@ async function sendBatch(active: ActiveRun, content: BatchContentRow): Promise<v
     done: journal.uploadDone,
     total: Math.max(journal.uploadTotal, journal.uploadDone),
   });
-  if (reply.fault !== null) throw reply.fault;
+  if (reply.fault !== null) {
+    if (!session.backend.idempotent) await parkUnanswered(session, content);
+    throw reply.fault;
+  }
   if (later > 0) {
     throw new SyncError('server', `The server could not take ${later} changes just now. They will be sent again.`, {
       retryable: true,
@@ -67,7 +82,9 @@ async function settleOldBatches(active: ActiveRun): Promise<void> {
   const keys = await database.read(['batches'], (tx) => tx.objectStore('batches').getAllKeys());
   for (const key of keys) {
     const content = await database.read(['batches'], (tx) => tx.objectStore('batches').get(key));
-    if (content !== undefined) await sendBatch(active, content);
+    if (content === undefined) continue;
+    if (active.session.backend.idempotent) await sendBatch(active, content);
+    else await parkUnanswered(active.session, content);
   }
 }
 
