@@ -239,7 +239,8 @@ function eventsOf(effects: Effects): SyncEvent[] {
 function withoutChanges(body: string, answered: ReadonlySet<string>): string {
   const frame = parseStored(body);
   const { changes } = frame;
-  const isLeft = (change: Json): boolean => !isJsonObject(change) || !answered.has(String(change['mutationId']));
+  const isAnswered = (id: unknown): boolean => typeof id === 'string' && answered.has(id);
+  const isLeft = (change: Json): boolean => !isJsonObject(change) || !isAnswered(change['mutationId']);
   return JSON.stringify({ ...frame, changes: Array.isArray(changes) ? changes.filter(isLeft) : changes });
 }
 

@@ -1,0 +1,151 @@
+import 'fake-indexeddb/auto';
+import { randomUUID } from 'node:crypto';
+import { batchBackend } from '../../sw/backend/batch-backend.ts';
+import type { SyncEvent } from '../../sw/protocol/events.ts';
+import {
+  isJsonObject,
+  isMutationId,
+  type JsonObject,
+  type JsonRecord,
+  type RecordKey,
+} from '../../sw/protocol/record.ts';
+import { parseSchema, type TableOptions } from '../../sw/store/schema.ts';
+import { readView } from '../../sw/store/view.ts';
+import { writeRecord, type WriteResult } from '../../sw/store/write.ts';
+import { createSessions, type OpenSession, type Sessions } from '../../sw/sync/sessions.ts';
+import { LockSpace } from '../support/locks.ts';
+import type { Fixture, User } from './server-fixture.ts';
+
+const tables: Readonly<Record<string, TableOptions>> = {
+  places: { path: '/api/places', key: 'id', columns: { name: { type: 'string', index: true }, country: 'string' } },
+  products: { path: '/api/products', key: 'Code', columns: { Code: 'number', Name: 'string', Stock: 'number' } },
+  visits: { path: '/api/visits', key: 'id', references: { placeId: 'places' }, conflict: 'merge' },
+  lines: { path: '/api/lines', key: 'id', references: { visitId: 'visits', productCode: 'products' } },
+};
+
+type Fetch = (input: string | Request, init?: RequestInit) => Promise<Response>;
+
+/** Makes the network of a device: given the request's path and the real network, it answers or fails. */
+export type Network = (path: string, forward: () => Promise<Response>) => Promise<Response>;
+
+/** One device: its databases, its locks, and the workers that come and go on it. */
+export class Device {
+  readonly #fixture: Fixture;
+  readonly #name = `engine-${randomUUID()}`;
+  readonly #locks = new LockSpace();
+  #workers = 0;
+  #now = Date.now();
+  network: Network = (_path, forward) => forward();
+  readonly events: SyncEvent[] = [];
+
+  constructor(fixture: Fixture) {
+    this.#fixture = fixture;
+  }
+
+  advance(milliseconds: number): void {
+    this.#now += milliseconds;
+  }
+
+  /** A worker as it starts: nothing in its memory, the same databases. */
+  startWorker(): Worker {
+    this.#workers += 1;
+    const owner = `worker-${this.#workers}`;
+    let isAlive = true;
+    const fetchOfWorker: Fetch = async (input, init) => {
+      const url = new URL(typeof input === 'string' ? input : input.url);
+      const headers = new Headers(init?.headers);
+      const aborted = new Promise<never>((_resolve, reject) => {
+        init?.signal?.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
+      });
+      const answer = await Promise.race([this.network(url.pathname, () => fetch(url, { ...init, headers })), aborted]);
+      // A stopped worker hears no answer.
+      if (!isAlive) await new Promise<never>(() => undefined);
+      return answer;
+    };
+    const sessions = createSessions({
+      name: this.#name,
+      schema: parseSchema(1, tables),
+      backend: batchBackend({ url: '/sync' }),
+      origin: this.#fixture.server.url,
+      headers: ({ user }) => ({ Authorization: `Bearer ${user}-demo` }),
+      announce: (_user, event) => this.events.push(event),
+      environment: {
+        now: () => (this.#now += 1),
+        random: () => 0.5,
+        newId: () => randomUUID(),
+        fetch: fetchOfWorker,
+        locks: this.#locks.agent(owner),
+        isOnline: () => true,
+        registerSync: () => Promise.resolve(false),
+        isReplaced: () => false,
+      },
+    });
+    return new Worker(sessions, () => {
+      isAlive = false;
+      this.#locks.kill(owner);
+    });
+  }
+}
+
+export class Worker {
+  readonly sessions: Sessions;
+  /** Ends the worker as a browser does: its locks are free, nothing that it waits for comes. */
+  readonly kill: () => void;
+
+  constructor(sessions: Sessions, kill: () => void) {
+    this.sessions = sessions;
+    this.kill = kill;
+  }
+
+  async signIn(user: User): Promise<OpenSession> {
+    await this.sessions.signIn(user, {});
+    return this.sessions.current();
+  }
+}
+
+/** Something that one side of a test waits for and the other gives. */
+export function signal(): { readonly given: Promise<void>; readonly give: () => void } {
+  let give = (): void => undefined;
+  const given = new Promise<void>((resolve) => {
+    give = resolve;
+  });
+  return { given, give: () => give() };
+}
+
+/** Writes as a page's PUT or DELETE does. */
+export function write(
+  session: OpenSession,
+  table: string,
+  key: RecordKey,
+  record: JsonObject | null,
+): Promise<WriteResult> {
+  const mutationId = randomUUID();
+  if (!isMutationId(mutationId)) throw new Error('not an id');
+  return writeRecord(
+    session.database,
+    session.base,
+    {
+      table,
+      key,
+      operation: record === null ? 'delete' : 'put',
+      content: () => JSON.stringify(record),
+      keyIsNew: false,
+      fetched: null,
+      mutationId,
+      schema: 1,
+    },
+    session.environment.now(),
+  );
+}
+
+export interface Seen {
+  readonly record: JsonRecord | null;
+  readonly detail: string;
+}
+
+/** A record as a page sees it. */
+export async function see(session: OpenSession, table: string, key: RecordKey): Promise<Seen> {
+  const view = await readView(session.database, session.base, table, key);
+  const record: unknown = view.text === null ? null : JSON.parse(view.text);
+  return { record: isJsonObject(record) ? record : null, detail: view.detail };
+}
