@@ -5,7 +5,7 @@ import { isJsonObject } from '../protocol/record.ts';
 const longestRetryAfterMs = 60 * 60 * 1000;
 
 /** Reads `Retry-After` in both its forms; null if there is none, or none that makes sense. RFC 9110, 10.2.3. */
-export function retryAfterMs(header: string | null, now: number): number | null {
+function retryAfterMs(header: string | null, now: number): number | null {
   if (header === null) return null;
   const text = header.trim();
   const delay = /^\d+$/.test(text) ? Number(text) * 1000 : /[a-z]/i.test(text) ? Date.parse(text) - now : Number.NaN;

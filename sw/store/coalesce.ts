@@ -108,7 +108,7 @@ function overAmendable(write: IncomingWrite, last: ChangeRow): CoalescedWrite {
   }
 }
 
-export function isAmendable(row: ChangeRow, state: Pick<StoredState, 'inFlight' | 'sealedThrough'>): boolean {
+function isAmendable(row: ChangeRow, state: Pick<StoredState, 'inFlight' | 'sealedThrough'>): boolean {
   return !state.inFlight.has(row.seq) && row.seq > state.sealedThrough && row.state !== 'unknown';
 }
 

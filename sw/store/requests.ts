@@ -2,9 +2,9 @@ import type { AnyTransaction, WriteTransaction } from './database.ts';
 import type { RequestRow } from './format.ts';
 
 /** A row left by another incarnation of the worker counts as the same request for this long (SPEC Q-1). */
-export const repeatWindowMs: number = 10_000;
+const repeatWindowMs: number = 10_000;
 /** Answers under an explicit `Idempotency-Key` are kept this long (SPEC Q-2). */
-export const explicitKeepMs: number = 24 * 60 * 60 * 1000;
+const explicitKeepMs: number = 24 * 60 * 60 * 1000;
 
 /** What a page's write is known by. */
 export interface RequestIdentity {

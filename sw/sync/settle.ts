@@ -7,7 +7,7 @@ import type { Outcome } from '../protocol/wire.ts';
 import { parseStored, rebase, withFieldsOf } from './rebase.ts';
 
 /** How often a change is sent again after a conflict, before it is left to the user. */
-export const conflictRounds = 5;
+const conflictRounds = 5;
 
 export interface SettleInput {
   readonly table: Table;

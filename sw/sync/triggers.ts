@@ -24,7 +24,7 @@ export interface TriggerFacts {
 }
 
 /** Which run a trigger means now; null: none (SPEC R-9). Pure. */
-export function decideRun(trigger: RunTrigger, facts: TriggerFacts): RunMode | null {
+function decideRun(trigger: RunTrigger, facts: TriggerFacts): RunMode | null {
   if (facts.authRequired && trigger !== 'call') return null;
   if (facts.runOpen) return 'all';
   const isSignOfLife = trigger === 'online' || trigger === 'background-sync' || trigger === 'live';

@@ -77,7 +77,7 @@ function checked(piece: Extract<DownloadPiece, { type: 'records' }>): readonly J
 }
 
 /** A REST backend of the fixture's server. */
-export function restAt(fixture: Fixture, options: RestBackendOptions = {}, fetchOf?: Fetch): BackendConnection {
+function restAt(fixture: Fixture, options: RestBackendOptions = {}, fetchOf?: Fetch): BackendConnection {
   return restBackend(options).connect(contextAt(fixture.server.url, fetchOf));
 }
 

@@ -91,7 +91,7 @@ function whenReady(server: ChildProcess): Promise<void> {
 }
 
 /** Why no cluster can be started here, or undefined when one can. */
-export function whyNoPostgres(): string | undefined {
+function whyNoPostgres(): string | undefined {
   if (findPrograms() !== undefined) return undefined;
   return 'PostgreSQL is not installed: neither initdb nor postgres was found. On Debian: apt-get install postgresql.';
 }
