@@ -1,0 +1,87 @@
+import { createServer, request as forwardRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** What becomes of one request. `forward` passes it on and gives the whole answer back when asked to. */
+export interface Passage {
+  readonly method: string;
+  readonly path: string;
+  /** Sends the request to the real server; resolves when that has answered, with the answer not yet passed on. */
+  forward(): Promise<HeldAnswer>;
+  /** Closes the connection without a byte. */
+  drop(): void;
+}
+
+export interface HeldAnswer {
+  readonly status: number;
+  pass(): void;
+}
+
+/** Decides about a request; undefined: it is passed on as it is. */
+export type Plan = (passage: Passage) => Promise<void> | undefined;
+
+export interface FaultServer {
+  readonly url: string;
+  plan: Plan;
+  close(): Promise<void>;
+}
+
+function forwarded(target: URL, incoming: IncomingMessage): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const outgoing = forwardRequest(
+      {
+        host: target.hostname,
+        port: target.port,
+        method: incoming.method,
+        path: incoming.url,
+        headers: incoming.headers,
+      },
+      resolve,
+    );
+    outgoing.on('error', reject);
+    incoming.pipe(outgoing);
+  });
+}
+
+function passOn(answer: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(answer.statusCode ?? 502, answer.headers);
+  answer.pipe(response);
+}
+
+/** A real HTTP server before the real one, which does to each request what its plan says. */
+export async function startFaultServer(target: string): Promise<FaultServer> {
+  const targetUrl = new URL(target);
+  const faults: { plan: Plan } = { plan: () => undefined };
+  const server = createServer((incoming, response) => {
+    const forward = async (): Promise<HeldAnswer> => {
+      const answer = await forwarded(targetUrl, incoming);
+      return { status: answer.statusCode ?? 0, pass: () => passOn(answer, response) };
+    };
+    const passage: Passage = {
+      method: incoming.method ?? '',
+      path: new URL(incoming.url ?? '/', targetUrl).pathname,
+      forward,
+      drop: () => incoming.socket.destroy(),
+    };
+    const planned = faults.plan(passage) ?? forward().then((answer) => answer.pass());
+    planned.catch(() => incoming.socket.destroy());
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- a listening TCP server has such an address
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    get plan() {
+      return faults.plan;
+    },
+    set plan(plan) {
+      faults.plan = plan;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+}
