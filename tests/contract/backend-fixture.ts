@@ -9,7 +9,7 @@ import type {
   DownloadPiece,
   UploadReply,
 } from '../../sw/backend/backend.ts';
-import { restBackend, type RestBackendOptions } from '../../sw/backend/rest-backend.ts';
+import { restBackend } from '../../sw/backend/rest-backend.ts';
 import type { JsonObject, JsonRecord } from '../../sw/protocol/record.ts';
 import type { WireScope } from '../../sw/protocol/wire.ts';
 import { Fixture, type User } from './server-fixture.ts';
@@ -74,11 +74,6 @@ function checked(piece: Extract<DownloadPiece, { type: 'records' }>): readonly J
   if (texts.some((text, index) => text !== JSON.stringify(records[index])))
     throw new Error('A text is another record.');
   return records;
-}
-
-/** A REST backend of the fixture's server. */
-function restAt(fixture: Fixture, options: RestBackendOptions = {}, fetchOf?: Fetch): BackendConnection {
-  return restBackend(options).connect(contextAt(fixture.server.url, fetchOf));
 }
 
 const implementations: readonly (readonly [string, () => Backend])[] = [
