@@ -7,7 +7,7 @@ import { writeOne, type WriteAnswer } from '../router/write-route.ts';
 import { findCommand, findTable, type CommandPattern } from '../router/match.ts';
 import type { Schema } from '../store/schema.ts';
 import type { OpenSession, Sessions } from '../sync/sessions.ts';
-import { afterWrite } from '../sync/after-write.ts';
+import { createWriteFollower, type WriteFollower } from '../sync/after-write.ts';
 
 export interface FetchOptions {
   readonly sessions: Sessions;
@@ -32,14 +32,17 @@ function clientOf(event: ExtendableEvent): string {
 }
 
 /** Removes the request's row once the browser has the answer: no repeat can come any more (SPEC Q-1). */
-async function forgetRequest(session: OpenSession, event: ExtendableEvent, row: string): Promise<void> {
+async function forgetRequest(
+  follower: WriteFollower,
+  session: OpenSession,
+  event: ExtendableEvent,
+  row: string,
+): Promise<void> {
   const handled: unknown = 'handled' in event ? event.handled : undefined;
   if (!(handled instanceof Promise)) return;
   try {
     await handled;
-    await session.database.write(['requests'], (tx) => tx.objectStore('requests').delete(row), {
-      durability: 'relaxed',
-    });
+    await follower.forget(session, row);
   } catch {
     // The answer did not arrive, or the row could not be removed: it is swept when it is old.
   }
@@ -51,6 +54,7 @@ async function forgetRequest(session: OpenSession, event: ExtendableEvent, row: 
  */
 export function onFetch(options: FetchOptions): void {
   const { sessions, schema, commands, origin, incarnation } = options;
+  const follower = createWriteFollower();
 
   const handleWrite = async (
     event: ExtendableEvent,
@@ -58,8 +62,8 @@ export function onFetch(options: FetchOptions): void {
     work: Promise<WriteAnswer>,
   ): Promise<Response> => {
     const { response, requestRow, stored } = await work;
-    if (requestRow !== null) event.waitUntil(forgetRequest(session, event, requestRow));
-    if (stored) event.waitUntil(afterWrite(session));
+    if (requestRow !== null) event.waitUntil(forgetRequest(follower, session, event, requestRow));
+    if (stored) event.waitUntil(follower.follow(session));
     return response;
   };
 

@@ -6,14 +6,68 @@ export function syncTag(name: string): string {
   return `holdfast:${name}`;
 }
 
-/**
- * What follows a stored write: the tabs hear of it, the browser is asked for a Background Sync, and a run is asked for. It
- * belongs into the `waitUntil` of the event that wrote; killed anywhere, the write is there for the next trigger.
- */
-export async function afterWrite(session: OpenSession): Promise<void> {
-  await Promise.allSettled([
-    tellPending(session),
-    session.environment.registerSync(syncTag(session.database.name)),
-    session.engine.requestRun('write'),
-  ]);
+/** Writes that come together are followed up together. */
+const burstMs = 30;
+
+/** What follows stored writes. Its memory matters to nobody: killed anywhere, the writes are there for the next trigger. */
+export interface WriteFollower {
+  /**
+   * Tells the tabs how much is unsent, asks the browser for a Background Sync, and asks for a run. Belongs into the
+   * `waitUntil` of the event that wrote.
+   */
+  follow(session: OpenSession): Promise<void>;
+  /** Removes a request's row, soon. Left behind, it is swept when it is old. */
+  forget(session: OpenSession, requestRow: string): Promise<void>;
+}
+
+interface Burst {
+  readonly session: OpenSession;
+  readonly done: Promise<void>;
+}
+
+export function createWriteFollower(): WriteFollower {
+  let following: Burst | null = null;
+  let forgetting: (Burst & { readonly rows: string[] }) | null = null;
+
+  const pause = (): Promise<void> =>
+    new Promise((resolve) => {
+      setTimeout(resolve, burstMs);
+    });
+
+  const followUp = async (session: OpenSession): Promise<void> => {
+    await pause();
+    following = null;
+    await Promise.allSettled([
+      tellPending(session),
+      session.environment.registerSync(syncTag(session.database.name)),
+      session.engine.requestRun('write'),
+    ]);
+  };
+
+  const forgetRows = async (session: OpenSession, rows: readonly string[]): Promise<void> => {
+    await pause();
+    forgetting = null;
+    await session.database.write(
+      ['requests'],
+      async (tx) => {
+        await Promise.all(rows.map((row) => tx.objectStore('requests').delete(row)));
+      },
+      { durability: 'relaxed' },
+    );
+  };
+
+  return {
+    follow: (session) => {
+      if (following?.session !== session) following = { session, done: followUp(session) };
+      return following.done;
+    },
+    forget: (session, requestRow) => {
+      if (forgetting?.session !== session) {
+        const rows: string[] = [];
+        forgetting = { session, rows, done: forgetRows(session, rows) };
+      }
+      forgetting.rows.push(requestRow);
+      return forgetting.done;
+    },
+  };
 }

@@ -45,7 +45,7 @@ async function buildSubjects(folder) {
         emptyOutDir: false,
         target: 'es2023',
         lib: {
-          entry: path.join(here, 'subjects', `${name}.ts`),
+          entry: path.join(here, name === 'page' ? 'page.ts' : `workers/${name}.ts`),
           formats: ['iife'],
           name: 'subject',
           fileName: () => `${name}.js`,

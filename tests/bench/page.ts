@@ -1,17 +1,22 @@
 import Dexie, { type Table } from 'dexie';
 import { openDB } from 'idb';
-import { connectSync, type SyncClient } from '../../../client/index.ts';
+import { connectSync, type SyncClient } from '../../client/index.ts';
 
 interface Item {
   readonly id: string;
+}
+
+function isItem(value: unknown): value is Item {
+  return typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string';
 }
 
 const rowsInTransaction = 5000;
 
 async function control(query: string): Promise<{ readonly ledger: number; readonly plain: number }> {
   const answer = await fetch(`/control?${query}`);
-  const state: { readonly ledger: number; readonly plain: number } = await answer.json();
-  return state;
+  const state: unknown = await answer.json();
+  if (typeof state !== 'object' || state === null) throw new Error('The server has no state.');
+  return { ledger: Number(Reflect.get(state, 'ledger')), plain: Number(Reflect.get(state, 'plain')) };
 }
 
 async function time(work: () => Promise<void>): Promise<number> {
@@ -29,7 +34,11 @@ async function rows(): Promise<Item[]> {
   return text
     .split('\n')
     .filter((line) => line !== '')
-    .map((line): Item => JSON.parse(line));
+    .map((line): Item => {
+      const item: unknown = JSON.parse(line);
+      if (isItem(item)) return item;
+      throw new Error('A row is no record.');
+    });
 }
 
 async function connect(): Promise<SyncClient> {
