@@ -31,7 +31,9 @@ describe('the demo in Chromium', () => {
     expect((await ask(page, 'DELETE', '/api/visits/ana-visit-3')).status).toBe(204);
     expect((await ask(page, 'GET', '/api/visits/ana-visit-3')).status).toBe(404);
     await page.goto(`${demo.faults.url}/visits`);
-    await page.locator(`[data-testid=visit-row][data-key="${made}"]:is([data-status=pending], [data-status=in-flight])`).waitFor();
+    await page
+      .locator(`[data-testid=visit-row][data-key="${made}"]:is([data-status=pending], [data-status=in-flight])`)
+      .waitFor();
     expect(await demo.visitRows(made)).toEqual([]);
     await device.setOffline(false);
     await expect.poll(() => demo.visitRows(made), patience).toHaveLength(1);
