@@ -4,7 +4,7 @@ import { coalesce, type CoalescedWrite, type StoredState, type WriteOperation } 
 import type { Database, ReadTransaction, WriteTransaction } from './database.ts';
 import type { ChangeBase, ChangeRow, HeadRow, RequestRow, StoreName } from './format.ts';
 import { isMarked, removeMark } from './marks.ts';
-import { getMeta, takeNumbers } from './meta.ts';
+import { getMeta, setMeta } from './meta.ts';
 import { claimRequest, matchRequest, requestRowKey, type RequestIdentity } from './requests.ts';
 import { StorageError } from '../protocol/errors.ts';
 import type { MutationId, RecordKey } from '../protocol/record.ts';
@@ -59,16 +59,6 @@ function signatureOf(
   return JSON.stringify([head.generation, head.marks, versions, members, sealedThrough]);
 }
 
-async function signatureNow(tx: WriteTransaction, base: Base, write: RecordWrite): Promise<string> {
-  const [head, rows, members, sealed] = await Promise.all([
-    base.readHead(tx, write.table),
-    rowsOf(tx, write.table, write.key),
-    tx.objectStore('members').getAllKeys(),
-    getMeta(tx, 'sealedThrough'),
-  ]);
-  return signatureOf(head, rows, members, sealed ?? 0);
-}
-
 async function readState(tx: ReadTransaction, base: Base, write: RecordWrite): Promise<ReadState> {
   const [head, rows, members, inFlight, sealed] = await Promise.all([
     base.readHead(tx, write.table),
@@ -91,27 +81,50 @@ async function readState(tx: ReadTransaction, base: Base, write: RecordWrite): P
   return { head, state, baseKnown, signature };
 }
 
+/**
+ * Commits what was computed, if what it rests on is unchanged. Requests of one transaction are made together: each answer
+ * that is waited for costs a page's write a trip to the database and back.
+ */
 async function commit(
   tx: WriteTransaction,
   base: Base,
   write: RecordWrite,
-  coalesced: Exclude<CoalescedWrite, { readonly type: 'refuse' }>,
-): Promise<void> {
+  computed: {
+    readonly signature: string;
+    readonly coalesced: Exclude<CoalescedWrite, { readonly type: 'refuse' }>;
+    readonly request: RequestRow | null;
+  },
+): Promise<boolean> {
+  const { coalesced, request, signature } = computed;
+  const requests = tx.objectStore('requests');
   const changes = tx.objectStore('changes');
-  const head = await base.readHead(tx, write.table);
+  const [head, rows, members, sealed, seq, repeated] = await Promise.all([
+    base.readHead(tx, write.table),
+    rowsOf(tx, write.table, write.key),
+    tx.objectStore('members').getAllKeys(),
+    getMeta(tx, 'sealedThrough'),
+    getMeta(tx, 'seq'),
+    request?.explicit === true ? requests.getKey(request.fingerprint) : undefined,
+  ]);
+  if (signatureOf(head, rows, members, sealed ?? 0) !== signature || repeated !== undefined) return false;
   if (await removeMark(tx, head, 'send', write.key)) await bumpMarks(tx, base, write.table);
   if (await removeMark(tx, head, 'hold', write.key)) await bumpMarks(tx, base, write.table);
+  const writes: Promise<unknown>[] = request === null ? [] : [requests.put(request)];
   switch (coalesced.type) {
     case 'amend':
-      await changes.put(coalesced.row);
+      writes.push(changes.put(coalesced.row));
       break;
-    case 'append':
-      await changes.put({ ...coalesced.row, seq: await takeNumbers(tx, 'seq', 1) });
+    case 'append': {
+      const next = (seq ?? 0) + 1;
+      writes.push(setMeta(tx, 'seq', next), changes.put({ ...coalesced.row, seq: next }));
       break;
+    }
     case 'drop':
-      await changes.delete([coalesced.row.table, coalesced.row.key, coalesced.row.seq]);
+      writes.push(changes.delete([coalesced.row.table, coalesced.row.key, coalesced.row.seq]));
       break;
   }
+  await Promise.all(writes);
+  return true;
 }
 
 async function bumpMarks(tx: WriteTransaction, base: Base, table: string): Promise<void> {
@@ -182,15 +195,10 @@ export async function writeRecord(
     if (coalesced.type === 'refuse') return { type: 'refused', code: coalesced.code };
     const result = { created: view === null, text };
     const row = request === undefined ? null : answerRow(write, request, now, result);
-    const committed = await database.write(writeScope, async (tx) => {
-      if ((await signatureNow(tx, base, write)) !== read.signature) return false;
-      if (row !== null) {
-        if (row.explicit && (await tx.objectStore('requests').get(row.fingerprint)) !== undefined) return false;
-        await tx.objectStore('requests').put(row);
-      }
-      await commit(tx, base, write, coalesced);
-      return true;
-    });
+    const { signature } = read;
+    const committed = await database.write(writeScope, (tx) =>
+      commit(tx, base, write, { signature, coalesced, request: row }),
+    );
     if (committed) return { type: 'stored', ...result, dropped: coalesced.type === 'drop' };
   }
   throw new StorageError(
