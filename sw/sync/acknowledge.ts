@@ -3,7 +3,14 @@ import type { WriteTransaction } from '../store/database.ts';
 import type { BatchContentRow, BatchItem, ChangeRow, FailureRow, JournalRow } from '../store/format.ts';
 import { setMeta, takeNumbers } from '../store/meta.ts';
 import { segmentOf, type Overlay } from '../store/staging.ts';
-import { isJsonObject, isMutationId, type Json, type MutationId, type RecordKey } from '../protocol/record.ts';
+import {
+  compareKeys,
+  isJsonObject,
+  isMutationId,
+  type Json,
+  type MutationId,
+  type RecordKey,
+} from '../protocol/record.ts';
 import type { SyncEvent } from '../protocol/events.ts';
 import type { Outcome } from '../protocol/wire.ts';
 import { parseStored } from './rebase.ts';
@@ -115,23 +122,37 @@ class Effects {
   }
 }
 
-/** Writes what a settlement made of a record's rows. Returns the rows with the failure's id in their reason. */
-async function storeRows(
-  tx: WriteTransaction,
-  old: readonly ChangeRow[],
-  settlement: Settlement,
-  failure: FailureRow | null,
-): Promise<void> {
-  const changes = tx.objectStore('changes');
-  const kept = new Set(settlement.rows.map((row) => row.seq));
-  const gone = old.filter((row) => !kept.has(row.seq));
-  await Promise.all([
-    ...gone.map((row) => changes.delete([row.table, row.key, row.seq])),
-    ...settlement.rows.map((row) => {
+/** Writes the rows that a settlement left, with the failure's id in their reason. */
+async function storeRows(tx: WriteTransaction, settlement: Settlement, failure: FailureRow | null): Promise<void> {
+  await Promise.all(
+    settlement.rows.map((row) => {
       const reason = row.reason === undefined || failure === null ? row.reason : { ...row.reason, failure: failure.id };
-      return changes.put(reason === undefined ? row : { ...row, reason });
+      return tx.objectStore('changes').put(reason === undefined ? row : { ...row, reason });
     }),
-  ]);
+  );
+}
+
+/**
+ * Deletes settled rows. Where a table's rows between the first and the last are just these, as after most uploads, one
+ * range goes at once: a thousand single deletes take longer than the upload.
+ */
+async function deleteRows(tx: WriteTransaction, gone: readonly ChangeRow[]): Promise<void> {
+  const changes = tx.objectStore('changes');
+  const byTable = new Map<string, ChangeRow[]>();
+  for (const row of gone) {
+    const list = byTable.get(row.table);
+    if (list === undefined) byTable.set(row.table, [row]);
+    else list.push(row);
+  }
+  for (const [table, rows] of byTable) {
+    const keys = rows.map((row) => row.key).sort(compareKeys);
+    const [first] = keys;
+    const last = keys.at(-1);
+    if (first === undefined || last === undefined) continue;
+    const range = IDBKeyRange.bound([table, first], [table, last, []]);
+    if ((await changes.count(range)) === rows.length) await changes.delete(range);
+    else await Promise.all(rows.map((row) => changes.delete([row.table, row.key, row.seq])));
+  }
 }
 
 function note(effects: Effects, item: ChangeItem, settlement: Settlement): void {
@@ -265,7 +286,8 @@ export async function acknowledge(
   const settled = content.items.filter((item) => outcomes.has(item.mutationId));
   const changed = settled.filter((item) => item.type === 'change');
   const rows = changed.length === 0 ? new Map<number, ChangeRow[]>() : await readRows(tx, changed);
-  const writes: Promise<void>[] = [];
+  const gone: ChangeRow[] = [];
+  const settlements: [Settlement, FailureRow | null][] = [];
   for (const item of settled) {
     const outcome = outcomes.get(item.mutationId);
     if (outcome === undefined) continue;
@@ -284,9 +306,15 @@ export async function acknowledge(
     if (failure !== null) effects.failures.push(failure);
     if (settlement.again) effects.resend.push(...settlement.rows.slice(0, 1).map((again) => again.seq));
     note(effects, item, settlement);
-    writes.push(storeRows(tx, [row, ...above], settlement, failure));
+    const kept = new Set(settlement.rows.map((left) => left.seq));
+    gone.push(...[row, ...above].filter((old) => !kept.has(old.seq)));
+    settlements.push([settlement, failure]);
   }
-  await Promise.all([...writes, ...effects.failures.map((failure) => tx.objectStore('failures').put(failure))]);
+  await deleteRows(tx, gone);
+  await Promise.all([
+    ...settlements.map(([settlement, failure]) => storeRows(tx, settlement, failure)),
+    ...effects.failures.map((failure) => tx.objectStore('failures').put(failure)),
+  ]);
   await storeHeads(tx, session, effects);
   if (context.serverEpoch !== null) await setMeta(tx, 'serverEpoch', context.serverEpoch);
   const rest = content.items.filter((item) => !outcomes.has(item.mutationId));
