@@ -1,11 +1,12 @@
 import { rowsOf, withState } from '../store/changes.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import type { BatchContentRow, BatchItem, ChangeRow, CommandRow, JournalRow } from '../store/format.ts';
-import { isMarked } from '../store/marks.ts';
+import { readMarks } from '../store/marks.ts';
 import { takeNumbers } from '../store/meta.ts';
 import { isUploaded, type Schema, type Table } from '../store/schema.ts';
 import type { Base } from '../store/base.ts';
 import type { BackendConnection } from '../backend/backend.ts';
+import type { RecordKey } from '../protocol/record.ts';
 import { orderForUpload, refId, referencesIn, type RecordRef, type UploadItem } from './upload-order.ts';
 import { encodeChange, encodeCommand } from './wire-change.ts';
 
@@ -57,6 +58,8 @@ class Selection {
   readonly #context: PlanContext;
   readonly #chosen = new Map<string, UploadItem>();
   readonly #verdicts = new Map<string, RecordRef | null>();
+  /** The held keys of each table: read once, since a request for each row would take longer than the upload. */
+  readonly #held = new Map<string, ReadonlySet<RecordKey>>();
   readonly items: UploadItem[] = [];
 
   constructor(tx: WriteTransaction, context: PlanContext) {
@@ -72,8 +75,13 @@ class Selection {
   async #isSendable(table: Table, row: ChangeRow): Promise<boolean> {
     if (row.state !== 'pending' && row.state !== 'blocked') return false;
     if (!isUploaded(table)) return false;
-    const head = await this.#context.base.readHead(this.#tx, table.name);
-    return !(await isMarked(this.#tx, head, 'hold', row.key));
+    let held = this.#held.get(table.name);
+    if (held === undefined) {
+      const head = await this.#context.base.readHead(this.#tx, table.name);
+      held = new Set(await readMarks(this.#tx, head, 'hold'));
+      this.#held.set(table.name, held);
+    }
+    return !held.has(row.key);
   }
 
   /** The record for which a change must wait, or null. Parents that were never sent are put into the batch before it. */
