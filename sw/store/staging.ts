@@ -34,6 +34,8 @@ export interface Staging {
   addRecords(records: readonly ParsedRecord[]): Promise<void>;
   /** Records and removals that came since the snapshot, or since the cursor. */
   addChanges(records: readonly ParsedRecord[], removals: readonly RecordKey[]): Promise<void>;
+  /** Settles when nothing is being written any more, however that ended: a run must not end before. */
+  settled(): Promise<void>;
   /** Stores what is left and the end mark. After this the table is ready for the switch. */
   end(end: NonNullable<StagedRow['end']>): Promise<void>;
 }
@@ -83,21 +85,38 @@ export function createStaging({ database, table, row: opened, journal }: Staging
   let downloaded = opened.downloaded;
   let removed = opened.removed;
 
-  const store = async (): Promise<void> => {
+  let writing: Promise<void> = Promise.resolve();
+
+  /** One piece is built while the one before it is written: settles when that one is stored, and rejects if it was not. */
+  const store = (end: StagedRow['end'] = null): Promise<void> => {
+    const before = writing;
     const built = waiting;
     waiting = [];
     const segment = overlay;
     overlay = new Map();
+    const reached = { downloaded, removed, end };
+    writing = before.then(() => write(built, segment, reached));
+    // Whoever stores next, or ends, gets the error.
+    writing.catch(() => undefined);
+    return before;
+  };
+
+  const write = async (
+    built: readonly BuiltLeaf[],
+    segment: Overlay,
+    reached: Pick<StagedRow, 'downloaded' | 'removed' | 'end'>,
+  ): Promise<void> => {
     const firstNumber = row.root.counts.length;
+    built.forEach((leaf, index) => root.addLeaf(row.generation, firstNumber + index, leaf));
+    const storedRoot = root.root();
+    let next = row;
     // What is staged can be downloaded again; the switch is strict, and orders what came before it.
     await database.write(
-      ['leaves', 'vectors', 'segments', 'runs', 'meta'],
+      ['leaves', 'vectors', 'segments', 'runs', 'meta', 'roots'],
       async (tx) => {
         const writes: Promise<unknown>[] = [];
         built.forEach((leaf, index) => {
-          const number = firstNumber + index;
-          const key: [string, number, number] = [table.name, row.generation, number];
-          root.addLeaf(row.generation, number, leaf);
+          const key: [string, number, number] = [table.name, row.generation, firstNumber + index];
           writes.push(tx.objectStore('leaves').put(leaf.packed, key));
           if (table.columns.size > 0) writes.push(tx.objectStore('vectors').put(leaf.vectors, key));
         });
@@ -109,12 +128,16 @@ export function createStaging({ database, table, row: opened, journal }: Staging
           writes.push(tx.objectStore('segments').put(value, [table.name, id]));
         }
         const storedLast = built.at(-1)?.packed.keys.at(-1) ?? row.lastKey;
-        row = { ...row, root: root.root(), segments, lastKey: storedLast, downloaded, removed };
-        writes.push(tx.objectStore('runs').put(row), tx.objectStore('runs').put(journal()));
+        next = { ...row, root: storedRoot, segments, lastKey: storedLast, ...reached };
+        // The root is written before the switch, so that the switch writes heads only.
+        if (reached.end !== null && row.full)
+          writes.push(tx.objectStore('roots').put(storedRoot, [row.table, row.generation]));
+        writes.push(tx.objectStore('runs').put(next), tx.objectStore('runs').put(journal()));
         await Promise.all(writes);
       },
       { durability: 'relaxed' },
     );
+    row = next;
   };
 
   const take = async (leaf: BuiltLeaf | null): Promise<void> => {
@@ -145,24 +168,14 @@ export function createStaging({ database, table, row: opened, journal }: Staging
       removed += removals.length;
       await take(null);
     },
+    settled: () => writing.catch(() => undefined),
     end: async (end) => {
-      await take(leaves.finish());
-      row = { ...row, end };
-      await store();
-      if (row.full) await storeRoot(database, row);
+      const last = leaves.finish();
+      if (last !== null) waiting.push(last);
+      await store(end);
+      await writing;
     },
   };
-}
-
-/** The root is written before the switch, so that the switch writes heads only. */
-function storeRoot(database: Database, row: StagedRow): Promise<void> {
-  return database.write(
-    ['roots'],
-    async (tx) => {
-      await tx.objectStore('roots').put(row.root, [row.table, row.generation]);
-    },
-    { durability: 'relaxed' },
-  );
 }
 
 /** The head that a staged table gets in the switch. Segments stored after staging began survive it. */

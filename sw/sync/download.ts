@@ -109,6 +109,10 @@ class Receiver {
     report(this.#active, { phase: 'download', table, done: this.#done, total });
   }
 
+  settled(): Promise<void> | undefined {
+    return this.#staging?.settled();
+  }
+
   #current(table: string): Staging {
     if (this.#staging?.row.table !== table) {
       throw new SyncError('not-our-server', 'The download’s pieces are out of order.', { retryable: true });
@@ -169,12 +173,17 @@ export async function downloadAll(active: ActiveRun): Promise<void> {
   if (open.length === 0) return;
   const receiver = new Receiver(active, open);
   const call = await callFor(session, active.signal);
-  for await (const piece of session.backend.download(
-    open.map((start) => requestFor(active, start)),
-    call,
-  )) {
-    active.signal.throwIfAborted();
-    await receiver.take(piece);
+  try {
+    for await (const piece of session.backend.download(
+      open.map((start) => requestFor(active, start)),
+      call,
+    )) {
+      active.signal.throwIfAborted();
+      await receiver.take(piece);
+    }
+  } finally {
+    // A piece stored after the run's end would bring its journal row back.
+    await receiver.settled();
   }
   if (!receiver.finished)
     throw new SyncError('network', 'The download was cut before its end mark.', { retryable: true });
