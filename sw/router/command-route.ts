@@ -17,7 +17,7 @@ export async function takeCommand(context: WriteContext, request: Request): Prom
   const { pathname, search } = new URL(request.url);
   const hasBody = (await request.clone().text()) !== '';
   const body = hasBody ? await readBody(request) : { text: '', value: null };
-  const identity = await identify(request, body.text, { ...context, dispatch: session.environment.newId() });
+  const identity = identify(request, body.text, { ...context, dispatch: session.environment.newId() });
   const mutationId = newMutationId(session);
   const result = await writeCommand(
     session.database,

@@ -191,7 +191,7 @@ export async function writeOne(
   }
   const body = request.method === 'DELETE' ? null : await readBody(request);
   const dispatch = session.environment.newId();
-  const identity = await identify(request, body?.text ?? '', { ...context, dispatch });
+  const identity = identify(request, body?.text ?? '', { ...context, dispatch });
   const prepared = prepare(session, table, key, request.method, body);
   const location = `${table.path}/${encodeURIComponent(String(prepared.key))}`;
   let fetched: ChangeBase | null | undefined = isWhole(table) ? null : undefined;

@@ -1,14 +1,9 @@
 import { floorIndex, indexOfKey, recordAt, recordOf, type StoredRecord } from './packed.ts';
 import type { HeadRow, PackedRecords, RootRow, SegmentRef, SegmentRow } from './format.ts';
-import type { AnyTransaction } from './database.ts';
+import { StaleReadError, type AnyTransaction } from './database.ts';
 import type { ColumnVectors } from '../filter/index.ts';
 import { StorageError } from '../protocol/errors.ts';
 import type { RecordKey } from '../protocol/record.ts';
-
-/** What a head named was gone when it was read: it moved meanwhile. The read starts again. */
-export class StaleReadError extends Error {
-  override name = 'StaleReadError';
-}
 
 const maximumRestarts = 20;
 
@@ -83,6 +78,14 @@ class WeightedCache<V> {
   }
 }
 
+/** What this worker knows of the last writes. Never trusted: a transaction that was guessed with it looks again. */
+export interface RecentWrites {
+  /** The last `seq` given out; null: not known. */
+  seq: number | null;
+  /** No request of an earlier incarnation of the worker can come again: its time is over. */
+  noRepeats: boolean;
+}
+
 /**
  * Reads the base through the head that was read in the same transaction. Leaves, segments and roots are immutable and their
  * numbers are never used again, so copies kept in memory are right for as long as a head names them.
@@ -96,6 +99,12 @@ export interface Base {
   readVectors(tx: AnyTransaction, table: string, root: RootRow, index: number): Promise<ColumnVectors>;
   /** The base copy of one record, or null. Scope: heads, roots, segments, leaves. */
   readRecord(tx: AnyTransaction, head: HeadRow, key: RecordKey): Promise<StoredRecord | null>;
+  /** What writes guess with. */
+  readonly recent: RecentWrites;
+  /** The head as it was when last read, which may be out of date; undefined: it was not read yet. */
+  lastHead(table: string): HeadRow | undefined;
+  /** `readRecord` from memory alone; undefined: something that it needs is not there. */
+  recallRecord(head: HeadRow, key: RecordKey): StoredRecord | null | undefined;
 }
 
 export function createBase(): Base {
@@ -106,8 +115,14 @@ export function createBase(): Base {
   // In bytes. Searching as one types reads the same vectors again with every letter.
   const vectors = new WeightedCache<ColumnVectors>(32_000_000);
 
-  const readHead = async (tx: AnyTransaction, table: string): Promise<HeadRow> =>
-    (await tx.objectStore('heads').get(table)) ?? emptyHead(table);
+  const heads = new Map<string, HeadRow>();
+
+  const readHead = async (tx: AnyTransaction, table: string): Promise<HeadRow> => {
+    const head = (await tx.objectStore('heads').get(table)) ?? emptyHead(table);
+    // What a writing transaction reads may be its own, and be rolled back.
+    if (tx.mode === 'readonly') heads.set(table, head);
+    return head;
+  };
 
   const readRoot = async (tx: AnyTransaction, head: HeadRow): Promise<RootRow | null> => {
     if (head.root === null) return null;
@@ -172,5 +187,24 @@ export function createBase(): Base {
     return recordOf(await readLeaf(tx, head.table, root, leaf), key);
   };
 
-  return { readHead, readRoot, readSegment, readLeaf, readVectors, readRecord };
+  const recallRecord = (head: HeadRow, key: RecordKey): StoredRecord | null | undefined => {
+    for (const ref of head.segments.toReversed()) {
+      const segment = segments.get(`${head.table}/${ref.id}`);
+      if (segment === undefined) return undefined;
+      const index = indexOfKey(segment.keys, key);
+      if (index >= 0) return recordAt(segment, index);
+      if (indexOfKey(segment.removed, key) >= 0) return null;
+    }
+    if (head.root === null) return null;
+    const root = roots.get(`${head.table}/${head.root}`);
+    if (root === undefined) return undefined;
+    const leaf = floorIndex(root.firstKeys, key);
+    if (leaf < 0) return null;
+    const packed = leaves.get(`${head.table}/${root.generations[leaf]}/${root.numbers[leaf]}`);
+    return packed === undefined ? undefined : recordOf(packed, key);
+  };
+
+  const recent: RecentWrites = { seq: null, noRepeats: false };
+  const lastHead = (table: string): HeadRow | undefined => heads.get(table);
+  return { readHead, readRoot, readSegment, readLeaf, readVectors, readRecord, lastHead, recallRecord, recent };
 }

@@ -33,6 +33,14 @@ export interface Database {
   close(): void;
 }
 
+/**
+ * What a transaction rested on was gone or moved when it was looked at. Thrown by a transaction's work, which is rolled
+ * back, it reaches the caller as it is; who started the work starts it again.
+ */
+export class StaleReadError extends Error {
+  override name = 'StaleReadError';
+}
+
 function isConnectionLoss(error: unknown): boolean {
   if (!(error instanceof DOMException)) return false;
   if (error.name === 'InvalidStateError') return true;
@@ -40,8 +48,8 @@ function isConnectionLoss(error: unknown): boolean {
   return error.name === 'UnknownError' && /connection to indexed database server lost/i.test(error.message);
 }
 
-function toStorageError(error: unknown, name: string): SyncError {
-  if (error instanceof SyncError) return error;
+function toStorageError(error: unknown, name: string): SyncError | StaleReadError {
+  if (error instanceof SyncError || error instanceof StaleReadError) return error;
   if (error instanceof DOMException && error.name === 'QuotaExceededError') {
     return new QuotaError('The browser refused to store more. Nothing of this was stored; free space and try again.', {
       cause: error,

@@ -16,6 +16,10 @@ export async function readHistory(
   database: Database,
   page: { readonly limit: number; readonly offset: number },
 ): Promise<readonly SynchronizeResult[]> {
-  const results = await database.read(['history'], (tx) => tx.objectStore('history').getAll());
-  return results.reverse().slice(page.offset, page.offset + page.limit);
+  return database.read(['history'], async (tx) => {
+    const store = tx.objectStore('history');
+    const keys = (await store.getAllKeys()).reverse().slice(page.offset, page.offset + page.limit);
+    const results = await Promise.all(keys.map((key) => store.get(key)));
+    return results.filter((result) => result !== undefined);
+  });
 }

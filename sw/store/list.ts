@@ -1,6 +1,6 @@
-import { type Base, StaleReadError, untilUnmoved } from './base.ts';
+import { type Base, untilUnmoved } from './base.ts';
 import { detailOfRows, rowsBetween, seqsInFlight } from './changes.ts';
-import type { Database, ReadTransaction } from './database.ts';
+import { StaleReadError, type Database, type ReadTransaction } from './database.ts';
 import type { ChangeRow, HeadRow, PackedRecords, RootRow } from './format.ts';
 import { readMarks } from './marks.ts';
 import { compareListed, createMatcher, type ListMatcher, type ListQuery } from './list-matcher.ts';

@@ -43,6 +43,15 @@ export async function matchRequest(tx: AnyTransaction, identity: RequestIdentity
   return row === undefined ? { type: 'new' } : { type: 'repeat', row };
 }
 
+/** Whether a request that an earlier incarnation of the worker met could still come again. Index: at. */
+export async function canRepeat(tx: AnyTransaction, incarnation: string, now: number): Promise<boolean> {
+  const recent = await tx
+    .objectStore('requests')
+    .index('at')
+    .getAll(IDBKeyRange.lowerBound(now - repeatWindowMs));
+  return recent.some((row) => row.incarnation !== incarnation);
+}
+
 /**
  * Takes a row for this dispatch: it serves no other one of this incarnation, but would serve once more if the worker died
  * again before the answer was handed over.

@@ -1,5 +1,5 @@
-import { type Base, StaleReadError, untilUnmoved } from './base.ts';
-import type { Database } from './database.ts';
+import { type Base, untilUnmoved } from './base.ts';
+import { StaleReadError, type Database } from './database.ts';
 import type { RootRow } from './format.ts';
 import { findHits, type Hit } from './list.ts';
 import type { ListQuery } from './list-matcher.ts';

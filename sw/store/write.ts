@@ -1,45 +1,14 @@
 import { type Base, untilUnmoved } from './base.ts';
 import { rowsOf, seqsInFlight } from './changes.ts';
-import { coalesce, type CoalescedWrite, type StoredState, type WriteOperation } from './coalesce.ts';
+import { coalesce, type CoalescedWrite, type StoredState } from './coalesce.ts';
 import type { Database, ReadTransaction, WriteTransaction } from './database.ts';
 import type { ChangeBase, ChangeRow, HeadRow, RequestRow, StoreName } from './format.ts';
 import { isMarked, removeMark } from './marks.ts';
 import { getMeta, setMeta } from './meta.ts';
-import { claimRequest, matchRequest, requestRowKey, type RequestIdentity } from './requests.ts';
+import { writeAsGuessed } from './guessed-write.ts';
+import { requestRowOf, type RecordWrite, type WriteResult } from './record-write.ts';
+import { canRepeat, claimRequest, matchRequest } from './requests.ts';
 import { StorageError } from '../protocol/errors.ts';
-import type { MutationId, RecordKey } from '../protocol/record.ts';
-
-export interface RecordWrite {
-  readonly table: string;
-  readonly key: RecordKey;
-  readonly operation: WriteOperation;
-  /**
-   * The record's JSON after the write, from its JSON before (null: there is none). Called again if the record changed
-   * between reading and committing. Not called for a delete.
-   */
-  readonly content: (view: string | null) => string;
-  /** The key was made just now, so no record can have it: the base is not read. */
-  readonly keyIsNew: boolean;
-  /** The server's copy, read because the base does not hold the record; null: the server has none. */
-  readonly fetched?: ChangeBase | null;
-  readonly mutationId: MutationId;
-  readonly schema: number;
-  readonly request?: RequestIdentity;
-  /** The answer to store with the request, from what was stored. */
-  readonly answer?: (stored: { readonly created: boolean; readonly text: string | null }) => {
-    readonly status: number;
-    readonly body: string | null;
-    readonly location: string | null;
-  };
-}
-
-export type WriteResult =
-  | { readonly type: 'stored'; readonly created: boolean; readonly text: string | null; readonly dropped: boolean }
-  | { readonly type: 'refused'; readonly code: 'exists' | 'not-found' }
-  /** The record is not held here and absence is not known: read it from the server and try again (D-08). */
-  | { readonly type: 'unknown-base' }
-  | { readonly type: 'repeated'; readonly row: RequestRow }
-  | { readonly type: 'request-changed' };
 
 interface ReadState {
   readonly head: HeadRow;
@@ -82,7 +51,7 @@ async function readState(tx: ReadTransaction, base: Base, write: RecordWrite): P
 }
 
 /**
- * Commits what was computed, if what it rests on is unchanged. Requests of one transaction are made together: each answer
+ * Commits what was computed, if what it rests on is unchanged: then it gives the last `seq`, else null. Requests of one transaction are made together: each answer
  * that is waited for costs a page's write a trip to the database and back.
  */
 async function commit(
@@ -94,7 +63,7 @@ async function commit(
     readonly coalesced: Exclude<CoalescedWrite, { readonly type: 'refuse' }>;
     readonly request: RequestRow | null;
   },
-): Promise<boolean> {
+): Promise<number | null> {
   const { coalesced, request, signature } = computed;
   const requests = tx.objectStore('requests');
   const changes = tx.objectStore('changes');
@@ -106,17 +75,18 @@ async function commit(
     getMeta(tx, 'seq'),
     request?.explicit === true ? requests.getKey(request.fingerprint) : undefined,
   ]);
-  if (signatureOf(head, rows, members, sealed ?? 0) !== signature || repeated !== undefined) return false;
+  if (signatureOf(head, rows, members, sealed ?? 0) !== signature || repeated !== undefined) return null;
   if (await removeMark(tx, head, 'send', write.key)) await bumpMarks(tx, base, write.table);
   if (await removeMark(tx, head, 'hold', write.key)) await bumpMarks(tx, base, write.table);
+  let last = seq ?? 0;
   const writes: Promise<unknown>[] = request === null ? [] : [requests.put(request)];
   switch (coalesced.type) {
     case 'amend':
       writes.push(changes.put(coalesced.row));
       break;
     case 'append': {
-      const next = (seq ?? 0) + 1;
-      writes.push(setMeta(tx, 'seq', next), changes.put({ ...coalesced.row, seq: next }));
+      last += 1;
+      writes.push(setMeta(tx, 'seq', last), changes.put({ ...coalesced.row, seq: last }));
       break;
     }
     case 'drop':
@@ -124,33 +94,12 @@ async function commit(
       break;
   }
   await Promise.all(writes);
-  return true;
+  return last;
 }
 
 async function bumpMarks(tx: WriteTransaction, base: Base, table: string): Promise<void> {
   const head = await base.readHead(tx, table);
   await tx.objectStore('heads').put({ ...head, marks: head.marks + 1 });
-}
-
-function answerRow(
-  write: RecordWrite,
-  identity: RequestIdentity,
-  now: number,
-  result: { created: boolean; text: string | null },
-): RequestRow | null {
-  const answer = write.answer?.(result);
-  if (answer === undefined) return null;
-  return {
-    fingerprint: requestRowKey(identity),
-    incarnation: identity.incarnation,
-    at: now,
-    bodyHash: identity.bodyHash,
-    ...answer,
-    table: write.table,
-    key: write.key,
-    mutationId: write.mutationId,
-    explicit: identity.explicit,
-  };
 }
 
 const maximumAttempts = 50;
@@ -166,6 +115,8 @@ export async function writeRecord(
   write: RecordWrite,
   now: number,
 ): Promise<WriteResult> {
+  const guessed = await writeAsGuessed(database, base, write, now);
+  if (guessed !== null) return guessed;
   const { request } = write;
   const readScope: StoreName[] = write.keyIsNew
     ? ['heads', 'changes', 'members', 'meta', 'requests']
@@ -175,6 +126,9 @@ export async function writeRecord(
     const read = await untilUnmoved(() =>
       database.read(readScope, async (tx) => {
         const match = request === undefined ? null : await matchRequest(tx, request, now);
+        if (request !== undefined && !base.recent.noRepeats) {
+          base.recent.noRepeats = !(await canRepeat(tx, request.incarnation, now));
+        }
         return { match, ...(await readState(tx, base, write)) };
       }),
     );
@@ -194,12 +148,14 @@ export async function writeRecord(
     const coalesced = coalesce({ table, key, operation, text, mutationId, schema, at: now }, read.state);
     if (coalesced.type === 'refuse') return { type: 'refused', code: coalesced.code };
     const result = { created: view === null, text };
-    const row = request === undefined ? null : answerRow(write, request, now, result);
+    const row = requestRowOf(write, now, result);
     const { signature } = read;
-    const committed = await database.write(writeScope, (tx) =>
+    const lastSeq = await database.write(writeScope, (tx) =>
       commit(tx, base, write, { signature, coalesced, request: row }),
     );
-    if (committed) return { type: 'stored', ...result, dropped: coalesced.type === 'drop' };
+    if (lastSeq === null) continue;
+    base.recent.seq = lastSeq;
+    return { type: 'stored', ...result, dropped: coalesced.type === 'drop' };
   }
   throw new StorageError(
     `The record ${String(write.key)} of ${write.table} kept changing while it was written. Try again.`,

@@ -7,7 +7,7 @@ export function syncTag(name: string): string {
 }
 
 /** Writes that come together are followed up together. */
-const burstMs = 30;
+const burstMs = 100;
 
 /** What follows stored writes. Its memory matters to nobody: killed anywhere, the writes are there for the next trigger. */
 export interface WriteFollower {

@@ -1,4 +1,5 @@
-import { StaleReadError, untilUnmoved } from '../store/base.ts';
+import { untilUnmoved } from '../store/base.ts';
+import { StaleReadError } from '../store/database.ts';
 import { rowsOf } from '../store/changes.ts';
 import type { ChangeRow } from '../store/format.ts';
 import { readMarks, writeMarks } from '../store/marks.ts';

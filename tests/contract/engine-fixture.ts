@@ -11,7 +11,8 @@ import {
 } from '../../sw/protocol/record.ts';
 import { parseSchema, type TableOptions } from '../../sw/store/schema.ts';
 import { readView } from '../../sw/store/view.ts';
-import { writeRecord, type WriteResult } from '../../sw/store/write.ts';
+import type { WriteResult } from '../../sw/store/record-write.ts';
+import { writeRecord } from '../../sw/store/write.ts';
 import { createSessions, type OpenSession, type Sessions } from '../../sw/sync/sessions.ts';
 import { LockSpace } from '../support/locks.ts';
 import type { Fixture, User } from './server-fixture.ts';

@@ -5,7 +5,8 @@ import { isMutationId } from '../../sw/protocol/record.ts';
 import { createBase } from '../../sw/store/base.ts';
 import { createDatabase, type Database } from '../../sw/store/database.ts';
 import type { RequestIdentity } from '../../sw/store/requests.ts';
-import { writeRecord, type WriteResult } from '../../sw/store/write.ts';
+import type { WriteResult } from '../../sw/store/record-write.ts';
+import { writeRecord } from '../../sw/store/write.ts';
 
 function open(): Database {
   return createDatabase({ name: randomUUID(), signal: new AbortController().signal });

@@ -1,0 +1,58 @@
+import type { WriteOperation } from './coalesce.ts';
+import type { ChangeBase, RequestRow } from './format.ts';
+import { requestRowKey, type RequestIdentity } from './requests.ts';
+import type { MutationId, RecordKey } from '../protocol/record.ts';
+
+export interface RecordWrite {
+  readonly table: string;
+  readonly key: RecordKey;
+  readonly operation: WriteOperation;
+  /**
+   * The record's JSON after the write, from its JSON before (null: there is none). Called again if the record changed
+   * between reading and committing. Not called for a delete.
+   */
+  readonly content: (view: string | null) => string;
+  /** The key was made just now, so no record can have it: the base is not read. */
+  readonly keyIsNew: boolean;
+  /** The server's copy, read because the base does not hold the record; null: the server has none. */
+  readonly fetched?: ChangeBase | null;
+  readonly mutationId: MutationId;
+  readonly schema: number;
+  readonly request?: RequestIdentity;
+  /** The answer to store with the request, from what was stored. */
+  readonly answer?: (stored: { readonly created: boolean; readonly text: string | null }) => {
+    readonly status: number;
+    readonly body: string | null;
+    readonly location: string | null;
+  };
+}
+
+export type WriteResult =
+  | { readonly type: 'stored'; readonly created: boolean; readonly text: string | null; readonly dropped: boolean }
+  | { readonly type: 'refused'; readonly code: 'exists' | 'not-found' }
+  /** The record is not held here and absence is not known: read it from the server and try again (D-08). */
+  | { readonly type: 'unknown-base' }
+  | { readonly type: 'repeated'; readonly row: RequestRow }
+  | { readonly type: 'request-changed' };
+
+/** The row of the request that a write came from; null: it came from none. */
+export function requestRowOf(
+  write: RecordWrite,
+  now: number,
+  result: { readonly created: boolean; readonly text: string | null },
+): RequestRow | null {
+  const { request: identity } = write;
+  const answer = write.answer?.(result);
+  if (identity === undefined || answer === undefined) return null;
+  return {
+    fingerprint: requestRowKey(identity),
+    incarnation: identity.incarnation,
+    at: now,
+    bodyHash: identity.bodyHash,
+    ...answer,
+    table: write.table,
+    key: write.key,
+    mutationId: write.mutationId,
+    explicit: identity.explicit,
+  };
+}
