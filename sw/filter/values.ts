@@ -47,7 +47,8 @@ function isPlainInstant(text: string): boolean {
   if (text.length !== 24 || text[4] !== '-' || text[7] !== '-' || text[10] !== 'T' || text[23] !== 'Z') return false;
   for (let index = 0; index < 23; index += 1) {
     const code = text.charCodeAt(index);
-    if ((code < 48 || code > 57) && !(index > 12 ? code === 58 || code === 46 : code === 45 || code === 84)) return false;
+    if ((code < 48 || code > 57) && !(index > 12 ? code === 58 || code === 46 : code === 45 || code === 84))
+      return false;
   }
   return true;
 }
