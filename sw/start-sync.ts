@@ -8,7 +8,7 @@ import { onMessage } from './events/on-message.ts';
 import { onSync } from './events/on-sync.ts';
 import { fromPlainError, ConfigurationError } from './protocol/errors.ts';
 import { parseCommand } from './router/match.ts';
-import { parseSchema, type TableOptions } from './store/schema.ts';
+import { checkNames, parseSchema, type TableOptions } from './store/schema.ts';
 import type { Environment } from './sync/environment.ts';
 import { createSessions, type HeadersFunction } from './sync/sessions.ts';
 import { createWorkerMethods } from './sync/worker-methods.ts';
@@ -65,6 +65,7 @@ function createEnvironment(scope: ServiceWorkerGlobalScope): Environment {
 
 function checkOptions(options: StartSyncOptions): void {
   const { name, backend, commands = [] } = options;
+  checkNames('', options, ['name', 'version', 'tables', 'commands', 'backend', 'headers']);
   const wrong = (option: string, problem: string): never => {
     throw new ConfigurationError(`startSync: ${option} ${problem}`, { details: { option } });
   };

@@ -89,14 +89,38 @@ export interface Schema {
 const columnTypes: readonly string[] = ['string', 'number', 'boolean', 'date'];
 const scopeNames: readonly unknown[] = ['all', 'nothing-clear', 'nothing-preserve', 'never', 'online'];
 const directions: readonly unknown[] = ['both', 'up', 'down', 'local'];
+const deleteRules: readonly unknown[] = ['restrict', 'null'];
+const rejections: readonly unknown[] = ['keep', 'discard'];
 const policies: readonly unknown[] = ['last-write-wins', 'server-wins', 'merge', 'manual'];
 
 function fail(option: string, problem: string): never {
   throw new ConfigurationError(`startSync: ${option} ${problem}`, { details: { option } });
 }
 
+/** Fails on an option that is not there, as a misspelt one is: it would be ignored without a word. */
+export function checkNames(option: string, given: object, known: readonly string[]): void {
+  const unknown = Object.keys(given).find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    fail(option === '' ? unknown : `${option}.${unknown}`, `is not an option. There are: ${known.join(', ')}.`);
+  }
+}
+
+const columnOptions: readonly string[] = ['type', 'local', 'index'];
+const tableOptions: readonly string[] = [
+  'path',
+  'key',
+  'columns',
+  'scope',
+  'references',
+  'direction',
+  'conflict',
+  'onRejected',
+  'file',
+];
+
 function parseColumn(option: string, name: string, value: ColumnType | ColumnOptions): Column {
   const { type, local = false, index = false }: ColumnOptions = typeof value === 'string' ? { type: value } : value;
+  if (typeof value === 'object') checkNames(option, value, columnOptions);
   if (!columnTypes.includes(type)) {
     fail(option, `has the type ${JSON.stringify(type)}; give one of ${columnTypes.join(', ')}.`);
   }
@@ -112,6 +136,9 @@ function parseReferences(name: string, options: TableOptions, tableNames: readon
         `names the table ${JSON.stringify(table)}, which is not declared. Declared are: ${tableNames.join(', ')}.`,
       );
     }
+    if (!deleteRules.includes(onDelete)) {
+      fail(`tables.${name}.references.${field}.onDelete`, `is not one of ${deleteRules.join(', ')}.`);
+    }
     return { field, table, onDelete };
   });
 }
@@ -126,6 +153,7 @@ function parseTable(name: string, options: TableOptions, tableNames: readonly st
   // What the types rule out is checked as well: a worker's script may be JavaScript.
   const given: unknown = options;
   if (typeof given !== 'object' || given === null) fail(option, 'is not an object.');
+  checkNames(option, options, tableOptions);
   if (typeof options.path !== 'string' || !/^(\/|https?:\/\/)/.test(options.path)) {
     fail(`${option}.path`, 'must start with / or be an absolute http(s) URL.');
   }
@@ -148,6 +176,7 @@ function parseTable(name: string, options: TableOptions, tableNames: readonly st
     fail(`${option}.scope`, `is not one of ${scopeNames.join(', ')}, nor { filter, params }.`);
   }
   if (!directions.includes(direction)) fail(`${option}.direction`, `is not one of ${directions.join(', ')}.`);
+  if (!rejections.includes(onRejected)) fail(`${option}.onRejected`, `is not one of ${rejections.join(', ')}.`);
   if (typeof conflict !== 'function' && !policies.includes(conflict)) {
     fail(`${option}.conflict`, `is not one of ${policies.join(', ')}, nor a function.`);
   }
