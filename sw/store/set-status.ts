@@ -1,14 +1,11 @@
 import { type Base, untilUnmoved } from './base.ts';
 import { StaleReadError, type Database } from './database.ts';
-import type { RootRow } from './format.ts';
-import { findHits, type Hit } from './list.ts';
+import { findMatches } from './find-keys.ts';
 import type { ListQuery } from './list-matcher.ts';
 import { readMarks, writeMarks } from './marks.ts';
 import type { Table } from './schema.ts';
 import { compareKeys, type RecordKey } from '../protocol/record.ts';
 import type { SyncStatus } from '../protocol/status.ts';
-
-const leavesInSlice = 32;
 
 function united(keys: readonly RecordKey[], more: readonly RecordKey[]): RecordKey[] {
   return [...new Set([...keys, ...more])].sort(compareKeys);
@@ -17,26 +14,6 @@ function united(keys: readonly RecordKey[], more: readonly RecordKey[]): RecordK
 function without(keys: readonly RecordKey[], fewer: readonly RecordKey[]): RecordKey[] {
   const gone = new Set(fewer);
   return keys.filter((key) => !gone.has(key));
-}
-
-/** The keys of hits; those that stand in leaves are read from there. */
-async function keysOf(
-  database: Database,
-  base: Base,
-  table: Table,
-  root: RootRow | null,
-  hits: readonly Hit[],
-): Promise<RecordKey[]> {
-  const leaves = [...new Set(hits.filter((hit) => hit.key === null).map((hit) => hit.leaf))];
-  const leafKeys = new Map<number, readonly RecordKey[]>();
-  for (let start = 0; root !== null && start < leaves.length; start += leavesInSlice) {
-    const slice = leaves.slice(start, start + leavesInSlice);
-    await database.read(['leaves'], async (tx) => {
-      const packed = await Promise.all(slice.map((leaf) => base.readLeaf(tx, table.name, root, leaf)));
-      slice.forEach((leaf, index) => leafKeys.set(leaf, packed[index]?.keys ?? []));
-    });
-  }
-  return hits.flatMap((hit) => hit.key ?? leafKeys.get(hit.leaf)?.[hit.row] ?? []);
 }
 
 /**
@@ -50,24 +27,11 @@ export function setStatus(
   table: Table,
   change: { readonly status: SyncStatus; readonly query: Pick<ListQuery, 'filter' | 'params'> },
 ): Promise<number> {
-  const query: ListQuery = { ...change.query, orderBy: [], limit: null, offset: 0, status: null };
   return untilUnmoved(async () => {
-    const { head, root, hits } = await findHits(database, base, table, query);
-    if (hits.length === 0) return 0;
-    const isClean = await keysOf(
-      database,
-      base,
-      table,
-      root,
-      hits.filter((hit) => hit.detail === 'clean'),
-    );
-    const others = await keysOf(
-      database,
-      base,
-      table,
-      root,
-      hits.filter((hit) => hit.detail !== 'clean'),
-    );
+    const { head, matches } = await findMatches(database, base, table, change.query);
+    if (matches.length === 0) return 0;
+    const isClean = matches.filter((match) => match.detail === 'clean').map((match) => match.key);
+    const others = matches.filter((match) => match.detail !== 'clean').map((match) => match.key);
     await database.write(['heads', 'marks', 'changes'], async (tx) => {
       const now = await base.readHead(tx, table.name);
       if (now.generation !== head.generation || now.marks !== head.marks)
@@ -91,6 +55,6 @@ export function setStatus(
       }
       await tx.objectStore('heads').put({ ...now, marks: now.marks + 1 });
     });
-    return hits.length;
+    return matches.length;
   });
 }

@@ -1,87 +1,14 @@
-import 'fake-indexeddb/auto';
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseFilter, parseOrderBy } from '../../sw/filter/index.ts';
-import { compareKeys, isMutationId, isRunId } from '../../sw/protocol/record.ts';
-import { createBase, type Base } from '../../sw/store/base.ts';
+import { compareKeys } from '../../sw/protocol/record.ts';
+import { createBase } from '../../sw/store/base.ts';
 import { mergeSegments } from '../../sw/store/compaction.ts';
-import { createDatabase, type Database } from '../../sw/store/database.ts';
-import type { JournalRow } from '../../sw/store/format.ts';
+import { createDatabase } from '../../sw/store/database.ts';
+import { findKeys } from '../../sw/store/find-keys.ts';
 import { readList } from '../../sw/store/list.ts';
-import { parseSchema, type Table } from '../../sw/store/schema.ts';
-import { createStaging, openStaging, switchedHead } from '../../sw/store/staging.ts';
-import { writeRecord } from '../../sw/store/write.ts';
-
-interface Item {
-  readonly id: string;
-  readonly stock: number | null;
-  readonly name: string;
-  readonly filler: string;
-}
-
-const schema = parseSchema(1, {
-  items: { path: '/items', key: 'id', columns: { stock: { type: 'number', index: true }, name: 'string' } },
-});
-
-function theTable(): Table {
-  const table = schema.tables.get('items');
-  if (table === undefined) throw new Error('no table');
-  return table;
-}
-
-function journal(): JournalRow {
-  const run = randomUUID();
-  if (!isRunId(run)) throw new Error('not an id');
-  const counts = { throughSeq: 0, uploadedThrough: 0, uploadTotal: 0, uploadDone: 0, commands: 0, failed: 0 };
-  const facts = { mode: 'all', trigger: 'call', full: true, user: 'ana', startedAt: 0, state: 'downloading' } as const;
-  const rest = {
-    cancelled: false,
-    resend: [],
-    tally: {},
-    bytesSent: 0,
-    bytesReceived: 0,
-    warnings: [],
-    progress: null,
-  };
-  return { id: 'open', run, ...facts, ...counts, ...rest };
-}
-
-/** A download as a run makes it: staged, then switched. */
-async function download(
-  database: Database,
-  base: Base,
-  full: boolean,
-  items: readonly Item[],
-  removals: readonly string[],
-): Promise<void> {
-  const table = theTable();
-  const head = await database.read(['heads'], (tx) => base.readHead(tx, 'items'));
-  const row = await openStaging(database, head, { full, snapshot: 's' });
-  const staging = createStaging({ database, table, row, journal });
-  const records = items.map((fields) => ({
-    key: fields.id,
-    version: '1',
-    text: JSON.stringify(fields),
-    fields: { ...fields },
-  }));
-  if (full) await staging.addRecords(records);
-  else await staging.addChanges(records, removals);
-  await staging.end({ cursor: 'c', count: items.length, cursorFor: '' });
-  await database.write(['heads', 'runs'], async (tx) => {
-    await tx.objectStore('heads').put(switchedHead(head, staging.row, 1));
-    await tx.objectStore('runs').delete(staging.row.id);
-  });
-}
-
-async function write(database: Database, base: Base, key: string, item: Item | null): Promise<void> {
-  const mutationId = randomUUID();
-  if (!isMutationId(mutationId)) throw new Error('not an id');
-  const operation = item === null ? 'delete' : 'put';
-  const content = (): string => JSON.stringify(item);
-  const record = { table: 'items', key, operation, content, keyIsNew: false, mutationId, schema: 1 } as const;
-  await writeRecord(database, base, record, 1);
-}
+import { download, type Item, theTable, write } from './store-fixture.ts';
 
 const keys = fc.integer({ min: 0, max: 59 }).map((number) => `k${String(number).padStart(2, '0')}`);
 const contents = fc.record({
@@ -169,6 +96,7 @@ describe('a list of leaves, segments and changes', () => {
             const filter = asked.above === null ? null : parseFilter(`stock > ${asked.above}`);
             const { orderBy: text, limit, offset, status } = asked;
             const orderBy = parseOrderBy(text, { types: theTable().columnTypes, table: 'items' });
+            const found = await findKeys(database, base, theTable(), { filter, params: {}, status });
             const page = await readList(database, base, theTable(), {
               ...{ filter, params: {}, orderBy, limit, offset, status },
             });
@@ -176,6 +104,7 @@ describe('a list of leaves, segments and changes', () => {
             const shown = expected.slice(offset, limit === null ? undefined : offset + limit);
             expect(page.texts).toEqual(shown.map((item) => JSON.stringify(item)));
             expect(page.total).toBe(expected.length);
+            expect(found).toEqual(expected.map((item) => item.id).sort());
             expect(page.notSynchronized).toBe(expected.filter((item) => local.has(item.id)).length);
           }
         },
