@@ -270,24 +270,27 @@ export interface Format extends DBSchema {
   meta: { key: MetaName; value: MetaRow };
 }
 
-export type StoreName =
-  | 'leaves'
-  | 'vectors'
-  | 'segments'
-  | 'roots'
-  | 'heads'
-  | 'changes'
-  | 'commands'
-  | 'members'
-  | 'batches'
-  | 'marks'
-  | 'drafts'
-  | 'failures'
-  | 'files'
-  | 'runs'
-  | 'history'
-  | 'requests'
-  | 'meta';
+export const storeNames = [
+  'leaves',
+  'vectors',
+  'segments',
+  'roots',
+  'heads',
+  'changes',
+  'commands',
+  'members',
+  'batches',
+  'marks',
+  'drafts',
+  'failures',
+  'files',
+  'runs',
+  'history',
+  'requests',
+  'meta',
+] as const;
+
+export type StoreName = (typeof storeNames)[number];
 
 /** Makes the object stores of version 1. Runs inside `versionchange`; nothing else may be awaited there. */
 export function createStores(database: IDBPDatabase<Format>): void {
