@@ -3,7 +3,13 @@ import type { SetTimer } from './timer.ts';
 
 const progressIntervalMs = 100;
 
-const phaseOrder: Readonly<Record<RunPhase, number>> = { files: 0, upload: 1, download: 2, apply: 3 };
+const phaseOrder: Readonly<Record<RunPhase, number>> = {
+  files: 0,
+  upload: 1,
+  download: 2,
+  apply: 3,
+  contents: 4,
+};
 
 export interface ProgressThrottle {
   /** Sends at once or later. A progress that is behind what was told of its run is dropped. */

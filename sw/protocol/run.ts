@@ -18,7 +18,8 @@ export const runTriggers = [
 ] as const;
 export type RunTrigger = (typeof runTriggers)[number];
 
-export type RunPhase = 'files' | 'upload' | 'download' | 'apply';
+/** `contents`: those of downloaded files are fetched, after the records were put in place. */
+export type RunPhase = 'files' | 'upload' | 'download' | 'apply' | 'contents';
 
 /** Records of one table to synchronize: keys, records, or a filter. */
 export type TableSelection =

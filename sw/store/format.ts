@@ -189,7 +189,7 @@ export interface JournalRow {
   readonly full: boolean;
   readonly user: string;
   readonly startedAt: number;
-  readonly state: 'uploading' | 'downloading' | 'applying';
+  readonly state: 'uploading' | 'downloading' | 'applying' | 'fetching';
   readonly cancelled: boolean;
   /** What was written later is for the next run. */
   readonly throughSeq: number;
@@ -206,6 +206,24 @@ export interface JournalRow {
   readonly bytesReceived: number;
   readonly warnings: readonly string[];
   readonly progress: Progress | null;
+}
+
+/** A file's content, by its hash. Its chunks are in `files`, under its number. */
+export interface ContentRow {
+  readonly hash: string;
+  /** Never used again: chunks under a number that no row names are what an interrupted store left. */
+  readonly number: number;
+  readonly size: number;
+  /** How many bytes are here. */
+  readonly received: number;
+  /** The hashes of the chunks that are here, while more are to come; in hex. */
+  readonly digests: readonly string[];
+}
+
+/** The server has this content, as it said in this run. */
+export interface SentContentRow {
+  readonly hash: string;
+  readonly run: RunId;
 }
 
 /** A request of a page that wrote, until its answer was handed over (SPEC Q-1, Q-2). */
@@ -239,6 +257,8 @@ export interface MetaValues {
   /** A run was asked for while another went. */
   readonly runAgain: { readonly mode: RunMode; readonly trigger: RunTrigger };
   readonly reachable: boolean;
+  /** By table: the head's generation for which all contents that the server has are here. */
+  readonly contentsFetched: Readonly<Record<string, number>>;
 }
 
 export type MetaName = keyof MetaValues;
@@ -263,7 +283,10 @@ export interface Format extends DBSchema {
   marks: { key: [table: string, kind: string, first: RecordKey]; value: MarkRow };
   drafts: { key: [table: string, key: RecordKey]; value: ChangeRow };
   failures: { key: string; value: FailureRow; indexes: { at: number; reported: number } };
-  files: { key: [hash: string, chunk: number]; value: ArrayBuffer };
+  /** Chunks of 1 MiB, the last one shorter; buffers, as handles of blobs have lost their content in WebKit. */
+  files: { key: [number: number, chunk: number]; value: ArrayBuffer };
+  contents: { key: string; value: ContentRow };
+  sentContents: { key: string; value: SentContentRow };
   runs: { key: string; value: JournalRow | StagedRow };
   history: { key: [startedAt: number, run: string]; value: SynchronizeResult };
   requests: { key: string; value: RequestRow; indexes: { at: number } };
@@ -284,6 +307,8 @@ export const storeNames = [
   'drafts',
   'failures',
   'files',
+  'contents',
+  'sentContents',
   'runs',
   'history',
   'requests',
@@ -311,6 +336,8 @@ export function createStores(database: IDBPDatabase<Format>): void {
   failures.createIndex('at', 'at');
   failures.createIndex('reported', 'reported');
   database.createObjectStore('files');
+  database.createObjectStore('contents', { keyPath: 'hash' });
+  database.createObjectStore('sentContents', { keyPath: 'hash' });
   database.createObjectStore('runs', { keyPath: 'id' });
   database.createObjectStore('history', { keyPath: ['startedAt', 'run'] });
   const requests = database.createObjectStore('requests', { keyPath: 'fingerprint' });

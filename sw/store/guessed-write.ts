@@ -52,7 +52,12 @@ export async function writeAsGuessed(
 ): Promise<WriteResult | null> {
   const { recent } = base;
   const { table, key, operation, mutationId, schema, request } = write;
-  if (recent.seq === null || (request !== undefined && !request.explicit && !recent.noRepeats)) return null;
+  if (
+    write.file !== undefined ||
+    recent.seq === null ||
+    (request !== undefined && !request.explicit && !recent.noRepeats)
+  )
+    return null;
   const recalled = recallBase(base, write);
   if (recalled === null) return null;
   const { stored, generation } = recalled;

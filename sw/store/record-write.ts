@@ -1,5 +1,6 @@
 import type { WriteOperation } from './coalesce.ts';
 import type { ChangeBase, RequestRow } from './format.ts';
+import type { StoredContent } from './contents.ts';
 import { requestRowKey, type RequestIdentity } from './requests.ts';
 import type { MutationId, RecordKey } from '../protocol/record.ts';
 
@@ -18,6 +19,8 @@ export interface RecordWrite {
   readonly fetched?: ChangeBase | null;
   readonly mutationId: MutationId;
   readonly schema: number;
+  /** The content that the record is to name: it is named in the transaction that stores the change. */
+  readonly file?: StoredContent;
   readonly request?: RequestIdentity;
   /** The answer to store with the request, from what was stored. */
   readonly answer?: (stored: { readonly created: boolean; readonly text: string | null }) => {

@@ -49,8 +49,14 @@ export interface TableOptions {
   readonly conflict?: ConflictPolicy;
   /** What becomes of a change that the server rejected: it stays, to be mended, or it goes into the failures. @default 'keep' */
   readonly onRejected?: 'keep' | 'discard';
-  /** The name of the record's file, if it has one. */
-  readonly file?: string;
+  /** The field that holds the reference to the record's file, if it has one. It is also the file's name in its address. */
+  readonly file?: string | FileOptions;
+}
+
+export interface FileOptions {
+  readonly field: string;
+  /** What is larger is refused `too-large`. In bytes. @default 104857600 (100 MiB) */
+  readonly maxBytes?: number;
 }
 
 export interface Column {
@@ -79,6 +85,12 @@ export interface Table {
   readonly direction: 'both' | 'up' | 'down' | 'local';
   readonly conflict: ConflictPolicy;
   readonly onRejected: 'keep' | 'discard';
+  readonly file: TableFile | null;
+}
+
+export interface TableFile {
+  readonly field: string;
+  readonly maxBytes: number;
 }
 
 export interface Schema {
@@ -143,6 +155,20 @@ function parseReferences(name: string, options: TableOptions, tableNames: readon
   });
 }
 
+const largestFile = 100 * 1024 * 1024;
+const fileOptions: readonly string[] = ['field', 'maxBytes'];
+
+function parseFile(option: string, key: string, value: string | FileOptions | undefined): TableFile | null {
+  if (value === undefined) return null;
+  const { field, maxBytes = largestFile }: FileOptions = typeof value === 'string' ? { field: value } : value;
+  if (typeof value === 'object') checkNames(option, value, fileOptions);
+  if (typeof field !== 'string' || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(field) || field === key) {
+    fail(option, 'must name a field of the record, in letters, digits and _, that is not its key.');
+  }
+  if (!Number.isInteger(maxBytes) || maxBytes < 1) fail(`${option}.maxBytes`, 'must be a whole number from 1.');
+  return { field, maxBytes };
+}
+
 function isFilterScope(scope: unknown): boolean {
   return typeof scope === 'object' && scope !== null && 'filter' in scope;
 }
@@ -192,6 +218,7 @@ function parseTable(name: string, options: TableOptions, tableNames: readonly st
     direction,
     conflict,
     onRejected,
+    file: parseFile(`${option}.file`, options.key, options.file),
   };
 }
 

@@ -4,6 +4,7 @@ import { coalesce, type CoalescedWrite, type StoredState } from './coalesce.ts';
 import type { Database, ReadTransaction, WriteTransaction } from './database.ts';
 import type { ChangeBase, ChangeRow, HeadRow, RequestRow, StoreName } from './format.ts';
 import { isMarked, removeMark } from './marks.ts';
+import { contentScope, nameContent } from './contents.ts';
 import { getMeta, setMeta } from './meta.ts';
 import { writeAsGuessed } from './guessed-write.ts';
 import { requestRowOf, type RecordWrite, type WriteResult } from './record-write.ts';
@@ -93,6 +94,7 @@ async function commit(
       writes.push(changes.delete([coalesced.row.table, coalesced.row.key, coalesced.row.seq]));
       break;
   }
+  if (write.file !== undefined) writes.push(nameContent(tx, write.file));
   await Promise.all(writes);
   return last;
 }
@@ -122,6 +124,7 @@ export async function writeRecord(
     ? ['heads', 'changes', 'members', 'meta', 'requests']
     : ['heads', 'changes', 'members', 'meta', 'requests', 'marks', 'roots', 'segments', 'leaves'];
   const writeScope: StoreName[] = ['heads', 'changes', 'members', 'meta', 'requests', 'marks'];
+  if (write.file !== undefined) writeScope.push(...contentScope);
   for (let attempt = 0; attempt < maximumAttempts; attempt += 1) {
     const read = await untilUnmoved(() =>
       database.read(readScope, async (tx) => {

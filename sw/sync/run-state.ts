@@ -12,6 +12,8 @@ export type RunEvent =
   | { readonly type: 'downloaded' }
   /** The heads were switched. */
   | { readonly type: 'applied' }
+  /** The contents of the downloaded records' files are here, but for those that the server lacks. */
+  | { readonly type: 'fetched' }
   | { readonly type: 'fault' }
   | { readonly type: 'cancel' };
 
@@ -19,6 +21,8 @@ export interface RunFacts {
   readonly mode: JournalRow['mode'];
   /** Whether there is a table to download. */
   readonly downloads: boolean;
+  /** Whether a downloaded table has files. */
+  readonly files: boolean;
   /** Records that the server did not take so far. */
   readonly failed: number;
 }
@@ -44,6 +48,7 @@ const transitions: { readonly [S in JournalRow['state']]: Row } = {
     uploaded: (facts) => (facts.mode === 'all' && facts.downloads ? to('downloading') : finish(facts)),
     downloaded: failed,
     applied: failed,
+    fetched: failed,
     fault: failed,
     cancel: cancelled,
   },
@@ -51,15 +56,25 @@ const transitions: { readonly [S in JournalRow['state']]: Row } = {
     uploaded: failed,
     downloaded: () => to('applying'),
     applied: failed,
+    fetched: failed,
     fault: failed,
     cancel: cancelled,
   },
   applying: {
     uploaded: failed,
     downloaded: failed,
-    applied: finish,
+    applied: (facts) => (facts.mode === 'all' && facts.files ? to('fetching') : finish(facts)),
+    fetched: failed,
     fault: failed,
     cancel: tooLate,
+  },
+  fetching: {
+    uploaded: failed,
+    downloaded: failed,
+    applied: failed,
+    fetched: finish,
+    fault: failed,
+    cancel: cancelled,
   },
 };
 

@@ -7,9 +7,10 @@ import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
 import { switchedHead } from '../store/staging.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import { downloadAll, downloadedTables } from './download.ts';
+import { fetchStep } from './fetch-contents.ts';
 import { report } from './progress.ts';
 import { nextBackoff } from './retry.ts';
-import { nextState, type RunEvent } from './run-state.ts';
+import { nextState, type RunEvent, type RunFacts } from './run-state.ts';
 import type { ActiveRun, Session } from './session.ts';
 import { addToTally } from './tally.ts';
 import { uploadStep } from './upload.ts';
@@ -140,8 +141,11 @@ async function endWithoutSwitch(
   });
 }
 
-/** The switch (L-2): heads of all tables, the journal and the history in one strict transaction. */
-async function applySwitch(active: ActiveRun): Promise<SynchronizeResult> {
+/**
+ * The switch (L-2): heads of all tables, the journal and the history in one strict transaction. Null: the run goes on with
+ * the contents of files.
+ */
+async function applySwitch(active: ActiveRun): Promise<SynchronizeResult | null> {
   const { session } = active;
   const tables: Record<string, { changed: readonly RecordKey[] | null; removed: readonly RecordKey[] | null }> = {};
   const result = await session.database.write([...endScope, 'heads'], async (tx) => {
@@ -155,6 +159,12 @@ async function applySwitch(active: ActiveRun): Promise<SynchronizeResult> {
       journal = addToTally(journal, staged.table, { downloaded, removed });
       if (downloaded + removed > 0 || staged.full) tables[staged.table] = { changed: null, removed: null };
     }
+    const transition = nextState(journal.state, { type: 'applied' }, factsOf(active, journal));
+    if (transition.type === 'to' && transition.state.type !== 'ended') {
+      active.journal = { ...journal, state: transition.state.type };
+      await tx.objectStore('runs').put(active.journal);
+      return null;
+    }
     active.journal = journal;
     const outcome = journal.failed > 0 ? 'partial' : 'finished';
     return endRun(tx, session, journal, { outcome, error: null });
@@ -163,14 +173,14 @@ async function applySwitch(active: ActiveRun): Promise<SynchronizeResult> {
   return result;
 }
 
-function factsOf(active: ActiveRun): { mode: RunMode; downloads: boolean; failed: number } {
-  const { mode, failed } = active.journal;
-  return { mode, downloads: downloadedTables(active.session).length > 0, failed };
+function factsOf({ session }: ActiveRun, { mode, failed }: JournalRow): RunFacts {
+  const tables = downloadedTables(session);
+  return { mode, downloads: tables.length > 0, files: tables.some((table) => table.file !== null), failed };
 }
 
 /** Moves the run on; returns its result if it ended without a switch. */
 async function move(active: ActiveRun, event: RunEvent): Promise<SynchronizeResult | null> {
-  const transition = nextState(active.journal.state, event, factsOf(active));
+  const transition = nextState(active.journal.state, event, factsOf(active, active.journal));
   if (transition.type === 'too-late') return null;
   const { state } = transition;
   if (state.type === 'ended') return endWithoutSwitch(active, { outcome: state.outcome, error: null });
@@ -220,9 +230,18 @@ export async function runSlice(active: ActiveRun): Promise<SliceResult> {
           await downloadAll(active);
           await move(active, { type: 'downloaded' });
           break;
-        case 'applying':
+        case 'applying': {
           report(active, { phase: 'apply', table: null, done: 0, total: null });
-          return { type: 'ended', result: await applySwitch(active) };
+          const result = await applySwitch(active);
+          if (result !== null) return { type: 'ended', result };
+          break;
+        }
+        case 'fetching':
+          if ((await fetchStep(active)) === 'done') {
+            const result = await move(active, { type: 'fetched' });
+            if (result !== null) return { type: 'ended', result };
+          }
+          break;
       }
     }
   } catch (caught) {

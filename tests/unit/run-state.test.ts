@@ -4,13 +4,14 @@ import { nextState, type RunEvent, type RunFacts, type Transition } from '../../
 
 type State = JournalRow['state'];
 type EventType = RunEvent['type'];
-type Situation = 'plain' | 'withoutDownload' | 'unsynchronized' | 'someFailed';
+type Situation = 'plain' | 'withFiles' | 'withoutDownload' | 'unsynchronized' | 'someFailed';
 
 const situations: Readonly<Record<Situation, RunFacts>> = {
-  plain: { mode: 'all', downloads: true, failed: 0 },
-  withoutDownload: { mode: 'all', downloads: false, failed: 0 },
-  unsynchronized: { mode: 'unsynchronized', downloads: true, failed: 0 },
-  someFailed: { mode: 'all', downloads: true, failed: 3 },
+  plain: { mode: 'all', downloads: true, files: false, failed: 0 },
+  withFiles: { mode: 'all', downloads: true, files: true, failed: 0 },
+  withoutDownload: { mode: 'all', downloads: false, files: false, failed: 0 },
+  unsynchronized: { mode: 'unsynchronized', downloads: true, files: true, failed: 0 },
+  someFailed: { mode: 'all', downloads: true, files: false, failed: 3 },
 };
 
 /** What becomes of the run: a state, an outcome, or nothing. */
@@ -23,12 +24,14 @@ const table: TransitionTable = {
   uploading: {
     uploaded: {
       plain: 'downloading',
+      withFiles: 'downloading',
       withoutDownload: 'finished',
       unsynchronized: 'finished',
       someFailed: 'downloading',
     },
     downloaded: 'failed',
     applied: 'failed',
+    fetched: 'failed',
     fault: 'failed',
     cancel: 'cancelled',
   },
@@ -36,15 +39,37 @@ const table: TransitionTable = {
     uploaded: 'failed',
     downloaded: 'applying',
     applied: 'failed',
+    fetched: 'failed',
     fault: 'failed',
     cancel: 'cancelled',
   },
   applying: {
     uploaded: 'failed',
     downloaded: 'failed',
-    applied: { plain: 'finished', withoutDownload: 'finished', unsynchronized: 'finished', someFailed: 'partial' },
+    applied: {
+      plain: 'finished',
+      withFiles: 'fetching',
+      withoutDownload: 'finished',
+      unsynchronized: 'finished',
+      someFailed: 'partial',
+    },
+    fetched: 'failed',
     fault: 'failed',
     cancel: 'too-late',
+  },
+  fetching: {
+    uploaded: 'failed',
+    downloaded: 'failed',
+    applied: 'failed',
+    fetched: {
+      plain: 'finished',
+      withFiles: 'finished',
+      withoutDownload: 'finished',
+      unsynchronized: 'finished',
+      someFailed: 'partial',
+    },
+    fault: 'failed',
+    cancel: 'cancelled',
   },
 };
 

@@ -55,6 +55,7 @@ export const phaseNames: Readonly<Record<RunPhase, string>> = {
   upload: 'Sending',
   download: 'Receiving',
   apply: 'Putting in place',
+  contents: 'Fetching files',
 };
 
 export const modeNames: Readonly<Record<RunMode, string>> = {
