@@ -4,11 +4,13 @@ import type { SyncEvent } from '../sw/protocol/events.ts';
 import type { RecordKey } from '../sw/protocol/record.ts';
 import type { Progress, SynchronizeResult, SyncObstacle, SyncState } from '../sw/protocol/run.ts';
 import type { Failure, PendingCounts, RecordStatus, SyncStatus } from '../sw/protocol/status.ts';
+import type { SignOutOptions } from '../sw/protocol/unsent.ts';
 import type { PageEnvironment } from './environment.ts';
 import { Feed } from './feed.ts';
 import { Link } from './link.ts';
 import type { LiveFeed } from './live-feed.ts';
 import { Revival } from './revival.ts';
+import { SignIn } from './sign-in.ts';
 import type { SyncClient, SynchronizeCallOptions } from './sync-client.ts';
 import { SyncEventTarget } from './sync-event-target.ts';
 import { Triggers } from './triggers.ts';
@@ -27,12 +29,12 @@ export class ConnectedClient extends SyncEventTarget implements SyncClient {
   readonly #feed: Feed;
   readonly #triggers: Triggers;
   readonly #revival: Revival;
+  readonly #signIn: SignIn;
   readonly #abort = new AbortController();
   readonly #endings: (() => void)[];
   #becomeReady: () => void = () => undefined;
   #live: LiveFeed | null = null;
   #liveAt: { readonly name: string; readonly url: string | null; readonly user: string | null } | null = null;
-  #headers: Readonly<Record<string, string>> = {};
   #run: string | null = null;
   #asksOnConnect = true;
 
@@ -78,6 +80,16 @@ export class ConnectedClient extends SyncEventTarget implements SyncClient {
       revive: () => {
         this.#asksOnConnect = true;
         return this.#link.connect();
+      },
+    });
+    this.#signIn = new SignIn({
+      link: this.#link,
+      refresh: () => this.#refresh(),
+      onSignedIn: () => {
+        this.#triggers.request('start');
+      },
+      onStranger: () => {
+        this.#closeLive();
       },
     });
     this.#endings = [
@@ -174,18 +186,12 @@ export class ConnectedClient extends SyncEventTarget implements SyncClient {
     return this.#link.call((worker) => worker.discard(failure));
   }
 
-  async signIn(options: SignInOptions): Promise<boolean> {
-    const signedIn = await this.#link.call((worker) => worker.signIn(options));
-    this.#headers = options.headers ?? {};
-    await this.#refresh();
-    return signedIn;
+  signIn(options: SignInOptions): Promise<boolean> {
+    return this.#signIn.signIn(options);
   }
 
-  async signOut(): Promise<boolean> {
-    const signedOut = await this.#link.call((worker) => worker.signOut());
-    this.#headers = {};
-    await this.#refresh();
-    return signedOut;
+  signOut(options: SignOutOptions = {}): Promise<boolean> {
+    return this.#signIn.signOut(options);
   }
 
   update(): Promise<boolean> {
@@ -238,6 +244,7 @@ export class ConnectedClient extends SyncEventTarget implements SyncClient {
   }
 
   #tell(event: SyncEvent): void {
+    if (event.type === 'credentials-wanted') this.#signIn.provide();
     if (event.type === 'started') this.#run = event.run;
     if (event.type === 'progress') this.#run = event.progress.run;
     if (event.type === 'finished') this.#run = null;
@@ -260,7 +267,7 @@ export class ConnectedClient extends SyncEventTarget implements SyncClient {
           name,
           url,
           environment: this.#options.environment,
-          headers: () => ({ ...this.#headers, 'sync-expect-user': encodeURIComponent(user) }),
+          headers: () => ({ ...this.#signIn.headers, 'sync-expect-user': encodeURIComponent(user) }),
           onChanged: () => {
             this.#triggers.request('live');
           },

@@ -1,6 +1,6 @@
-import type { SyncEvent, SyncEventType } from '../sw/protocol/events.ts';
+import type { SyncEvent } from '../sw/protocol/events.ts';
 
-const fieldTypes: Readonly<Record<SyncEventType, readonly (readonly [path: string, type: string])[]>> = {
+const fieldTypes: Readonly<Record<SyncEvent['type'], readonly (readonly [path: string, type: string])[]>> = {
   started: [['run', 'string']],
   progress: [
     ['progress.run', 'string'],
@@ -17,6 +17,7 @@ const fieldTypes: Readonly<Record<SyncEventType, readonly (readonly [path: strin
   failure: [['table', 'string']],
   conflict: [['table', 'string']],
   'auth-required': [['error.code', 'string']],
+  'credentials-wanted': [],
   'storage-reset': [['error.code', 'string']],
   'storage-blocked': [],
   'update-waiting': [],

@@ -1,4 +1,5 @@
 import { channelName } from '../sw/protocol/api.ts';
+import { SyncError, toPlainError } from '../sw/protocol/errors.ts';
 import { isEventEnvelope, type SyncEvent } from '../sw/protocol/events.ts';
 import type { SynchronizeResult, SyncState } from '../sw/protocol/run.ts';
 import { isSyncEvent } from './event-guard.ts';
@@ -27,6 +28,8 @@ export class Feed {
   #reading: Promise<SyncState> | null = null;
   #order: Promise<void> = Promise.resolve();
   #closed = false;
+  /** Who signed in though this page is another user's. */
+  #stranger: string | null = null;
   /** The run whose end was told last; a late progress of it is not told. */
   #ended: string | null = null;
 
@@ -109,10 +112,19 @@ export class Feed {
   async #receiveState(user: string | null, state: SyncState): Promise<void> {
     const known = this.#state;
     const differs = user !== known?.user || state.user !== user || state.authRequired !== known.authRequired;
-    const told = differs ? await this.#readState() : state;
-    if (this.#closed) return;
-    this.#state = told;
-    this.#options.onState(told);
+    // Asked once, a worker that knows the page as another user's says so each time.
+    if (differs && user !== null && user === this.#stranger) return;
+    try {
+      const told = differs ? await this.#readState() : state;
+      if (this.#closed) return;
+      this.#stranger = null;
+      this.#state = told;
+      this.#options.onState(told);
+    } catch (error) {
+      if (!(error instanceof SyncError) || error.code !== 'user-changed' || this.#closed) throw error;
+      this.#stranger = user;
+      this.#options.onEvent({ type: 'auth-required', error: toPlainError(error) });
+    }
   }
 
   /** One read at a time serves all hints that came before it began. */

@@ -2,6 +2,7 @@ export { connectSync } from './connect-sync.ts';
 export type { ConnectOptions } from './connect-options.ts';
 export type { SyncClient, SyncEventDetails, SyncEventListener, SynchronizeCallOptions } from './sync-client.ts';
 export type { PageOptions, SetStatusOptions, SignInOptions } from '../sw/protocol/api.ts';
+export type { SignOutOptions } from '../sw/protocol/unsent.ts';
 export type { SyncEventType } from '../sw/protocol/events.ts';
 export type { Json, JsonObject, JsonRecord, RecordKey, RunId } from '../sw/protocol/record.ts';
 export type {

@@ -4,6 +4,7 @@ import type { SyncEvent, SyncEventType } from '../sw/protocol/events.ts';
 import type { RecordKey } from '../sw/protocol/record.ts';
 import type { Progress, SynchronizeOptions, SynchronizeResult, SyncObstacle, SyncState } from '../sw/protocol/run.ts';
 import type { Failure, PendingCounts, RecordStatus, SyncStatus } from '../sw/protocol/status.ts';
+import type { SignOutOptions } from '../sw/protocol/unsent.ts';
 
 /** Options of `SyncClient.synchronize`. */
 export interface SynchronizeCallOptions extends SynchronizeOptions {
@@ -96,10 +97,18 @@ export interface SyncClient extends EventTarget {
   /** Gives a failed change up; its record shows the server's copy again. Resolves with whether there was such a failure. */
   discard(failure: string): Promise<boolean>;
 
-  /** Names the user whose data is shown and sent from now on. Headers are held in memory only. */
+  /**
+   * Names the user whose data is shown and sent from now on, and resumes what waited for credentials. Headers are held in memory
+   * only. Settles when the switch is on disk; rejects only if nothing was switched. A page that showed another user's data must be
+   * reloaded then: until it is, its requests and calls are refused with `user-changed`.
+   */
   signIn(options: SignInOptions): Promise<boolean>;
-  /** Ends the user's session here. What is not synchronized is kept for the user's next sign-in. */
-  signOut(): Promise<boolean>;
+  /**
+   * Ends the user's sign-in here; resolves with whether anybody was signed in. A run that is going ends. Rejects, with everything as
+   * it was, with the run's error or `unsent` if what was to be uploaded could not be, and with `unsent` if removing the
+   * downloaded data would lose work.
+   */
+  signOut(options?: SignOutOptions): Promise<boolean>;
 
   /** Lets a waiting worker take over; resolves when it has, with `false` if none was waiting. The page is not reloaded. */
   update(): Promise<boolean>;

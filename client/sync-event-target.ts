@@ -62,6 +62,8 @@ export class SyncEventTarget extends EventTarget {
       case 'update-waiting':
         this.#dispatch(event.type, null);
         break;
+      case 'credentials-wanted':
+        break;
       case 'started':
       case 'busy':
       case 'changed':

@@ -11,7 +11,9 @@ import { parseCommand } from './router/match.ts';
 import { checkNames, parseSchema, type TableOptions } from './store/schema.ts';
 import type { Environment } from './sync/environment.ts';
 import { createSessions, type HeadersFunction } from './sync/sessions.ts';
+import { stateForStranger } from './sync/state.ts';
 import { createWorkerMethods } from './sync/worker-methods.ts';
+import type { WorkerMethods } from './protocol/api.ts';
 
 declare const self: ServiceWorkerGlobalScope;
 
@@ -105,7 +107,8 @@ export function startSync(options: StartSyncOptions): void {
   const broadcast = createBroadcast({ name, now: environment.now });
   const announce = broadcast.post.bind(broadcast);
   const sessions = createSessions({ name, schema, backend, environment, origin, headers, announce });
-  const methods = createWorkerMethods(sessions, schema, environment.newId);
+  const methods = (page: string): WorkerMethods =>
+    createWorkerMethods(sessions.boundTo(page), schema, environment.newId);
   const link = createLink({
     name,
     version: libraryVersion,
@@ -115,9 +118,11 @@ export function startSync(options: StartSyncOptions): void {
     skipWaiting: () => self.skipWaiting(),
     claim: () => self.clients.claim(),
     live: sessions.liveUrl,
-    state: async () => {
-      const state = await methods.state();
+    isActive: () => ['activating', 'activated'].includes(self.serviceWorker.state),
+    state: async (page) => {
+      const state = await methods(page).state();
       if (state.ok) return state.value;
+      if (state.error.code === 'user-changed') return stateForStranger;
       throw fromPlainError(state.error);
     },
   });

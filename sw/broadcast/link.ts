@@ -12,10 +12,13 @@ export interface LinkOptions {
   readonly name: string;
   /** The library's version. */
   readonly version: string;
-  readonly methods: WorkerMethods;
+  /** What a page can call, by its client id. */
+  readonly methods: (page: string) => WorkerMethods;
   readonly locks: LockManager;
   /** Must answer soon whatever the database does: a page waits some seconds for it. */
-  readonly state: () => Promise<SyncState>;
+  readonly state: (page: string) => Promise<SyncState>;
+  /** A worker that is not active yet takes no connection: the one before it owns the database. @default always */
+  readonly isActive?: () => boolean;
   /** The worker's own origin. */
   readonly origin: string;
   readonly skipWaiting: () => Promise<void>;
@@ -50,10 +53,10 @@ export function createLink(options: LinkOptions): Link {
   const { methods, locks, setTimer = setPlatformTimer } = options;
   const connections = new Map<string, PageConnection>();
 
-  async function hello(): Promise<ConnectedMessage | RefusedMessage> {
+  async function hello(page: string): Promise<ConnectedMessage | RefusedMessage> {
     try {
       const { name, version, live = null } = options;
-      return { holdfast: 1, type: 'connected', name, version, state: await options.state(), live };
+      return { holdfast: 1, type: 'connected', name, version, state: await options.state(page), live };
     } catch (error) {
       return { holdfast: 1, type: 'refused', error: toPlainError(error) };
     }
@@ -63,7 +66,7 @@ export function createLink(options: LinkOptions): Link {
     const own = [...connections.values()].filter((each) => each.page === page);
     if (own.length >= maxConnectionsOfPage) own[0]?.connection.close();
     const connection = new Connection(id, port, {
-      methods,
+      methods: methods(page),
       locks,
       setTimer,
       onClose: () => {
@@ -71,7 +74,7 @@ export function createLink(options: LinkOptions): Link {
       },
     });
     connections.set(id, { page, connection });
-    return connection.open(hello);
+    return connection.open(() => hello(page));
   }
 
   return {
@@ -83,6 +86,7 @@ export function createLink(options: LinkOptions): Link {
         case 'connect': {
           const [port] = event.ports;
           if (port === undefined || connections.has(message.connection)) return;
+          if (options.isActive?.() === false) return;
           event.waitUntil(connect(message.connection, page, port));
           // Refused while the worker is not the active one; then a later connection asks again.
           if (message.claim === true) event.waitUntil((options.claim?.() ?? Promise.resolve()).catch(() => undefined));

@@ -2,6 +2,7 @@ import type { PlainError } from './errors.ts';
 import type { RecordKey } from './record.ts';
 import type { RunTrigger, SynchronizeOptions, SynchronizeResult, SyncObstacle, SyncState } from './run.ts';
 import type { Failure, PendingCounts, RecordStatus, SyncStatus } from './status.ts';
+import type { SignOutOptions } from './unsent.ts';
 
 /** Errors lose their class on a port, so a call's outcome crosses as a value. */
 export type Reply<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: PlainError };
@@ -14,7 +15,10 @@ export interface SetStatusOptions {
 
 export interface SignInOptions {
   readonly user: string;
-  /** Sent with each request to the server; held in the worker's memory, never stored. */
+  /**
+   * Sent with each request to the server; held in the memory of worker and page, never stored. Left out, those given before to the
+   * same user's sign-in stay. @default none
+   */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -56,7 +60,10 @@ export interface WorkerMethods {
   retry(failure: string): Promise<Reply<boolean>>;
   discard(failure: string): Promise<Reply<boolean>>;
   signIn(options: SignInOptions): Promise<Reply<boolean>>;
-  signOut(): Promise<Reply<boolean>>;
+  /** False: nobody was signed in. */
+  signOut(options: SignOutOptions): Promise<Reply<boolean>>;
+  /** The headers of this page's own `signIn`, for a worker that was started since. */
+  provideHeaders(headers: Readonly<Record<string, string>>): Promise<Reply<boolean>>;
 }
 
 export type WorkerMethod = keyof WorkerMethods;
@@ -76,6 +83,7 @@ export const workerMethods: readonly WorkerMethod[] = [
   'discard',
   'signIn',
   'signOut',
+  'provideHeaders',
 ];
 
 /**

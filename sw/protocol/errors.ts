@@ -35,6 +35,7 @@ export const errorCodes = [
   'unknown-outcome',
   'unknown-table',
   'unreachable',
+  'unsent',
   'unsupported',
   'user-changed',
   'user-mismatch',

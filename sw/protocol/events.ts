@@ -29,12 +29,15 @@ export type SyncEvent =
     }
   | { readonly type: 'conflict'; readonly table: string; readonly key: RecordKey }
   | { readonly type: 'auth-required'; readonly error: PlainError }
+  /** The worker has lost the headers given at sign-in: a page that has them gives them again, over its port. */
+  | { readonly type: 'credentials-wanted' }
   | { readonly type: 'storage-reset'; readonly error: PlainError }
   | { readonly type: 'storage-blocked' }
   | { readonly type: 'update-waiting' }
   | { readonly type: 'state'; readonly state: SyncState };
 
-export type SyncEventType = SyncEvent['type'];
+/** The events that a page is told of. */
+export type SyncEventType = Exclude<SyncEvent['type'], 'credentials-wanted'>;
 
 /** The versioned envelope on the BroadcastChannel. */
 export interface EventEnvelope {

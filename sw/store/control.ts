@@ -1,27 +1,38 @@
-import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
+import { deleteDB, openDB, type DBSchema, type IDBPDatabase } from 'idb';
 import { StorageError } from '../protocol/errors.ts';
 
 interface ControlFormat extends DBSchema {
-  values: { key: 'user'; value: string };
+  /** `user`: who is signed in. `headers-of`: whose sign-in came with headers, which are not here. `wipe:<name>`: a database to delete. */
+  values: { key: string; value: string };
   /** The sign-in under which each tab loaded, by its client id. */
   clients: { key: string; value: { readonly id: string; readonly user: string; readonly at: number } };
 }
 
+export interface SignInRecord {
+  /** Empty: nobody. */
+  readonly user: string;
+  /** Whether headers were given with it. Without them nothing is to be sent. */
+  readonly withHeaders: boolean;
+  /** A database that is to be deleted, noted in the same transaction. */
+  readonly wipe?: string;
+}
+
 /** Who is signed in, and under whose sign-in each tab loaded. One small database for the app. */
 export interface Control {
-  /** Empty: nobody. */
-  user(): Promise<string>;
-  setUser(user: string): Promise<void>;
+  read(): Promise<SignInRecord>;
+  write(record: SignInRecord): Promise<void>;
   /** The user that a tab is bound to; binds it to the given one if it is to none. */
   bind(client: string, user: string, now: number): Promise<string>;
+  /** Deletes a database if it was noted to be wiped, also by a worker that died over it. What is in it is never seen again. */
+  finishWipe(database: string): Promise<void>;
 }
 
 const clientsKept = 500;
+const wipePrefix = 'wipe:';
 
 export function createControl(name: string): Control {
   let opening: Promise<IDBPDatabase<ControlFormat>> | null = null;
   const bound = new Map<string, string>();
-  let known: string | null = null;
 
   const open = (): Promise<IDBPDatabase<ControlFormat>> => {
     if (opening !== null) return opening;
@@ -65,17 +76,22 @@ export function createControl(name: string): Control {
   };
 
   return {
-    user: async () => {
-      known ??= (await attempt((database) => database.get('values', 'user'))) ?? '';
-      return known;
-    },
-    setUser: async (user) => {
-      await attempt(async (database) => {
+    read: () =>
+      attempt(async (database) => {
+        const tx = database.transaction('values');
+        const [user = '', headersOf] = await Promise.all([tx.store.get('user'), tx.store.get('headers-of'), tx.done]);
+        return { user, withHeaders: user !== '' && headersOf === user };
+      }),
+    write: ({ user, withHeaders, wipe }) =>
+      attempt(async (database) => {
         const tx = database.transaction('values', 'readwrite', { durability: 'strict' });
-        await Promise.all([tx.store.put(user, 'user'), tx.done]);
-      });
-      known = user;
-    },
+        await Promise.all([
+          tx.store.put(user, 'user'),
+          withHeaders ? tx.store.put(user, 'headers-of') : tx.store.delete('headers-of'),
+          wipe === undefined ? undefined : tx.store.put(wipe, `${wipePrefix}${wipe}`),
+          tx.done,
+        ]);
+      }),
     bind: async (client, user, now) => {
       const cached = bound.get(client);
       if (cached !== undefined && cached !== '') return cached;
@@ -95,6 +111,12 @@ export function createControl(name: string): Control {
       });
       bound.set(client, owner);
       return owner;
+    },
+    finishWipe: async (database) => {
+      const noted = await attempt((control) => control.get('values', `${wipePrefix}${database}`));
+      if (noted === undefined) return;
+      await deleteDB(database);
+      await attempt((control) => control.delete('values', `${wipePrefix}${database}`));
     },
   };
 }

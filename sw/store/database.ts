@@ -74,7 +74,12 @@ export function createDatabase(options: DatabaseOptions): Database {
 
   const open = (): Promise<IDBPDatabase<Format>> => {
     if (signal.aborted || superseded) {
-      return Promise.reject(new StorageError('This worker no longer owns the database; reload the page.'));
+      const reason: unknown = signal.reason;
+      return Promise.reject(
+        reason instanceof SyncError
+          ? reason
+          : new StorageError('This worker no longer owns the database; reload the page.'),
+      );
     }
     if (opening !== null) return opening;
     const mine = openDB<Format>(name, formatVersion, {

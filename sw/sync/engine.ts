@@ -13,7 +13,7 @@ import { sweepRequests } from '../store/requests.ts';
 import { expandMarks } from './expand-marks.ts';
 import { modeFor } from './triggers.ts';
 import { openRun, readJournal, runSlice, type RunRequest } from './run.ts';
-import type { ActiveRun, Session } from './session.ts';
+import { noCredentials, type ActiveRun, type Session } from './session.ts';
 import { tellPending } from './state.ts';
 
 const sliceMs = 90_000;
@@ -179,6 +179,7 @@ export function createEngine(session: Session): Engine {
         );
       }
       if (needsSignIn()) throw new AuthRequiredError('Nobody is signed in. Call signIn({ user }) first.');
+      if (!(await session.hasCredentials())) throw noCredentials();
       const request: RunRequest = { mode, full, trigger: 'call' };
       while (current !== null) {
         const going = current;
@@ -208,7 +209,7 @@ export function createEngine(session: Session): Engine {
         await going.ended.catch(() => undefined);
       }
       const mode = await modeFor(session, trigger);
-      if (mode === null) return false;
+      if (mode === null || !(await session.hasCredentials())) return false;
       // Another trigger may have come first meanwhile.
       if (current !== null) return engine.requestRun(trigger);
       await start({ mode, full: false, trigger }, null).ended.catch(() => undefined);

@@ -1,3 +1,4 @@
+import { SyncError } from '../protocol/errors.ts';
 import type { Environment } from './environment.ts';
 import type { BackendCall, BackendConnection } from '../backend/backend.ts';
 import type { SyncEvent } from '../protocol/events.ts';
@@ -16,7 +17,9 @@ export interface Session {
   readonly environment: Environment;
   /** Aborted when the user signs out or another signs in. */
   readonly signal: AbortSignal;
-  /** Headers for one attempt: the app's function, and those given at sign-in. */
+  /** Whether what was given at sign-in is still known, or asked for and given again by a tab. Without it no run starts. */
+  readonly hasCredentials: () => Promise<boolean>;
+  /** Headers for one attempt: the app's function, and those given at sign-in. Rejects with `no-credentials` if those are gone. */
   readonly headers: (url: string) => Promise<Readonly<Record<string, string>>>;
   readonly announce: (event: SyncEvent) => void;
 }
@@ -32,4 +35,12 @@ export interface ActiveRun {
 
 export async function callFor(session: Session, signal: AbortSignal): Promise<BackendCall> {
   return { user: session.user, headers: await session.headers(''), signal };
+}
+
+export function noCredentials(): SyncError {
+  return new SyncError(
+    'no-credentials',
+    'The headers given at sign-in are gone with the worker that had them. Open a page and sign in again; what is unsent is kept.',
+    { retryable: true },
+  );
 }

@@ -2,18 +2,16 @@ import { SyncError } from '../protocol/errors.ts';
 import type { SyncEvent } from '../protocol/events.ts';
 import type { Backend, BackendTable } from '../backend/backend.ts';
 import { createBase } from '../store/base.ts';
-import { createControl } from '../store/control.ts';
+import { createControl, type SignInRecord } from '../store/control.ts';
 import { createDatabase } from '../store/database.ts';
 import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
 import type { Schema } from '../store/schema.ts';
+import { createCredentials, type Headers } from './credentials.ts';
 import { createEngine, type Engine } from './engine.ts';
 import type { Environment } from './environment.ts';
-import type { Session } from './session.ts';
+import { noCredentials, type Session } from './session.ts';
 
-export type HeadersFunction = (attempt: {
-  readonly user: string;
-  readonly url: string;
-}) => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>;
+export type HeadersFunction = (attempt: { readonly user: string; readonly url: string }) => Headers | Promise<Headers>;
 
 export interface SessionsOptions {
   readonly name: string;
@@ -30,14 +28,32 @@ export interface OpenSession extends Session {
   end(): void;
 }
 
+export interface Leaving {
+  /** Whether the database is deleted. */
+  readonly wipe: boolean;
+  /** The last look at what is left, with nothing else at work on the database. If it throws, nobody is signed out. */
+  readonly before: (session: OpenSession) => Promise<void>;
+}
+
 /** The sign-ins of one app: one session at a time, each with its own database. */
 export interface Sessions {
   /** The session of whoever is signed in; user `''` is nobody in particular. */
   current(): Promise<OpenSession>;
-  /** Makes `user` the current one. The other's database is closed; its unsent work stays in it. */
-  signIn(user: string, headers: Readonly<Record<string, string>>): Promise<void>;
+  /** The same, but also for a page that is bound to somebody who signed out, since there is nobody's data in it. */
+  observed(): Promise<OpenSession>;
+  /**
+   * Makes `user` the current one. The other's run ends, its database is closed, and what its work still writes is dropped;
+   * its unsent work stays. Headers `null`: those given before, if the user is the same. Rejects only if nothing was switched.
+   */
+  signIn(user: string, headers: Headers | null): Promise<OpenSession>;
+  /** Ends the sign-in of a session. */
+  leave(session: OpenSession, leaving: Leaving): Promise<void>;
+  /** Takes headers that a tab gave at its own sign-in, if it is still the current one. */
+  provideHeaders(user: string, headers: Headers): void;
   /** The current session, for a tab; rejects with `user-changed` if the tab loaded under another sign-in (invariant 12). */
   forClient(client: string): Promise<OpenSession>;
+  /** The same sign-ins as a tab may use them. */
+  boundTo(client: string): Sessions;
   /** Where a tab hears that there is something to download. */
   readonly liveUrl: string | null;
 }
@@ -53,21 +69,33 @@ export function createSessions(options: SessionsOptions): Sessions {
     schema: schema.version,
     now: environment.now,
   });
+  const credentials = createCredentials({
+    now: environment.now,
+    ask: (user) => options.announce(user, { type: 'credentials-wanted' }),
+  });
+  let known: SignInRecord | null = null;
   let open: { readonly user: string; readonly session: Promise<OpenSession> } | null = null;
-  // Given at sign-in; gone with the worker. Cookies and the app's own function go on without them.
-  let given: { readonly user: string; readonly headers: Readonly<Record<string, string>> } = { user: '', headers: {} };
+  /** Sign-ins and sign-outs, one after the other; never rejects. */
+  let switching: Promise<unknown> = Promise.resolve();
+
+  const databaseName = (user: string): string => `holdfast:${name}:${user}`;
 
   const openSession = async (user: string): Promise<OpenSession> => {
     const controller = new AbortController();
-    const announce = (event: SyncEvent): void => options.announce(user, event);
+    const { signal } = controller;
+    const announce = (event: SyncEvent): void => {
+      if (!signal.aborted) options.announce(user, event);
+    };
+    await control.finishWipe(databaseName(user));
     const database = createDatabase({
-      name: `holdfast:${name}:${user}`,
-      signal: controller.signal,
+      name: databaseName(user),
+      signal,
       onBlocked: () => announce({ type: 'storage-blocked' }),
     });
     await database.write(['meta'], async (tx) => {
       if ((await getMeta(tx, 'device')) === undefined) await setMeta(tx, 'device', environment.newId());
     });
+    const given = (): Promise<Headers | null> => credentials.of(user, known?.user === user ? known.withHeaders : false);
     const session: Session = {
       user,
       database,
@@ -75,19 +103,32 @@ export function createSessions(options: SessionsOptions): Sessions {
       schema,
       backend,
       environment,
-      signal: controller.signal,
+      signal,
       announce,
-      headers: async (url) => ({
-        ...(given.user === user ? given.headers : {}),
-        ...(options.headers === null ? {} : await options.headers({ user, url })),
-      }),
+      hasCredentials: async () => (await given()) !== null,
+      headers: async (url) => {
+        const own = await given();
+        if (signal.aborted) throw signal.reason;
+        if (own === null) throw noCredentials();
+        return { ...own, ...(options.headers === null ? {} : await options.headers({ user, url })) };
+      },
     };
-    const end = (): void => controller.abort(new SyncError('user-changed', 'The sign-in ended.'));
+    const end = (): void =>
+      controller.abort(new SyncError('user-changed', 'The sign-in ended. Nothing more was stored under it.'));
     return { ...session, engine: createEngine(session), end };
   };
 
+  const readKnown = async (): Promise<void> => {
+    if (known !== null) return;
+    const stored = await control.read();
+    known ??= stored;
+  };
+
   const current = async (): Promise<OpenSession> => {
-    const user = await control.user();
+    await switching;
+    await readKnown();
+    // Nothing is awaited from here on: a switch sets both at once.
+    const user = known?.user ?? '';
     if (open?.user === user) return open.session;
     const opening = openSession(user);
     const mine = { user, session: opening };
@@ -98,30 +139,93 @@ export function createSessions(options: SessionsOptions): Sessions {
     return opening;
   };
 
-  return {
-    current,
-    liveUrl: backend.liveUrl,
-    signIn: async (user, headers) => {
-      given = { user, headers };
-      if ((await control.user()) !== user) {
-        const old = open;
-        await control.setUser(user);
-        open = null;
-        (await old?.session)?.end();
-      }
-      const session = await current();
+  /** Runs one switch behind those before it. */
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = switching.then(work);
+    switching = mine.catch(() => undefined);
+    return mine;
+  };
+
+  const endOpen = async (): Promise<void> => {
+    const old = await open?.session.catch(() => null);
+    old?.end();
+    open = null;
+  };
+
+  const switchTo = async (user: string, headers: Headers | null): Promise<OpenSession> => {
+    await readKnown();
+    const before = known ?? { user: '', withHeaders: false };
+    const isOther = before.user !== user;
+    const kept = !isOther && headers === null;
+    const next: SignInRecord = {
+      user,
+      withHeaders: kept ? before.withHeaders : headers !== null && Object.keys(headers).length > 0,
+    };
+    // What can fail comes before the switch: who hears of a failure is still signed in as before.
+    const reused = isOther ? null : await open?.session.catch(() => null);
+    const session = reused ?? (await openSession(user));
+    try {
       await session.database.write(['meta'], async (tx) => {
         await Promise.all([deleteMeta(tx, 'authRequired'), deleteMeta(tx, 'backoff')]);
       });
-    },
-    forClient: async (client) => {
-      const session = await current();
-      if (client === '') return session;
-      const owner = await control.bind(client, session.user, environment.now());
-      if (owner !== session.user) {
-        throw new SyncError('user-changed', 'Somebody else signed in since this page was loaded. Reload the page.');
-      }
-      return session;
-    },
+      await control.write(next);
+    } catch (error) {
+      if (session !== reused) session.end();
+      throw error;
+    }
+    if (session !== reused) await endOpen();
+    known = next;
+    open = { user, session: Promise.resolve(session) };
+    if (!kept) credentials.forget();
+    if (headers !== null) credentials.give(user, headers);
+    return session;
   };
+
+  const leave = async (session: OpenSession, { wipe, before }: Leaving): Promise<void> => {
+    const { user } = session;
+    if (known?.user !== user) throw new SyncError('user-changed', 'Somebody else signed in meanwhile.');
+    await endOpen();
+    const last = await openSession(user);
+    try {
+      await before(last);
+      await control.write({ user: '', withHeaders: false, ...(wipe ? { wipe: databaseName(user) } : {}) });
+    } finally {
+      last.end();
+    }
+    known = { user: '', withHeaders: false };
+    credentials.forget();
+    // Noted already: if it fails here, it is done before the database is next opened.
+    if (wipe) await control.finishWipe(databaseName(user)).catch(() => undefined);
+  };
+
+  const forClient = async (client: string): Promise<OpenSession> => {
+    const session = await current();
+    if (client === '') return session;
+    const owner = await control.bind(client, session.user, environment.now());
+    if (owner !== session.user) {
+      throw new SyncError('user-changed', 'Somebody else signed in since this page was loaded. Reload the page.');
+    }
+    return session;
+  };
+
+  const sessions: Sessions = {
+    current,
+    observed: current,
+    liveUrl: backend.liveUrl,
+    signIn: (user, headers) => inTurn(() => switchTo(user, headers)),
+    leave: (session, leaving) => inTurn(() => leave(session, leaving)),
+    provideHeaders: (user, headers) => {
+      if (known?.user === user) credentials.give(user, headers);
+    },
+    forClient,
+    boundTo: (client) => ({
+      ...sessions,
+      current: () => forClient(client),
+      observed: async () => {
+        const session = await current();
+        return session.user === '' ? session : forClient(client);
+      },
+    }),
+  };
+  return sessions;
 }

@@ -38,6 +38,20 @@ export async function readState(session: Session): Promise<SyncState> {
   });
 }
 
+/** What a page learns that loaded under another sign-in: nothing. It can still connect, to sign in again. */
+export const stateForStranger: SyncState = {
+  user: null,
+  syncing: false,
+  run: null,
+  progress: null,
+  reachable: null,
+  authRequired: false,
+  pending: 0,
+  failures: 0,
+  ready: false,
+  lastResult: null,
+};
+
 /** Tells all tabs how much is not synchronized, and the state that goes with it. */
 export async function tellPending(session: Session): Promise<void> {
   const state = await readState(session);
@@ -48,6 +62,7 @@ export async function tellPending(session: Session): Promise<void> {
 /** Why nothing travels. */
 export async function findObstacle(session: Session): Promise<SyncObstacle> {
   const { database, base, schema, environment } = session;
+  const hasCredentials = await session.hasCredentials();
   return database.read([...countScope, 'runs', 'meta'], async (tx): Promise<SyncObstacle> => {
     const [counts, open, backoff, authRequired, reachable] = await Promise.all([
       countByTable(tx, base, schema),
@@ -56,6 +71,7 @@ export async function findObstacle(session: Session): Promise<SyncObstacle> {
       getMeta(tx, 'authRequired'),
       getMeta(tx, 'reachable'),
     ]);
+    if (!hasCredentials) return { type: 'no-credentials' };
     if (open !== undefined) return { type: 'busy' };
     if (authRequired === true) return { type: 'auth-required' };
     if (backoff !== undefined && isWaiting(backoff, environment.now())) {

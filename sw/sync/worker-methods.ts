@@ -1,5 +1,5 @@
-import type { PageOptions, Reply, SignInOptions, WorkerMethods } from '../protocol/api.ts';
-import { SyncError, toPlainError } from '../protocol/errors.ts';
+import type { PageOptions, WorkerMethods } from '../protocol/api.ts';
+import { SyncError } from '../protocol/errors.ts';
 import { isMutationId, isRecordKey, type RecordKey } from '../protocol/record.ts';
 import { runTriggers } from '../protocol/run.ts';
 import { statusOfDetail } from '../protocol/status.ts';
@@ -10,16 +10,10 @@ import { keyOf, type Schema, type Table } from '../store/schema.ts';
 import { setStatus } from '../store/set-status.ts';
 import { readView } from '../store/view.ts';
 import { toFilterTree, type FilterParameters } from '../filter/index.ts';
+import { reply } from './reply.ts';
 import type { Sessions } from './sessions.ts';
+import { createSignInMethods } from './sign-in-methods.ts';
 import { findObstacle, readState, tellPending } from './state.ts';
-
-async function reply<T>(work: () => Promise<T>): Promise<Reply<T>> {
-  try {
-    return { ok: true, value: await work() };
-  } catch (error) {
-    return { ok: false, error: toPlainError(error) };
-  }
-}
 
 function pageOf(options: PageOptions): { limit: number; offset: number } {
   const { limit = 100, offset = 0 } = options;
@@ -53,7 +47,7 @@ function parametersOf(params: Readonly<Record<string, unknown>> | undefined): Fi
   return Object.fromEntries(entries);
 }
 
-/** What a page's calls do. Arguments come from a port and are checked; every method settles with a value or a plain error. */
+/** What the calls of a page do, with the sign-ins bound to it. Arguments come from a port and are checked; every method settles with a value or a plain error. */
 export function createWorkerMethods(sessions: Sessions, schema: Schema, newId: () => string): WorkerMethods {
   return {
     synchronize: (call, options) => reply(async () => (await sessions.current()).engine.synchronize(call, options)),
@@ -64,10 +58,10 @@ export function createWorkerMethods(sessions: Sessions, schema: Schema, newId: (
           throw new SyncError('invalid-request', 'There is no such trigger.');
         return (await sessions.current()).engine.requestRun(trigger);
       }),
-    state: () => reply(async () => readState(await sessions.current())),
+    state: () => reply(async () => readState(await sessions.observed())),
     whyNotSyncing: () =>
       reply(async () => {
-        const session = await sessions.current();
+        const session = await sessions.observed();
         return session.user === '' && session.backend.needsUser
           ? { type: 'signed-out' as const }
           : findObstacle(session);
@@ -130,19 +124,6 @@ export function createWorkerMethods(sessions: Sessions, schema: Schema, newId: (
         await tellPending(session);
         return true;
       }),
-    signIn: ({ user, headers = {} }: SignInOptions) =>
-      reply(async () => {
-        if (typeof user !== 'string' || user === '')
-          throw new SyncError('invalid-request', 'signIn needs a user: a text that names them.');
-        await sessions.signIn(user, headers);
-        await tellPending(await sessions.current());
-        return true;
-      }),
-    signOut: () =>
-      reply(async () => {
-        await sessions.signIn('', {});
-        await tellPending(await sessions.current());
-        return true;
-      }),
+    ...createSignInMethods(sessions, newId),
   };
 }

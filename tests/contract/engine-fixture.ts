@@ -13,7 +13,7 @@ import { parseSchema, type TableOptions } from '../../sw/store/schema.ts';
 import { readView } from '../../sw/store/view.ts';
 import type { WriteResult } from '../../sw/store/record-write.ts';
 import { writeRecord } from '../../sw/store/write.ts';
-import { createSessions, type OpenSession, type Sessions } from '../../sw/sync/sessions.ts';
+import { createSessions, type HeadersFunction, type OpenSession, type Sessions } from '../../sw/sync/sessions.ts';
 import { LockSpace } from '../support/locks.ts';
 import type { Fixture, User } from './server-fixture.ts';
 
@@ -27,12 +27,18 @@ const tables: Readonly<Record<string, TableOptions>> = {
 type Fetch = (input: string | Request, init?: RequestInit) => Promise<Response>;
 
 /** Makes the network of a device: given the request's path and the real network, it answers or fails. */
-export type Network = (path: string, forward: () => Promise<Response>) => Promise<Response>;
+export type Network = (path: string, forward: () => Promise<Response>, headers: Headers) => Promise<Response>;
+
+export interface WorkerOptions {
+  /** @default those of the demo's users */
+  readonly headers?: HeadersFunction | null;
+  readonly onEvent?: (user: string, event: SyncEvent) => void;
+}
 
 /** One device: its databases, its locks, and the workers that come and go on it. */
 export class Device {
   readonly #fixture: Fixture;
-  readonly #name = `engine-${randomUUID()}`;
+  readonly name = `engine-${randomUUID()}`;
   readonly #locks = new LockSpace();
   #workers = 0;
   #now = Date.now();
@@ -48,7 +54,7 @@ export class Device {
   }
 
   /** A worker as it starts: nothing in its memory, the same databases. */
-  startWorker(): Worker {
+  startWorker(options: WorkerOptions = {}): Worker {
     this.#workers += 1;
     const owner = `worker-${this.#workers}`;
     let isAlive = true;
@@ -58,18 +64,25 @@ export class Device {
       const aborted = new Promise<never>((_resolve, reject) => {
         init?.signal?.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
       });
-      const answer = await Promise.race([this.network(url.pathname, () => fetch(url, { ...init, headers })), aborted]);
+      const answer = await Promise.race([
+        this.network(url.pathname, () => fetch(url, { ...init, headers, signal: null }), headers),
+        aborted,
+      ]);
       // A stopped worker hears no answer.
       if (!isAlive) await new Promise<never>(() => undefined);
       return answer;
     };
     const sessions = createSessions({
-      name: this.#name,
+      name: this.name,
       schema: parseSchema(1, tables),
       backend: batchBackend({ url: '/sync' }),
       origin: this.#fixture.server.url,
-      headers: ({ user }) => ({ Authorization: `Bearer ${user}-demo` }),
-      announce: (_user, event) => this.events.push(event),
+      headers:
+        options.headers === undefined ? ({ user }) => ({ Authorization: `Bearer ${user}-demo` }) : options.headers,
+      announce: (user, event) => {
+        this.events.push(event);
+        options.onEvent?.(user, event);
+      },
       environment: {
         now: () => (this.#now += 1),
         random: () => 0.5,
@@ -99,8 +112,7 @@ export class Worker {
   }
 
   async signIn(user: User): Promise<OpenSession> {
-    await this.sessions.signIn(user, {});
-    return this.sessions.current();
+    return this.sessions.signIn(user, null);
   }
 }
 

@@ -37,6 +37,7 @@ function methodsOf(own: Partial<WorkerMethods>): WorkerMethods {
     discard: () => fine(false),
     signIn: () => fine(true),
     signOut: () => fine(true),
+    provideHeaders: () => fine(true),
     ...own,
   };
 }
@@ -77,12 +78,13 @@ describe("the worker's end of a port", () => {
         claimed += 1;
         return Promise.reject(new DOMException('not active', 'InvalidStateError'));
       },
-      methods: methodsOf({
-        setStatus: (...args) => {
-          setStatusCalls.push(args);
-          return fine(7);
-        },
-      }),
+      methods: () =>
+        methodsOf({
+          setStatus: (...args) => {
+            setStatusCalls.push(args);
+            return fine(7);
+          },
+        }),
     });
   });
 

@@ -139,7 +139,7 @@ export class FakeWorkers implements WorkerSource, WorkerTarget {
       state: alive(() => Promise.resolve(this.state)),
       skipWaiting: () => Promise.resolve(),
       live: this.live,
-      methods: {
+      methods: () => ({
         synchronize: alive(methods.synchronize ?? (() => fine(syncResult('run-1')))),
         cancel: alive(methods.cancel ?? (() => fine(false))),
         requestRun: alive((trigger) => {
@@ -157,7 +157,8 @@ export class FakeWorkers implements WorkerSource, WorkerTarget {
         discard: alive(methods.discard ?? (() => fine(false))),
         signIn: alive(methods.signIn ?? (() => fine(true))),
         signOut: alive(methods.signOut ?? (() => fine(true))),
-      },
+        provideHeaders: alive(methods.provideHeaders ?? (() => fine(true))),
+      }),
     });
   }
 }
