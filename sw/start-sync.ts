@@ -43,6 +43,8 @@ interface SyncRegistration {
 }
 
 function createEnvironment(scope: ServiceWorkerGlobalScope): Environment {
+  // Firefox has none: https://developer.mozilla.org/docs/Web/API/ServiceWorkerGlobalScope/serviceWorker
+  const own: Partial<Pick<ServiceWorkerGlobalScope, 'serviceWorker'>> = scope;
   return {
     now: () => Date.now(),
     random: () => Math.random(),
@@ -61,7 +63,7 @@ function createEnvironment(scope: ServiceWorkerGlobalScope): Environment {
         return false;
       }
     },
-    isReplaced: () => scope.serviceWorker.state === 'redundant',
+    isReplaced: () => own.serviceWorker?.state === 'redundant',
   };
 }
 
