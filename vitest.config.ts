@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { findBrowser } from './tests/support/setup/browser-path.mjs';
+import { findEngines } from './tests/support/setup/engine-paths.mjs';
 
 const root = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -25,8 +26,8 @@ const suites: readonly Suite[] = [
   { name: 'engines', testTimeoutMs: 180_000, serial: true },
 ];
 
-// The suites read HOLDFAST_CHROMIUM alone, so that `npx vitest` finds the browser that `npm test` does.
-const env = { HOLDFAST_CHROMIUM: (await findBrowser()) ?? '' };
+// The suites read these variables alone, so that `npx vitest` finds the browsers that `npm test` does.
+const env = { HOLDFAST_CHROMIUM: (await findBrowser()) ?? '', ...findEngines() };
 
 function hasTests(name: string): boolean {
   const folder = root(`./tests/${name}`);

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { findOrInstallBrowser } from './support/setup/browser-path.mjs';
+import { findOrInstallEngines } from './support/setup/engine-paths.mjs';
 import { installPackages } from './support/setup/packages.mjs';
 import { installed, root, run } from './support/setup/processes.mjs';
 import { readReport, sumUp } from './support/setup/sum.mjs';
@@ -76,8 +77,9 @@ await installPackages();
 const results = [];
 const chosen = (named.length > 0 ? suites.filter((suite) => named.includes(suite)) : suites).filter(hasTests);
 const browserEnv = chosen.some((suite) => browserSuites.includes(suite)) ? await prepareBrowserSuites() : {};
+const engines = chosen.includes('engines') ? await findOrInstallEngines() : { env: {}, notes: [] };
 for (const suite of chosen) {
-  const env = browserSuites.includes(suite) ? browserEnv : {};
+  const env = browserSuites.includes(suite) ? browserEnv && { ...browserEnv, ...engines.env } : {};
   results.push(env === undefined ? readReport(suite, undefined, 1) : await runSuite(suite, env));
 }
 rmSync(reports, { recursive: true, force: true });
@@ -87,6 +89,7 @@ for (const { name, passed, failed, skipped, crashed } of results) {
   const notes = [skipped > 0 ? `, ${skipped} skipped` : '', crashed ? ' (the suite did not run to its end)' : ''];
   console.log(`${name}: ${passed} passed, ${failed} failed${notes.join('')}`);
 }
+for (const note of engines.notes) console.log(`engines: ${note}`);
 const { line, exitCode } = sumUp(results);
 console.log(line);
 process.exitCode = exitCode;

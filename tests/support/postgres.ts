@@ -1,9 +1,9 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { freePort } from './free-port.ts';
 
 const execute = promisify(execFile);
 
@@ -61,18 +61,6 @@ async function accountToRunAs(): Promise<Account | undefined> {
     // Falls through to the message: `id` knows no such user.
   }
   throw new Error('PostgreSQL does not run as root, and there is no user postgres to run it as.');
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve, reject) => {
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', resolve);
-  });
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('The probe for a free port got no port.');
-  return address.port;
 }
 
 /** Resolves once the server accepts connections; rejects with what it wrote when it ends before. */
