@@ -9,6 +9,8 @@ export interface Passage {
   forward(): Promise<HeldAnswer>;
   /** Closes the connection without a byte. */
   drop(): void;
+  /** Answers in the server's place. */
+  answer(status: number, headers: Readonly<Record<string, string>>, body: string): void;
 }
 
 export interface HeldAnswer {
@@ -61,6 +63,7 @@ export async function startFaultServer(target: string): Promise<FaultServer> {
       path: new URL(incoming.url ?? '/', targetUrl).pathname,
       forward,
       drop: () => incoming.socket.destroy(),
+      answer: (status, headers, body) => response.writeHead(status, headers).end(body),
     };
     const planned = faults.plan(passage) ?? forward().then((answer) => answer.pass());
     planned.catch(() => incoming.socket.destroy());
