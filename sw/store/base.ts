@@ -34,6 +34,8 @@ function emptyHead(table: string): HeadRow {
     complete: false,
     downloadedAt: 0,
     marks: 0,
+    sendMarks: 0,
+    holdMarks: 0,
     expectedCount: null,
   };
 }
@@ -78,6 +80,12 @@ class WeightedCache<V> {
   }
 }
 
+/** A table's marks of one kind, and the number that the head had when they were read. */
+export interface KnownMarks {
+  readonly version: number;
+  readonly keys: readonly RecordKey[];
+}
+
 /** What this worker knows of the last writes. Never trusted: a transaction that was guessed with it looks again. */
 export interface RecentWrites {
   /** The last `seq` given out; null: not known. */
@@ -99,6 +107,8 @@ export interface Base {
   readVectors(tx: AnyTransaction, table: string, root: RootRow, index: number): Promise<ColumnVectors>;
   /** The base copy of one record, or null. Scope: heads, roots, segments, leaves. */
   readRecord(tx: AnyTransaction, head: HeadRow, key: RecordKey): Promise<StoredRecord | null>;
+  /** The marks that were read last, by kind and table. */
+  readonly marks: Map<string, KnownMarks>;
   /** What writes guess with. */
   readonly recent: RecentWrites;
   /** The head as it was when last read, which may be out of date; undefined: it was not read yet. */
@@ -206,5 +216,6 @@ export function createBase(): Base {
 
   const recent: RecentWrites = { seq: null, noRepeats: false };
   const lastHead = (table: string): HeadRow | undefined => heads.get(table);
-  return { readHead, readRoot, readSegment, readLeaf, readVectors, readRecord, lastHead, recallRecord, recent };
+  const marks = new Map<string, KnownMarks>();
+  return { marks, readHead, readRoot, readSegment, readLeaf, readVectors, readRecord, lastHead, recallRecord, recent };
 }

@@ -1,46 +1,71 @@
 import type { AnyTransaction } from './database.ts';
-import type { StoreName } from './format.ts';
+import type { HeadRow, StoreName } from './format.ts';
 import type { Base } from './base.ts';
 import { readMarks } from './marks.ts';
 import { type Schema, isUploaded } from './schema.ts';
 import type { PendingCounts, StatusDetail } from '../protocol/status.ts';
 
-export const countScope: StoreName[] = ['changes', 'commands', 'heads', 'marks'];
+export const countScope: StoreName[] = ['changes', 'commands', 'members', 'heads', 'marks'];
 
 const stuckStates = ['rejected', 'conflict', 'blocked', 'unknown'] as const;
 
 /** How many records and commands are not synchronized. Counts, so that nobody waits for the rows themselves. */
 export async function countPending(tx: AnyTransaction): Promise<number> {
-  const [changes, commands] = await Promise.all([
+  const [changes, commands, heads] = await Promise.all([
     tx.objectStore('changes').count(),
     tx.objectStore('commands').count(),
+    tx.objectStore('heads').getAll(),
   ]);
-  return changes + commands;
+  const marks = heads.reduce((sum, head) => sum + head.sendMarks - head.holdMarks, 0);
+  return Math.max(0, changes + marks) + commands;
+}
+
+/** How many rows of each table are in flight. */
+async function countInFlight(tx: AnyTransaction): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  const members = await tx.objectStore('members').getAll();
+  const seqs = new Set(members.flatMap((row) => row.seqs));
+  if (seqs.size === 0) return counts;
+  let [least, greatest] = [Infinity, -Infinity];
+  for (const seq of seqs) [least, greatest] = [Math.min(least, seq), Math.max(greatest, seq)];
+  const rows = await tx.objectStore('changes').index('seq').getAllKeys(IDBKeyRange.bound(least, greatest));
+  for (const [table, , seq] of rows) if (seqs.has(seq)) counts.set(table, (counts.get(table) ?? 0) + 1);
+  return counts;
+}
+
+/** How many rows of a table are stuck under each state; what is held back is counted as held alone. */
+async function countStuck(tx: AnyTransaction, base: Base, head: HeadRow): Promise<number[]> {
+  const index = tx.objectStore('changes').index('stuck');
+  if (head.holdMarks === 0) return Promise.all(stuckStates.map((state) => index.count([head.table, state])));
+  const held = new Set(await readMarks(tx, base, head, 'hold'));
+  const rows = await Promise.all(stuckStates.map((state) => index.getAllKeys([head.table, state])));
+  return rows.map((keys) => keys.filter(([, key]) => !held.has(key)).length);
 }
 
 /** What is not synchronized, by table and finer status, and how much of it a run would send now. */
 export async function countByTable(tx: AnyTransaction, base: Base, schema: Schema): Promise<PendingCounts> {
   const changes = tx.objectStore('changes');
-  const commands = await tx.objectStore('commands').count();
+  const [commands, flying] = await Promise.all([tx.objectStore('commands').count(), countInFlight(tx)]);
   const tables: Record<string, Partial<Record<StatusDetail, number>>> = {};
   let total = commands;
   let sendable = commands;
   for (const table of schema.tables.values()) {
     const { name } = table;
     const head = await base.readHead(tx, name);
-    const [all, held, marked, ...stuck] = await Promise.all([
+    const { sendMarks, holdMarks: held } = head;
+    const [all, stuck] = await Promise.all([
       changes.count(IDBKeyRange.bound([name], [name, []])),
-      readMarks(tx, head, 'hold').then((keys) => keys.length),
-      readMarks(tx, head, 'send').then((keys) => keys.length),
-      ...stuckStates.map((state) => changes.index('stuck').count([name, state])),
+      countStuck(tx, base, head),
     ]);
     const [rejected = 0, conflict = 0, blocked = 0, unknown = 0] = stuck;
-    const pending = all - rejected - conflict - blocked - unknown - held + marked;
-    const counts = { pending, rejected: rejected + unknown, conflict, blocked, held };
+    const inFlight = flying.get(name) ?? 0;
+    const sent = all - held - rejected - conflict - blocked - unknown + sendMarks;
+    const pending = sent - inFlight;
+    const counts = { pending, 'in-flight': inFlight, rejected: rejected + unknown, conflict, blocked, held };
     const present = Object.entries(counts).filter(([, count]) => count > 0);
     if (present.length > 0) tables[name] = Object.fromEntries(present);
-    total += all - held + marked;
-    if (isUploaded(table)) sendable += pending + blocked;
+    total += Math.max(0, all - held) + sendMarks;
+    if (isUploaded(table)) sendable += Math.max(0, sent) + blocked;
   }
   return { total, sendable, tables, commands };
 }

@@ -14,10 +14,18 @@ export interface WriteOptions {
 export interface DatabaseOptions {
   readonly name: string;
   readonly signal: AbortSignal;
+  /** Makes the stamp that a transaction over changes leaves behind. @default crypto.randomUUID */
+  readonly newId?: () => string;
   /** Called when a newer version of the code wants the database: it is closed, and not opened again by this worker. */
   readonly onSuperseded?: () => void;
   /** Called when an older version of the code keeps the database open. */
   readonly onBlocked?: () => void;
+}
+
+/** What reads of several transactions are made through. */
+export interface Reader {
+  /** Settles with the work's value; only IndexedDB may be awaited in it. */
+  read<T>(stores: StoreName[], work: (tx: AnyTransaction) => Promise<T>): Promise<T>;
 }
 
 /**
@@ -28,7 +36,10 @@ export interface Database {
   readonly name: string;
   /** Settles with the work's value; only IndexedDB may be awaited in it. */
   read<T>(stores: StoreName[], work: (tx: ReadTransaction) => Promise<T>): Promise<T>;
-  /** Settles when the transaction is complete: by then all of it is stored, or none. */
+  /**
+   * Settles when the transaction is complete: by then all of it is stored, or none. One whose scope has `changes` leaves a
+   * new `changesStamp`, so that who read changes in slices can tell whether they are still the same.
+   */
   write<T>(stores: StoreName[], work: (tx: WriteTransaction) => Promise<T>, options?: WriteOptions): Promise<T>;
   close(): void;
 }
@@ -162,11 +173,25 @@ export function createDatabase(options: DatabaseOptions): Database {
     }
   };
 
+  const { newId = () => crypto.randomUUID() } = options;
+  const stamping =
+    <T>(work: (tx: WriteTransaction) => Promise<T>) =>
+    async (tx: WriteTransaction): Promise<T> => {
+      const working = work(tx);
+      // After the work's own first requests: what it reads is the stamp of the transaction before.
+      const stamped = tx.objectStore('meta').put({ name: 'changesStamp', value: newId() });
+      const [value] = await Promise.all([working, stamped]);
+      return value;
+    };
+
   signal.addEventListener('abort', drop, { once: true });
   return {
     name,
     read: (stores, work) => run(stores, 'readonly', work, 'default'),
-    write: (stores, work, { durability = 'strict' } = {}) => run(stores, 'readwrite', work, durability),
+    write: (stores, work, { durability = 'strict' } = {}) =>
+      stores.includes('changes')
+        ? run([...new Set<StoreName>([...stores, 'meta'])], 'readwrite', stamping(work), durability)
+        : run(stores, 'readwrite', work, durability),
     close: () => {
       superseded = true;
       drop();

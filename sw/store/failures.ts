@@ -3,6 +3,7 @@ import type { Database } from './database.ts';
 import type { FailureRow } from './format.ts';
 import type { MutationId } from '../protocol/record.ts';
 import type { Failure } from '../protocol/status.ts';
+import { removeMark } from './marks.ts';
 
 function withoutBookkeeping(row: FailureRow): Failure {
   const { id, table, key, operation, content, base, code, message, fields, user, device, run, at, retriable } = row;
@@ -49,7 +50,7 @@ export function discardFailure(
   database: Database,
   id: string,
 ): Promise<{ readonly table: string; readonly key: string | number } | null> {
-  return database.write(['failures', 'changes'], async (tx) => {
+  return database.write(['failures', 'changes', 'heads', 'marks'], async (tx) => {
     const failure = await tx.objectStore('failures').get(id);
     if (failure === undefined) return null;
     await tx.objectStore('failures').delete(id);
@@ -58,7 +59,11 @@ export function discardFailure(
       const rows = await rowsOf(tx, table, key);
       const row = rows.find((candidate) => candidate.seq === seq);
       // An edit made since then is not what failed.
-      if (row !== undefined && row.state !== 'pending') await tx.objectStore('changes').delete([table, key, seq]);
+      if (row !== undefined && row.state !== 'pending') {
+        await tx.objectStore('changes').delete([table, key, seq]);
+        const head = await tx.objectStore('heads').get(table);
+        if (head !== undefined && rows.length === 1) await removeMark(tx, head, 'hold', key);
+      }
     }
     return { table, key };
   });

@@ -55,8 +55,11 @@ export interface HeadRow {
   readonly complete: boolean;
   /** Milliseconds since 1970 of the last download; 0: none. */
   readonly downloadedAt: number;
-  /** Grows with each change of the table's marks; 0: there are none. */
+  /** Grows with each change of the table's marks. */
   readonly marks: number;
+  /** How many records are marked to be sent, and how many are held back. */
+  readonly sendMarks: number;
+  readonly holdMarks: number;
   /** The server's count at the last download, while nothing but that download is in the segments; else null. */
   readonly expectedCount: number | null;
 }
@@ -138,10 +141,12 @@ export interface BatchContentRow {
   readonly attempts: number;
 }
 
-/** Up to 256 keys under one status set by hand. */
+/** Up to 1,024 keys under one status set by hand. */
 export interface MarkRow {
   readonly kind: 'send' | 'hold';
-  readonly keys: readonly RecordKey[];
+  readonly count: number;
+  /** The keys as JSON, sorted. */
+  readonly keys: string;
 }
 
 export interface FailureRow extends Failure {
@@ -251,6 +256,8 @@ export interface MetaValues {
   readonly number: number;
   /** Rows with a `seq` up to this are sealed. */
   readonly sealedThrough: number;
+  /** Another value after each transaction that may have written changes. */
+  readonly changesStamp: string;
   readonly serverEpoch: string;
   readonly backoff: { readonly until: number; readonly attempts: number; readonly code: ErrorCode };
   readonly authRequired: boolean;

@@ -8,7 +8,7 @@ import { requestRowOf, type RecordWrite, type WriteResult } from './record-write
 /** The state over which the write would be the first change of its record, as memory has it; null: memory cannot tell. */
 function recallBase(base: Base, write: RecordWrite): { readonly stored: ChangeBase | null; generation: number } | null {
   const head = base.lastHead(write.table);
-  if (head === undefined || head.marks > 0) return null;
+  if (head === undefined || head.sendMarks + head.holdMarks > 0) return null;
   const { generation } = head;
   if (write.keyIsNew) return { stored: null, generation };
   const record = base.recallRecord(head, write.key);
@@ -36,7 +36,8 @@ async function commitGuess(tx: WriteTransaction, base: Base, { generation, row, 
     setMeta(tx, 'seq', row.seq),
     request === null ? undefined : requests.put(request),
   ]);
-  const isRight = head.generation === generation && head.marks === 0 && change === undefined && repeated === undefined;
+  const isUnmarked = head.sendMarks + head.holdMarks === 0;
+  const isRight = head.generation === generation && isUnmarked && change === undefined && repeated === undefined;
   if (!isRight || (seq ?? 0) !== row.seq - 1) throw new StaleReadError('a guessed write');
 }
 

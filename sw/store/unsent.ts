@@ -1,6 +1,6 @@
 import type { Base } from './base.ts';
 import type { AnyTransaction } from './database.ts';
-import { readMarks } from './marks.ts';
+import { countMarks } from './marks.ts';
 import type { Schema } from './schema.ts';
 import type { UnsentCounts } from '../protocol/unsent.ts';
 
@@ -11,9 +11,9 @@ export async function countUnsent(tx: AnyTransaction, base: Base, schema: Schema
     tx.objectStore('commands').count(),
     tx.objectStore('drafts').count(),
     tx.objectStore('failures').getAll(),
-    Promise.all([...schema.tables.keys()].map(async (name) => readMarks(tx, await base.readHead(tx, name), 'hold'))),
+    Promise.all([...schema.tables.keys()].map(async (name) => countMarks(await base.readHead(tx, name), 'hold'))),
   ]);
-  const held = heldByTable.reduce((sum, keys) => sum + keys.length, 0);
+  const held = heldByTable.reduce((sum, count) => sum + count, 0);
   const failures = allFailures.filter((failure) => failure.seq === null && failure.content !== null).length;
   const changes = Math.max(0, rows - held);
   return { changes, commands, held, drafts, failures, total: changes + commands + held + drafts + failures };

@@ -77,8 +77,7 @@ async function commit(
     request?.explicit === true ? requests.getKey(request.fingerprint) : undefined,
   ]);
   if (signatureOf(head, rows, members, sealed ?? 0) !== signature || repeated !== undefined) return null;
-  if (await removeMark(tx, head, 'send', write.key)) await bumpMarks(tx, base, write.table);
-  if (await removeMark(tx, head, 'hold', write.key)) await bumpMarks(tx, base, write.table);
+  await removeMark(tx, await removeMark(tx, head, 'send', write.key), 'hold', write.key);
   let last = seq ?? 0;
   const writes: Promise<unknown>[] = request === null ? [] : [requests.put(request)];
   switch (coalesced.type) {
@@ -97,11 +96,6 @@ async function commit(
   if (write.file !== undefined) writes.push(nameContent(tx, write.file));
   await Promise.all(writes);
   return last;
-}
-
-async function bumpMarks(tx: WriteTransaction, base: Base, table: string): Promise<void> {
-  const head = await base.readHead(tx, table);
-  await tx.objectStore('heads').put({ ...head, marks: head.marks + 1 });
 }
 
 const maximumAttempts = 50;

@@ -1,6 +1,7 @@
 import { rowsOf } from '../store/changes.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import type { BatchContentRow, BatchItem, ChangeRow, FailureRow, JournalRow } from '../store/format.ts';
+import { releaseHolds } from '../store/marks.ts';
 import { setMeta, takeNumbers } from '../store/meta.ts';
 import { segmentOf, type Overlay } from '../store/staging.ts';
 import {
@@ -287,6 +288,7 @@ export async function acknowledge(
   const changed = settled.filter((item) => item.type === 'change');
   const rows = changed.length === 0 ? new Map<number, ChangeRow[]>() : await readRows(tx, changed);
   const gone: ChangeRow[] = [];
+  const settledWhole: ChangeItem[] = [];
   const settlements: [Settlement, FailureRow | null][] = [];
   for (const item of settled) {
     const outcome = outcomes.get(item.mutationId);
@@ -308,9 +310,11 @@ export async function acknowledge(
     note(effects, item, settlement);
     const kept = new Set(settlement.rows.map((left) => left.seq));
     gone.push(...[row, ...above].filter((old) => !kept.has(old.seq)));
+    if (settlement.rows.length === 0) settledWhole.push(item);
     settlements.push([settlement, failure]);
   }
   await deleteRows(tx, gone);
+  await releaseHolds(tx, session.base, settledWhole);
   await Promise.all([
     ...settlements.map(([settlement, failure]) => storeRows(tx, settlement, failure)),
     ...effects.failures.map((failure) => tx.objectStore('failures').put(failure)),

@@ -2,13 +2,11 @@ import { untilUnmoved } from '../store/base.ts';
 import { StaleReadError } from '../store/database.ts';
 import { rowsOf } from '../store/changes.ts';
 import type { ChangeRow } from '../store/format.ts';
-import { readMarks, writeMarks } from '../store/marks.ts';
+import { deleteMarks, firstMarks } from '../store/marks.ts';
 import { takeNumbers } from '../store/meta.ts';
 import { isUploaded, type Table } from '../store/schema.ts';
 import { isMutationId } from '../protocol/record.ts';
 import type { Session } from './session.ts';
-
-const keysAtOnce = 1000;
 
 /**
  * Makes changes of the records that were set *not synchronized* by hand, whole (K-03). Marks are packed, and expanded only
@@ -27,11 +25,12 @@ async function expandSome(session: Session, table: Table): Promise<boolean> {
   const { database, base, environment, schema } = session;
   const read = await database.read(['heads', 'marks', 'roots', 'segments', 'leaves'], async (tx) => {
     const head = await base.readHead(tx, table.name);
-    const marks = await readMarks(tx, head, 'send');
-    const records = await Promise.all(marks.slice(0, keysAtOnce).map((key) => base.readRecord(tx, head, key)));
+    const marks = await firstMarks(tx, head, 'send');
+    const records = await Promise.all((marks?.keys ?? []).map((key) => base.readRecord(tx, head, key)));
     return { head, marks, records: records.filter((record) => record !== null) };
   });
-  if (read.marks.length === 0) return false;
+  const { marks } = read;
+  if (marks === null) return false;
   await database.write(['heads', 'marks', 'changes', 'meta'], async (tx) => {
     const head = await base.readHead(tx, table.name);
     if (head.generation !== read.head.generation || head.marks !== read.head.marks)
@@ -58,8 +57,7 @@ async function expandSome(session: Session, table: Table): Promise<boolean> {
       if (rows.length === 0) await tx.objectStore('changes').put(row);
       seq += 1;
     }
-    await writeMarks(tx, table.name, 'send', read.marks.slice(keysAtOnce));
-    await tx.objectStore('heads').put({ ...head, marks: head.marks + 1 });
+    await deleteMarks(tx, head, 'send', marks);
   });
-  return read.marks.length > keysAtOnce;
+  return true;
 }

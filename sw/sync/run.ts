@@ -1,7 +1,8 @@
 import { AuthRequiredError, CancelledError, SyncError, toPlainError } from '../protocol/errors.ts';
 import type { RunMode, RunOutcome, RunTrigger, SynchronizeResult, TableResult } from '../protocol/run.ts';
 import { isRunId, type RecordKey } from '../protocol/record.ts';
-import type { JournalRow, StagedRow, StoreName } from '../store/format.ts';
+import { untilUnmoved } from '../store/base.ts';
+import type { FailureRow, JournalRow, StagedRow, StoreName } from '../store/format.ts';
 import { addToHistory } from '../store/history.ts';
 import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
 import { switchedHead } from '../store/staging.ts';
@@ -12,6 +13,7 @@ import { report } from './progress.ts';
 import { nextBackoff } from './retry.ts';
 import { nextState, type RunEvent, type RunFacts } from './run-state.ts';
 import type { ActiveRun, Session } from './session.ts';
+import { findSuperseded, supersede, supersedeScope, type Superseded } from './superseded.ts';
 import { addToTally } from './tally.ts';
 import { uploadStep } from './upload.ts';
 
@@ -147,9 +149,18 @@ async function endWithoutSwitch(
  */
 async function applySwitch(active: ActiveRun): Promise<SynchronizeResult | null> {
   const { session } = active;
+  return untilUnmoved(async () => switchHeads(active, await findSuperseded(session)));
+}
+
+async function switchHeads(active: ActiveRun, superseded: readonly Superseded[]): Promise<SynchronizeResult | null> {
+  const { session } = active;
   const tables: Record<string, { changed: readonly RecordKey[] | null; removed: readonly RecordKey[] | null }> = {};
-  const result = await session.database.write([...endScope, 'heads'], async (tx) => {
+  let ended: readonly FailureRow[] = [];
+  const isHolding = superseded.some(({ keys }) => keys.length > 0);
+  const scope: StoreName[] = [...endScope, 'heads', ...(isHolding ? supersedeScope : [])];
+  const result = await session.database.write([...new Set(scope)], async (tx) => {
     let { journal } = active;
+    ended = await supersede(tx, session, journal.run, superseded);
     for (const staged of await stagedRows(tx)) {
       const head = await session.base.readHead(tx, staged.table);
       const next = switchedHead(head, staged, session.environment.now());
@@ -170,6 +181,7 @@ async function applySwitch(active: ActiveRun): Promise<SynchronizeResult | null>
     return endRun(tx, session, journal, { outcome, error: null });
   });
   if (Object.keys(tables).length > 0) session.announce({ type: 'changed', source: 'server', tables });
+  for (const { table, key, code, message } of ended) session.announce({ type: 'failure', table, key, code, message });
   return result;
 }
 

@@ -90,6 +90,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     const database = createDatabase({
       name: databaseName(user),
       signal,
+      newId: environment.newId,
       onBlocked: () => announce({ type: 'storage-blocked' }),
     });
     await database.write(['meta'], async (tx) => {

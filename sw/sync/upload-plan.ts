@@ -78,7 +78,7 @@ class Selection {
     let held = this.#held.get(table.name);
     if (held === undefined) {
       const head = await this.#context.base.readHead(this.#tx, table.name);
-      held = new Set(await readMarks(this.#tx, head, 'hold'));
+      held = new Set(await readMarks(this.#tx, this.#context.base, head, 'hold'));
       this.#held.set(table.name, held);
     }
     return !held.has(row.key);

@@ -15,7 +15,7 @@ export interface Item {
   readonly filler: string;
 }
 
-const schema = parseSchema(1, {
+export const schema = parseSchema(1, {
   items: { path: '/items', key: 'id', columns: { stock: { type: 'number', index: true }, name: 'string' } },
 });
 

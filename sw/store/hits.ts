@@ -1,0 +1,235 @@
+import type { Base } from './base.ts';
+import { detailOfRows, rowsBetween, seqsInFlight } from './changes.ts';
+import { StaleReadError, type AnyTransaction, type Reader } from './database.ts';
+import type { ChangeRow, HeadRow, PackedRecords, RootRow } from './format.ts';
+import { readMarks } from './marks.ts';
+import { createMatcher, type ListMatcher, type ListQuery } from './list-matcher.ts';
+import { floorIndex, textAt } from './packed.ts';
+import type { Table } from './schema.ts';
+import { compareKeys, type RecordKey } from '../protocol/record.ts';
+import type { StatusDetail } from '../protocol/status.ts';
+
+/** A record that does not stand in a leaf: it is changed here, or came since. Null text: it is not there any more. */
+interface Overlaid {
+  readonly text: string | null;
+  /** For a record that was deleted here: what it was. */
+  readonly deleted: string | null;
+  readonly detail: StatusDetail;
+}
+
+/** One match. Its place is in a leaf, or it brings its text along. */
+export interface Hit {
+  /** Leaf and row, or where it would stand: the order by key. */
+  readonly position: number;
+  readonly leaf: number;
+  readonly row: number;
+  readonly key: RecordKey | null;
+  readonly text: string | null;
+  readonly detail: StatusDetail;
+  /** It was deleted here; the text is what it was. */
+  readonly isDeleted: boolean;
+  readonly order: readonly (string | number | null)[];
+}
+
+export const leavesInSlice = 32;
+const rowsInLeaf = 1_000_000;
+
+interface Scan {
+  readonly table: Table;
+  readonly base: Base;
+  readonly head: HeadRow;
+  readonly root: RootRow | null;
+  readonly recent: ReadonlyMap<RecordKey, string | null>;
+  readonly marked: ReadonlySet<RecordKey>;
+  /** The leaves that marked keys fall to: only of these the keys are needed. */
+  readonly markedLeaves: ReadonlySet<number>;
+  readonly held: ReadonlySet<RecordKey>;
+  readonly matcher: ListMatcher;
+  readonly includeDeleted: boolean;
+}
+
+async function readRecent(tx: AnyTransaction, base: Base, head: HeadRow): Promise<Map<RecordKey, string | null>> {
+  const recent = new Map<RecordKey, string | null>();
+  for (const ref of head.segments) {
+    const segment = await base.readSegment(tx, head.table, ref);
+    segment.keys.forEach((key, index) => recent.set(key, textAt(segment, index)));
+    for (const key of segment.removed) recent.set(key, null);
+  }
+  return recent;
+}
+
+/** Throws `StaleReadError` if the base or the marks are not what they were. */
+export async function checkUnmoved(tx: AnyTransaction, base: Base, head: HeadRow): Promise<void> {
+  const now = await base.readHead(tx, head.table);
+  if (now.generation !== head.generation || now.marks !== head.marks) throw new StaleReadError(`${head.table} moved`);
+}
+
+/** What lies over the leaves between two keys: changes over segments. */
+function overlaidBetween(
+  scan: Scan,
+  rows: readonly ChangeRow[],
+  inFlight: ReadonlySet<number>,
+  from: RecordKey | null,
+  below: RecordKey | null,
+): Map<RecordKey, Overlaid> {
+  const overlaid = new Map<RecordKey, Overlaid>();
+  for (const [key, text] of scan.recent) {
+    if ((from === null || compareKeys(key, from) >= 0) && (below === null || compareKeys(key, below) < 0)) {
+      overlaid.set(key, { text, deleted: null, detail: scan.marked.has(key) ? 'pending' : 'clean' });
+    }
+  }
+  const byKey = new Map<RecordKey, ChangeRow[]>();
+  for (const row of rows) {
+    const list = byKey.get(row.key);
+    if (list === undefined) byKey.set(row.key, [row]);
+    else list.push(row);
+  }
+  for (const [key, list] of byKey) {
+    const detail = detailOfRows(list, inFlight, scan.held.has(key));
+    const last = list.at(-1);
+    overlaid.set(key, { text: last?.text ?? null, deleted: last?.base?.text ?? null, detail });
+  }
+  return overlaid;
+}
+
+function overlayHits(scan: Scan, overlaid: ReadonlyMap<RecordKey, Overlaid>, place: (key: RecordKey) => number): Hit[] {
+  const hits: Hit[] = [];
+  const keys = [...overlaid.keys()].sort(compareKeys);
+  keys.forEach((key, index) => {
+    const entry = overlaid.get(key);
+    if (entry === undefined) return;
+    const { detail } = entry;
+    const isDeleted = entry.text === null;
+    const text = isDeleted && scan.includeDeleted ? entry.deleted : entry.text;
+    const order = text === null ? null : scan.matcher.matchText(text, detail);
+    if (order === null) return;
+    const position = place(key) + (index + 1) / (keys.length + 1);
+    hits.push({ position, leaf: -1, row: -1, key, text, detail, isDeleted, order });
+  });
+  return hits;
+}
+
+/** The matches of one leaf and of what lies over it. */
+async function scanLeaf(
+  tx: AnyTransaction,
+  scan: Scan,
+  root: RootRow,
+  leaf: number,
+  overlaid: ReadonlyMap<RecordKey, Overlaid>,
+): Promise<Hit[]> {
+  const { matcher, table, base } = scan;
+  const count = root.counts[leaf] ?? 0;
+  const hits: Hit[] = [];
+  const base0 = leaf * rowsInLeaf;
+  const isMarked = scan.markedLeaves.has(leaf);
+  const needsKeys = overlaid.size > 0 || isMarked;
+  const mayMatch = matcher.mayMatchClean && matcher.mayMatchLeaf(root, leaf);
+  let packed: PackedRecords | null = null;
+  if (needsKeys && (mayMatch || overlaid.size > 0)) packed = await base.readLeaf(tx, table.name, root, leaf);
+  if (mayMatch || (isMarked && matcher.mayMatchLeaf(root, leaf))) {
+    const vectors = matcher.needsVectors ? await base.readVectors(tx, table.name, root, leaf) : {};
+    let rows = matcher.matchVectors(vectors, count);
+    if (rows === null) {
+      packed ??= await base.readLeaf(tx, table.name, root, leaf);
+      rows = matcher.matchLeaf(packed);
+    }
+    const keys = needsKeys ? (packed?.keys ?? null) : null;
+    for (const { row, order } of rows) {
+      const key = keys?.[row] ?? null;
+      if (key !== null && overlaid.has(key)) continue;
+      const detail: StatusDetail = key !== null && scan.marked.has(key) ? 'pending' : 'clean';
+      if (!matcher.matchesDetail(detail)) continue;
+      hits.push({ position: base0 + row, leaf, row, key, text: null, detail, isDeleted: false, order });
+    }
+  }
+  if (overlaid.size > 0) {
+    const keys = packed?.keys ?? [];
+    hits.push(...overlayHits(scan, overlaid, (key) => base0 + floorIndex(keys, key)));
+    hits.sort((a, b) => a.position - b.position);
+  }
+  return hits;
+}
+
+/** The keys of a map that fall to each leaf of a slice. */
+function byLeaf(root: RootRow, overlaid: ReadonlyMap<RecordKey, Overlaid>): Map<number, Map<RecordKey, Overlaid>> {
+  const leaves = new Map<number, Map<RecordKey, Overlaid>>();
+  for (const [key, entry] of overlaid) {
+    const leaf = Math.max(0, floorIndex(root.firstKeys, key));
+    const entries = leaves.get(leaf);
+    if (entries === undefined) leaves.set(leaf, new Map([[key, entry]]));
+    else entries.set(key, entry);
+  }
+  return leaves;
+}
+
+const none: ReadonlyMap<RecordKey, Overlaid> = new Map();
+
+function leavesOf(root: RootRow | null, keys: readonly RecordKey[]): ReadonlySet<number> {
+  const leaves = new Set<number>();
+  if (root !== null) for (const key of keys) leaves.add(Math.max(0, floorIndex(root.firstKeys, key)));
+  return leaves;
+}
+
+export interface Found {
+  readonly head: HeadRow;
+  readonly root: RootRow | null;
+  readonly hits: Hit[];
+}
+
+export interface FindOptions {
+  /** Also the records that were deleted here and are still known to the server, matched as they were. @default false */
+  readonly includeDeleted?: boolean;
+}
+
+/**
+ * All matches of a query, in key order. Leaves are read in slices, each in a transaction of its own that also reads the
+ * changes of its key range and checks that the base has not moved: else it throws `StaleReadError`.
+ */
+export async function findHits(
+  reader: Reader,
+  base: Base,
+  table: Table,
+  query: ListQuery,
+  { includeDeleted = false }: FindOptions = {},
+): Promise<Found> {
+  const matcher = createMatcher(table, query);
+  const scan = await reader.read(['heads', 'roots', 'segments', 'marks'], async (tx): Promise<Scan> => {
+    const head = await base.readHead(tx, table.name);
+    const [root, recent, marked, held] = await Promise.all([
+      base.readRoot(tx, head),
+      readRecent(tx, base, head),
+      readMarks(tx, base, head, 'send'),
+      readMarks(tx, base, head, 'hold'),
+    ]);
+    const sets = { marked: new Set(marked), markedLeaves: leavesOf(root, marked), held: new Set(held) };
+    return { table, base, head, root, recent, ...sets, matcher, includeDeleted };
+  });
+  const { head, root } = scan;
+  const hits: Hit[] = [];
+  const leafCount = root?.counts.length ?? 0;
+  for (let start = 0; start === 0 || start < leafCount; start += leavesInSlice) {
+    const end = Math.min(start + leavesInSlice, leafCount);
+    const from = start === 0 ? null : (root?.firstKeys[start] ?? null);
+    const below = end >= leafCount ? null : (root?.firstKeys[end] ?? null);
+    await reader.read(['heads', 'leaves', 'vectors', 'changes', 'members'], async (tx) => {
+      const [, rows, inFlight] = await Promise.all([
+        checkUnmoved(tx, base, head),
+        rowsBetween(tx, table.name, from, below),
+        seqsInFlight(tx),
+      ]);
+      const overlaid = overlaidBetween(scan, rows, inFlight, from, below);
+      if (root === null || leafCount === 0) {
+        for (const hit of overlayHits(scan, overlaid, () => 0)) hits.push(hit);
+        return;
+      }
+      const leaves = byLeaf(root, overlaid);
+      const found = await Promise.all(
+        Array.from({ length: end - start }, (_value, index) =>
+          scanLeaf(tx, scan, root, start + index, leaves.get(start + index) ?? none),
+        ),
+      );
+      for (const list of found) for (const hit of list) hits.push(hit);
+    });
+  }
+  return { head, root, hits };
+}
