@@ -8,7 +8,7 @@ import type { LiveFeed } from './http/live.ts';
 import { otherProtocol, ProblemError, problemResponse } from './http/problem.ts';
 import { restRoutes } from './http/rest-routes.ts';
 import { checkExpectedUser, findSession, readAccounts } from './http/session.ts';
-import { staticFile } from './http/static-files.ts';
+import { isPage, staticFile } from './http/static-files.ts';
 import { syncRoutes } from './http/sync-routes.ts';
 
 /** All that the server answers. */
@@ -62,7 +62,10 @@ export function createApp(server: ServerContext, feed: LiveFeed, appDir: string 
   });
   app.get('*', async (context) => {
     const { pathname } = new URL(context.req.url);
-    const file = appDir === null ? null : await staticFile(appDir, pathname, context.req.method);
+    const { method } = context.req;
+    let file = appDir === null ? null : await staticFile(appDir, pathname, method);
+    if (appDir !== null && file === null && isPage(pathname, context.req.header('Accept')))
+      file = await staticFile(appDir, '/', method);
     return file ?? failed(new ProblemError(404, 'not-found', `There is nothing at ${pathname}.`));
   });
   app.notFound((context) => failed(new ProblemError(404, 'not-found', `There is nothing at ${context.req.path}.`)));

@@ -54,3 +54,10 @@ export async function staticFile(folder: string, path: string, method: string): 
   if (method === 'HEAD' || size === 0) return new Response(null, { headers });
   return new Response(byteStream(createReadStream(file)), { headers });
 }
+
+/** Whether an address is a page of the app, which turns its pages itself: the same shell is served for each of them. */
+export function isPage(path: string, accept: string | undefined): boolean {
+  return (
+    accept?.includes('text/html') === true && !/^\/(?:api|auth|sync|assets)(?:\/|$)/.test(path) && extname(path) === ''
+  );
+}
