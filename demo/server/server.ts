@@ -9,7 +9,7 @@ import { maintain, startMaintenance } from './maintenance.ts';
 import { demoTables } from './schema/demo-tables.ts';
 import { migrate } from './schema/migrations.ts';
 import { Catalog, type TableDefinition } from './schema/table-definition.ts';
-import { loadPlaces } from './seed/places.ts';
+import { loadFirstPlaces, loadPlaces } from './seed/places.ts';
 import { seedSamples } from './seed/samples.ts';
 
 export interface ServerOptions {
@@ -68,7 +68,8 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   try {
     const catalog = new Catalog([...demoTables, ...(options.tables ?? [])]);
     await migrate(database, catalog);
-    await seedSamples(database, catalog);
+    const havePlaces = await loadFirstPlaces(database, catalog.get('places'), places);
+    await seedSamples(database, catalog, { places: havePlaces });
     const serverEpoch = await readServerEpoch(database);
     const feed = await startLiveFeed(
       database,

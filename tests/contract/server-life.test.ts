@@ -59,6 +59,19 @@ onBothDatabases(
       expect((await fixture.fetch('/nothing.js', { user: null })).status).toBe(404);
     });
 
+    it('serves the app at the address of each of its pages, to whoever asks for a page', async () => {
+      const as = (path: string, accept: string): Promise<Response> =>
+        fixture.fetch(path, { user: null, headers: { Accept: accept } });
+      for (const path of ['/visits', '/visits/ana-visit-1', '/visits/new?place=AD-1']) {
+        expect(await (await as(path, 'text/html,*/*;q=0.8')).text()).toContain('Rounds');
+      }
+      expect((await as('/visits', '*/*')).status).toBe(404);
+      for (const path of ['/api/nothing', '/sync/nothing', '/auth/nothing', '/nothing.js', '/assets/nothing']) {
+        const answer = await as(path, 'text/html');
+        expect(answer.headers.get('Content-Type')).toBe('application/problem+json');
+      }
+    });
+
     it('serves nothing from outside the app', async () => {
       for (const escape of [
         '/../secret.txt',
@@ -128,6 +141,7 @@ describe.each(['embedded', 'postgresql'] as const)('A restart on the %s database
     const [outcome] = await second.upload([change]);
     expect(outcome).toMatchObject({ type: 'applied', record: { note: 'Kept' } });
     expect(await second.downloadTable('visits', { cursor })).toMatchObject({ full: false, records: [], count: 4 });
+    expect((await second.request('GET', '/api/visits/ana-visit-1')).body).toMatchObject({ placeId: 'AD-6' });
     const places = arrayOf((await second.request('GET', '/api/places?orderBy=name')).body);
     expect(new Set(places.map((place) => asObject(place)['id'])).size).toBe(30);
     expect(places.map((place) => asObject(place)['id'])).toContain('AD-1');

@@ -2,12 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { setImmediate } from 'node:timers/promises';
 import type { JsonRecord } from '../../../sw/protocol/record.ts';
-import { type Database, textOf } from '../database/database.ts';
+import { type Database, type Queryable, textOf } from '../database/database.ts';
 import type { TableDefinition } from '../schema/table-definition.ts';
 import { insertRecords } from './insert-records.ts';
 
 const chunkSize = 10_000;
 const progressName = 'places-loaded';
+/** So many are there before the server listens: the sample visits are made at some of them. */
+const firstPlaces = 10;
 
 interface City {
   readonly name: string;
@@ -43,6 +45,48 @@ async function readCities(): Promise<readonly City[]> {
   return cities;
 }
 
+async function placesLoaded(database: Queryable): Promise<number> {
+  const [row] = await database.query('select value from sync_meta where name = $1', [progressName]);
+  return row === undefined ? 0 : Number(textOf(row, 'value'));
+}
+
+/**
+ * Stores the next places of the file, up to the given number, with a note of how far that is; gives the note. Two server
+ * processes that start on one database share the work.
+ */
+async function storeNext(
+  database: Database,
+  table: TableDefinition,
+  { cities, end }: { readonly cities: readonly City[]; readonly end: number },
+): Promise<number> {
+  return database.transaction(async (tx) => {
+    await tx.query('lock table sync_meta in exclusive mode');
+    const from = await placesLoaded(tx);
+    if (from >= end) return from;
+    const to = Math.min(from + chunkSize, end);
+    const records = cities.slice(from, to).map((city, index) => placeOf(city, from + index));
+    await insertRecords(tx, table, { owner: '', records });
+    await tx.query(
+      'insert into sync_meta (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value',
+      [progressName, String(to)],
+    );
+    return to;
+  });
+}
+
+/** Loads the first few places if so many are wanted at all; whether they are there. */
+export async function loadFirstPlaces(
+  database: Database,
+  table: TableDefinition,
+  places: 'all' | 'none' | number,
+): Promise<boolean> {
+  if (places === 'none' || (places !== 'all' && places < firstPlaces)) return false;
+  if ((await placesLoaded(database)) < firstPlaces) {
+    await storeNext(database, table, { cities: await readCities(), end: firstPlaces });
+  }
+  return true;
+}
+
 export interface LoadOptions {
   readonly places: 'all' | 'none' | number;
   readonly log: (message: string) => void;
@@ -56,8 +100,7 @@ export interface LoadOptions {
 export async function loadPlaces(database: Database, table: TableDefinition, options: LoadOptions): Promise<void> {
   const { places, log, signal } = options;
   if (places === 'none') return;
-  const [row] = await database.query('select value from sync_meta where name = $1', [progressName]);
-  let done = row === undefined ? 0 : Number(textOf(row, 'value'));
+  let done = await placesLoaded(database);
   if (typeof places === 'number' && done >= places) return;
   const cities = await readCities();
   const total = places === 'all' ? cities.length : Math.min(places, cities.length);
@@ -65,17 +108,7 @@ export async function loadPlaces(database: Database, table: TableDefinition, opt
   log(`Loading ${total - done} places`);
   const started = performance.now();
   while (done < total && !signal.aborted) {
-    const end = Math.min(done + chunkSize, total);
-    const from = done;
-    const records = cities.slice(from, end).map((city, index) => placeOf(city, from + index));
-    await database.transaction(async (tx) => {
-      await insertRecords(tx, table, { owner: '', records });
-      await tx.query(
-        'insert into sync_meta (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value',
-        [progressName, String(end)],
-      );
-    });
-    done = end;
+    done = await storeNext(database, table, { cities, end: total });
     log(`${done} of ${total} places`);
     // The embedded database works in this thread: requests that came meanwhile are taken up here.
     await setImmediate();

@@ -33,6 +33,7 @@ interface SampleVisit {
   readonly owner: string;
   readonly visit: {
     readonly id: string;
+    readonly placeId: string;
     readonly date: string;
     readonly note: string;
     readonly rating: number;
@@ -47,6 +48,7 @@ const visits: readonly SampleVisit[] = [
     owner: 'ana',
     visit: {
       id: 'ana-visit-1',
+      placeId: 'AD-6',
       date: '2026-03-02',
       note: 'First delivery of the season',
       rating: 4,
@@ -59,17 +61,38 @@ const visits: readonly SampleVisit[] = [
   },
   {
     owner: 'ana',
-    visit: { id: 'ana-visit-2', date: '2026-03-09', note: 'Asked for larger boxes', rating: 3, reference: 'A-1002' },
+    visit: {
+      id: 'ana-visit-2',
+      placeId: 'AD-7',
+      date: '2026-03-09',
+      note: 'Asked for larger boxes',
+      rating: 3,
+      reference: 'A-1002',
+    },
     lines: [[3, 10, 6.5]],
   },
   {
     owner: 'ana',
-    visit: { id: 'ana-visit-3', date: '2026-03-16', note: 'Closed on Mondays', rating: 5, reference: 'A-1003' },
+    visit: {
+      id: 'ana-visit-3',
+      placeId: 'AD-5',
+      date: '2026-03-16',
+      note: 'Closed on Mondays',
+      rating: 5,
+      reference: 'A-1003',
+    },
     lines: [],
   },
   {
     owner: 'ben',
-    visit: { id: 'ben-visit-1', date: '2026-03-04', note: 'New owner, likes tea', rating: 5, reference: 'B-2001' },
+    visit: {
+      id: 'ben-visit-1',
+      placeId: 'AD-10',
+      date: '2026-03-04',
+      note: 'New owner, likes tea',
+      rating: 5,
+      reference: 'B-2001',
+    },
     lines: [
       [8, 12, 3.4],
       [23, 6, 5.9],
@@ -77,27 +100,40 @@ const visits: readonly SampleVisit[] = [
   },
   {
     owner: 'ben',
-    visit: { id: 'ben-visit-2', date: '2026-03-11', note: 'Back door is on the left', rating: 2, reference: 'B-2002' },
+    visit: {
+      id: 'ben-visit-2',
+      placeId: 'AD-9',
+      date: '2026-03-11',
+      note: 'Back door is on the left',
+      rating: 2,
+      reference: 'B-2002',
+    },
     lines: [[20, 50, 0.6]],
   },
 ];
 
-/** Products, and visits of both users, where there is nothing yet. */
-export async function seedSamples(database: Database, catalog: Catalog): Promise<void> {
+/** Products, and visits of both users, where there is nothing yet. Without places the visits are made at none. */
+export async function seedSamples(
+  database: Database,
+  catalog: Catalog,
+  { places }: { readonly places: boolean },
+): Promise<void> {
   await database.transaction(async (tx) => {
     const [row] = await tx.query(
       `insert into sync_meta (name, value) values ('samples', 'stored') on conflict do nothing returning 1 as first`,
     );
-    if (row !== undefined && integerOf(row, 'first') === 1) await storeSamples(tx, catalog);
+    if (row !== undefined && integerOf(row, 'first') === 1) await storeSamples(tx, catalog, places);
   });
 }
 
-async function storeSamples(tx: Queryable, catalog: Catalog): Promise<void> {
+async function storeSamples(tx: Queryable, catalog: Catalog, places: boolean): Promise<void> {
   await insertRecords(tx, catalog.get('products'), {
     owner: '',
     records: products.map(([Code, Name, Stock]) => ({ Code, Name, Stock })),
   });
-  for (const { owner, visit, lines } of visits) {
+  for (const { owner, visit: sample, lines } of visits) {
+    const { placeId, ...elsewhere } = sample;
+    const visit = places ? { ...elsewhere, placeId } : elsewhere;
     const total = Math.round(lines.reduce((sum, [, quantity, price]) => sum + quantity * price, 0) * 100) / 100;
     const record: JsonRecord = { ...visit, status: 'open', total };
     await insertRecords(tx, catalog.get('visits'), { owner, records: [record] });
