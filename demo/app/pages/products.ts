@@ -38,7 +38,7 @@ export function createProductsPage(app: App): Page {
     <li class="product-row" data-testid="product-row" data-key=${product.Code} data-status=${detail}>
       <span class="code figures">${product.Code}</span>
       <strong class="product-name">${product.Name}</strong>
-      <span class="product-mark">${statusMark(detail)}</span>
+      <span class="product-mark">${statusMark(detail, { syncing: app.watch.syncing })}</span>
       <span class="stepper" role="group" aria-label=${`Stock of ${product.Name}`}>
         <button
           type="button"

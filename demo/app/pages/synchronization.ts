@@ -122,7 +122,8 @@ export function createSynchronizationPage(app: App): Page {
                   return count === 0
                     ? nothing
                     : html`<span class="pending-mark"
-                        ><span class="figures">${formatCount(count)}</span> ${statusMark(detail)}</span
+                        ><span class="figures">${formatCount(count)}</span>
+                        ${statusMark(detail, { syncing: app.watch.syncing })}</span
                       >`;
                 })}
               </span>

@@ -62,7 +62,7 @@ export function createVisitsPage(app: App): Page {
         <span class="row-end">
           ${visit.total === null ? nothing : html`<span class="amount figures">${formatAmount(visit.total)}</span>`}
           ${ratingStars(visit.rating)} ${visit.closed ? html`<span class="tag">Closed</span>` : nothing}
-          ${statusMark(detail)}
+          ${statusMark(detail, { syncing: app.watch.syncing })}
         </span>
       </a>
     </li>

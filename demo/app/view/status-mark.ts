@@ -14,13 +14,18 @@ const icons: Readonly<Record<StatusDetail, IconName>> = {
   draft: 'pencil',
 };
 
-/** The mark at a record. In lists a synchronized record has none, so that the others stand out. */
+/**
+ * The mark at a record. In lists a synchronized record has none, so that the others stand out. What was sent without an
+ * answer, by a run that is over, waits like all else: the next run settles it.
+ */
 export function statusMark(
   detail: StatusDetail,
-  options: { readonly always?: boolean } = {},
+  { syncing, always = false }: { readonly syncing: boolean; readonly always?: boolean },
 ): TemplateResult | typeof nothing {
-  if (detail === 'clean' && options.always !== true) return nothing;
-  return html`<span class="mark mark-${detail}" data-testid="status-mark" data-status=${detail}
-    >${icon(icons[detail])}<span>${detailNames[detail]}</span></span
+  if (detail === 'clean' && !always) return nothing;
+  const waits = detail === 'in-flight' && !syncing;
+  const look = waits ? 'pending' : detail;
+  return html`<span class="mark mark-${look}" data-testid="status-mark" data-status=${detail}
+    >${icon(icons[look])}<span>${waits ? 'Waiting to be sent' : detailNames[detail]}</span></span
   >`;
 }

@@ -61,7 +61,7 @@ export function visitForm(app: App, parts: VisitFormParts): TemplateResult {
       visit === null
         ? nothing
         : html`<p class="visit-state">
-            ${statusMark(parts.detail, { always: true })}
+            ${statusMark(parts.detail, { syncing: app.watch.syncing, always: true })}
             ${visit.closed ? html`<span class="tag">Closed</span>` : nothing}
           </p>`
     }
