@@ -42,9 +42,13 @@ interface SyncRegistration {
   readonly sync?: { register(tag: string): Promise<void> };
 }
 
+/** Null in Firefox: https://developer.mozilla.org/docs/Web/API/ServiceWorkerGlobalScope/serviceWorker */
+function ownState(scope: ServiceWorkerGlobalScope): ServiceWorkerState | null {
+  const { serviceWorker }: Partial<Pick<ServiceWorkerGlobalScope, 'serviceWorker'>> = scope;
+  return serviceWorker?.state ?? null;
+}
+
 function createEnvironment(scope: ServiceWorkerGlobalScope): Environment {
-  // Firefox has none: https://developer.mozilla.org/docs/Web/API/ServiceWorkerGlobalScope/serviceWorker
-  const own: Partial<Pick<ServiceWorkerGlobalScope, 'serviceWorker'>> = scope;
   return {
     now: () => Date.now(),
     random: () => Math.random(),
@@ -63,7 +67,7 @@ function createEnvironment(scope: ServiceWorkerGlobalScope): Environment {
         return false;
       }
     },
-    isReplaced: () => own.serviceWorker?.state === 'redundant',
+    isReplaced: () => ownState(scope) === 'redundant',
   };
 }
 
@@ -120,7 +124,7 @@ export function startSync(options: StartSyncOptions): void {
     skipWaiting: () => self.skipWaiting(),
     claim: () => self.clients.claim(),
     live: sessions.liveUrl,
-    isActive: () => ['activating', 'activated'].includes(self.serviceWorker.state),
+    isActive: () => ['activating', 'activated'].includes(ownState(self) ?? 'activated'),
     state: async (page) => {
       const state = await methods(page).state();
       if (state.ok) return state.value;
