@@ -43,8 +43,7 @@ interface SyncRegistration {
 }
 
 /** Null in Firefox: https://developer.mozilla.org/docs/Web/API/ServiceWorkerGlobalScope/serviceWorker */
-function ownState(scope: ServiceWorkerGlobalScope): ServiceWorkerState | null {
-  const { serviceWorker }: Partial<Pick<ServiceWorkerGlobalScope, 'serviceWorker'>> = scope;
+function ownState({ serviceWorker }: { readonly serviceWorker?: ServiceWorker }): ServiceWorkerState | null {
   return serviceWorker?.state ?? null;
 }
 
