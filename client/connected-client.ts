@@ -1,18 +1,18 @@
-import type { ConnectedMessage, PageOptions, SetStatusOptions, SignInOptions } from '../sw/protocol/api.ts';
+import type { ConnectedMessage, PageOptions, SignInOptions } from '../sw/protocol/api.ts';
 import { CancelledError, PartialSynchronizationError } from '../sw/protocol/errors.ts';
 import type { SyncEvent } from '../sw/protocol/events.ts';
-import type { RecordKey } from '../sw/protocol/record.ts';
 import type { Progress, SynchronizeResult, SyncObstacle, SyncState } from '../sw/protocol/run.ts';
-import type { Failure, PendingCounts, RecordStatus, SyncStatus } from '../sw/protocol/status.ts';
+import type { Failure } from '../sw/protocol/status.ts';
 import type { SignOutOptions } from '../sw/protocol/unsent.ts';
+import type { WorkerCall } from './connection.ts';
 import type { PageEnvironment } from './environment.ts';
 import { Feed } from './feed.ts';
 import { Link } from './link.ts';
 import type { LiveFeed } from './live-feed.ts';
+import { RecordClient } from './record-client.ts';
 import { Revival } from './revival.ts';
 import { SignIn } from './sign-in.ts';
 import type { SyncClient, SynchronizeCallOptions } from './sync-client.ts';
-import { SyncEventTarget } from './sync-event-target.ts';
 import { Triggers } from './triggers.ts';
 import type { WorkerSource } from './worker-source.ts';
 
@@ -22,7 +22,7 @@ export interface ConnectedClientOptions {
 }
 
 /** Wires link, feed, triggers and live feed together. */
-export class ConnectedClient extends SyncEventTarget implements SyncClient {
+export class ConnectedClient extends RecordClient implements SyncClient {
   readonly ready: Promise<void>;
   readonly #options: ConnectedClientOptions;
   readonly #link: Link;
@@ -157,21 +157,12 @@ export class ConnectedClient extends SyncEventTarget implements SyncClient {
     return this.#link.read((worker) => worker.history(options));
   }
 
-  statusOf(table: string, key: RecordKey): Promise<RecordStatus> {
-    return this.#link.read((worker) => worker.statusOf(table, key));
+  protected override call<T>(call: WorkerCall<T>): Promise<T> {
+    return this.#link.call(call);
   }
 
-  pending(): Promise<PendingCounts> {
-    return this.#link.read((worker) => worker.pending());
-  }
-
-  setStatus(
-    table: string,
-    status: SyncStatus | 0 | 1,
-    filter: string | object,
-    options: SetStatusOptions = {},
-  ): Promise<number> {
-    return this.#link.call((worker) => worker.setStatus(table, status, filter, options));
+  protected override read<T>(call: WorkerCall<T>): Promise<T> {
+    return this.#link.read(call);
   }
 
   failures(options: PageOptions = {}): Promise<readonly Failure[]> {
@@ -206,6 +197,7 @@ export class ConnectedClient extends SyncEventTarget implements SyncClient {
     if (this.#abort.signal.aborted) return;
     this.#abort.abort();
     this.silence();
+    this.closeLives();
     for (const end of this.#endings) end();
     this.#closeLive();
     this.#triggers.close();
@@ -226,6 +218,7 @@ export class ConnectedClient extends SyncEventTarget implements SyncClient {
     }
     if (this.#asksOnConnect || state.syncing || state.pending > 0) this.#triggers.request('start');
     this.#asksOnConnect = false;
+    this.refreshLives();
   }
 
   async #refresh(): Promise<void> {

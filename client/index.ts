@@ -1,6 +1,10 @@
 export { connectSync } from './connect-sync.ts';
 export type { ConnectOptions } from './connect-options.ts';
 export type { SyncClient, SyncEventDetails, SyncEventListener, SynchronizeCallOptions } from './sync-client.ts';
+export type { LiveChange, LiveOptions, LiveQuery } from './live-query.ts';
+export type { QueryResult } from './query.ts';
+export type { SetStatusCallOptions } from './record-client.ts';
+export type { ListedStatus, QueryFacts, QueryOptions, QueryParameter } from '../sw/protocol/query.ts';
 export type { PageOptions, SetStatusOptions, SignInOptions } from '../sw/protocol/api.ts';
 export type { SignOutOptions } from '../sw/protocol/unsent.ts';
 export type { SyncEventType } from '../sw/protocol/events.ts';

@@ -1,10 +1,14 @@
-import type { PageOptions, SetStatusOptions, SignInOptions } from '../sw/protocol/api.ts';
+import type { PageOptions, SignInOptions } from '../sw/protocol/api.ts';
 import type { SyncError } from '../sw/protocol/errors.ts';
 import type { SyncEvent, SyncEventType } from '../sw/protocol/events.ts';
 import type { RecordKey } from '../sw/protocol/record.ts';
 import type { Progress, SynchronizeOptions, SynchronizeResult, SyncObstacle, SyncState } from '../sw/protocol/run.ts';
+import type { QueryOptions } from '../sw/protocol/query.ts';
 import type { Failure, PendingCounts, RecordStatus, SyncStatus } from '../sw/protocol/status.ts';
 import type { SignOutOptions } from '../sw/protocol/unsent.ts';
+import type { LiveOptions, LiveQuery } from './live-query.ts';
+import type { QueryResult } from './query.ts';
+import type { SetStatusCallOptions } from './record-client.ts';
 
 /** Options of `SyncClient.synchronize`. */
 export interface SynchronizeCallOptions extends SynchronizeOptions {
@@ -87,8 +91,28 @@ export interface SyncClient extends EventTarget {
     table: string,
     status: SyncStatus | 0 | 1,
     filter: string | object,
-    options?: SetStatusOptions,
+    options?: SetStatusCallOptions,
   ): Promise<number>;
+  /**
+   * The records of a table as they are here, by filter, order, page and status. Reads the local database alone: `complete`
+   * says whether that is all there is. Rejects with `FilterError` (`filter`), or `unknown-table`.
+   */
+  query(table: string, options?: QueryOptions): Promise<QueryResult>;
+  /**
+   * A query that goes on: calls back with the first answer, and whenever a write of any tab, a status set by hand or a run
+   * changed it, with what changed. It outlives the worker, and ends with `close()`, its signal, or the page.
+   *
+   * @example
+   * ```ts
+   * const live = sync.live('visits', {
+   *   filter: 'rating >= :least',
+   *   params: { least: 4 },
+   *   onChange: ({ added, changed, removed }) => draw(added, changed, removed),
+   * });
+   * live.close();
+   * ```
+   */
+  live(table: string, options: LiveOptions): LiveQuery;
 
   /** Changes that the server did not take, with their content and the reason, the newest first. */
   failures(options?: PageOptions): Promise<readonly Failure[]>;

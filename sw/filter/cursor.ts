@@ -13,6 +13,8 @@ import { readToken, type Token } from './tokens.ts';
 export interface ParseOptions extends NameOptions {
   /** The table that `FIELD(Table,Column)` must name, in any case. Without it any table is accepted. */
   readonly table?: string | undefined;
+  /** The parameters that have a value; without it any may be named, and the value is looked for when the filter is used. */
+  readonly parameters?: ReadonlySet<string> | undefined;
 }
 
 /** A place in a text, with the token that stands there. */
@@ -88,7 +90,14 @@ export function takeCharacter(cursor: Cursor): string {
 
 export function takeOperand(cursor: Cursor): FilterOperand {
   const { type, text } = cursor.token;
-  if (type === 'parameter') return { type, name: advance(cursor).text };
+  if (type === 'parameter') {
+    const { parameters } = cursor.options;
+    if (parameters?.has(text) === false) {
+      const { position } = cursor.token;
+      throw filterFailure(cursor.text, position, `a value for the parameter :${text}`, nearest(text, parameters));
+    }
+    return { type, name: advance(cursor).text };
+  }
   if (type === 'string') return { type: 'value', value: advance(cursor).text };
   if (type === 'word' && isConstant(text)) {
     return { type: 'value', value: CONSTANTS[advance(cursor).text.toLowerCase()] ?? null };

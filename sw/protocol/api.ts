@@ -1,4 +1,5 @@
 import type { PlainError } from './errors.ts';
+import type { QueryAnswer, QueryOptions, QueryParameter } from './query.ts';
 import type { RecordKey } from './record.ts';
 import type { RunTrigger, SynchronizeOptions, SynchronizeResult, SyncObstacle, SyncState } from './run.ts';
 import type { Failure, PendingCounts, RecordStatus, SyncStatus } from './status.ts';
@@ -8,7 +9,8 @@ import type { SignOutOptions } from './unsent.ts';
 export type Reply<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: PlainError };
 
 export interface SetStatusOptions {
-  readonly params?: Readonly<Record<string, unknown>>;
+  /** The values of the filter's parameters. */
+  readonly params?: Readonly<Record<string, QueryParameter>>;
   /** Also records deleted here: *synchronized* drops the delete, *not synchronized* keeps it. @default false */
   readonly includeDeleted?: boolean;
 }
@@ -55,7 +57,8 @@ export interface WorkerMethods {
     status: SyncStatus | 0 | 1,
     filter: string | object,
     options: SetStatusOptions,
-  ): Promise<Reply<number>>;
+  ): Promise<Reply<{ readonly count: number; readonly warnings: readonly string[] }>>;
+  query(table: string, options: QueryOptions): Promise<Reply<QueryAnswer>>;
   failures(options: PageOptions): Promise<Reply<readonly Failure[]>>;
   retry(failure: string): Promise<Reply<boolean>>;
   discard(failure: string): Promise<Reply<boolean>>;
@@ -78,6 +81,7 @@ export const workerMethods: readonly WorkerMethod[] = [
   'statusOf',
   'pending',
   'setStatus',
+  'query',
   'failures',
   'retry',
   'discard',

@@ -6,6 +6,24 @@ export type SyncStatus = 'synchronized' | 'not-synchronized';
 /** The finer status; all but `clean` count as not synchronized, but for `held`, which counts as synchronized. */
 export type StatusDetail = 'clean' | 'pending' | 'in-flight' | 'rejected' | 'conflict' | 'blocked' | 'held' | 'draft';
 
+export const statusNames: readonly (SyncStatus | StatusDetail)[] = [
+  'synchronized',
+  'not-synchronized',
+  'clean',
+  'pending',
+  'in-flight',
+  'rejected',
+  'conflict',
+  'blocked',
+  'held',
+  'draft',
+];
+
+/** Whether a value that came from outside names a status, coarse or fine. */
+export function isStatusName(value: unknown): value is SyncStatus | StatusDetail {
+  return statusNames.some((name) => name === value);
+}
+
 export interface RecordStatus {
   readonly status: SyncStatus;
   /** 0 is synchronized, 1 is not. */

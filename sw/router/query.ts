@@ -1,22 +1,20 @@
 import { parseFilter, parseOrderBy } from '../filter/index.ts';
 import type { FilterNode, FilterTree } from '../protocol/filter-tree.ts';
 import { SyncError } from '../protocol/errors.ts';
+import { isStatusName, statusNames } from '../protocol/status.ts';
 import type { ListQuery } from '../store/list-matcher.ts';
 import type { Table } from '../store/schema.ts';
 
 const ownNames: readonly string[] = ['filter', 'orderBy', 'limit', 'offset', 'status'];
-const statusNames = [
-  'synchronized',
-  'not-synchronized',
-  'clean',
-  'pending',
-  'in-flight',
-  'rejected',
-  'conflict',
-  'blocked',
-  'held',
-  'draft',
-] as const;
+function statusOf(text: string | null): ListQuery['status'] {
+  if (text === null) return null;
+  if (text === '0' || text === '1') return text === '0' ? 'synchronized' : 'not-synchronized';
+  if (isStatusName(text)) return text;
+  throw new SyncError(
+    'invalid-request',
+    `?status= must be ${statusNames.join(', ')}, 0 or 1; it is ${JSON.stringify(text)}.`,
+  );
+}
 
 function wholeNumber(name: string, text: string | null): number | null {
   if (text === null) return null;
@@ -43,7 +41,8 @@ function both(nodes: readonly FilterNode[]): FilterTree | null {
  * @throws FilterError for a filter or order that does not parse; SyncError `invalid-request` for a wrong number or status.
  */
 export function readQuery(table: Table, params: URLSearchParams): ListQuery | null {
-  const options = { types: table.columnTypes, table: table.name };
+  // A list request has no place for the values of parameters.
+  const options = { types: table.columnTypes, table: table.name, parameters: new Set<string>() };
   const nodes: FilterNode[] = [];
   for (const [name, text] of params) {
     if (name === 'filter') nodes.push(parseFilter(text, options).where);
@@ -51,20 +50,14 @@ export function readQuery(table: Table, params: URLSearchParams): ListQuery | nu
     else if (table.columns.has(name) || name === table.key) nodes.push(equality(table, name, text));
     else return null;
   }
-  const asked = params.get('status');
-  const status = statusNames.find((name) => name === asked) ?? null;
-  if (asked !== null && status === null) {
-    throw new SyncError(
-      'invalid-request',
-      `?status= must be one of ${statusNames.join(', ')}; it is ${JSON.stringify(asked)}.`,
-    );
-  }
+  const source = params.getAll('filter').length === 1 ? params.get('filter') : null;
   return {
     filter: both(nodes),
     params: {},
     orderBy: parseOrderBy(params.get('orderBy') ?? '', options),
     limit: wholeNumber('limit', params.get('limit')),
     offset: wholeNumber('offset', params.get('offset')) ?? 0,
-    status,
+    status: statusOf(params.get('status')),
+    ...(source === null ? {} : { source }),
   };
 }

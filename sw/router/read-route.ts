@@ -2,7 +2,7 @@ import { SyncError } from '../protocol/errors.ts';
 import type { RecordKey } from '../protocol/record.ts';
 import { readList } from '../store/list.ts';
 import { readView } from '../store/view.ts';
-import type { Table } from '../store/schema.ts';
+import { holdsAll, type Table } from '../store/schema.ts';
 import type { Session } from '../sync/session.ts';
 import { ageHeader, statusHeaders } from './answers.ts';
 import { fromNetwork, markNetwork, overlayList } from './network.ts';
@@ -10,11 +10,12 @@ import { readQuery } from './query.ts';
 
 const marksNamed = 200;
 
-/** Whether everything that there is of a table is here, once its download is complete. */
-function holdsAll(table: Table): 'always' | 'when-complete' | 'in-scope' | 'never' {
-  if (table.scope === 'never' || table.direction === 'local') return 'always';
-  if (table.direction === 'up' || table.scope === 'nothing-clear' || table.scope === 'nothing-preserve') return 'never';
-  return typeof table.scope === 'object' ? 'in-scope' : 'when-complete';
+/** Header values are Latin; JSON escapes keep any text within that. */
+function headerJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** `GET` of one record. */
@@ -61,11 +62,7 @@ export async function readMany(session: Session, table: Table, request: Request)
     ...ageHeader(list.downloadedAt, session.environment.now()),
   };
   if (holds === 'in-scope') headers['Sync-Scope'] = 'filter';
-  // Header values are Latin; JSON escapes keep any key within that.
-  const marks = JSON.stringify(list.notClean.slice(0, marksNamed)).replace(
-    /[\u007f-\uffff]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-  headers['Sync-Not-Synchronized'] = marks;
+  headers['Sync-Not-Synchronized'] = headerJson(list.notClean.slice(0, marksNamed));
+  if (list.warnings.length > 0) headers['Sync-Warnings'] = headerJson(list.warnings);
   return new Response(`[${list.texts.join(',')}]`, { headers });
 }

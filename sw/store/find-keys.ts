@@ -10,7 +10,9 @@ import type { RecordKey } from '../protocol/record.ts';
 import type { StatusDetail } from '../protocol/status.ts';
 
 /** Which records: those that match the filter (null: all) under the status (left out: any). */
-export type KeyQuery = Pick<ListQuery, 'filter' | 'params'> & Partial<Pick<ListQuery, 'status'>> & FindOptions;
+export type KeyQuery = Pick<ListQuery, 'filter' | 'params'> &
+  Partial<Pick<ListQuery, 'status' | 'source'>> &
+  FindOptions;
 
 export interface Match {
   readonly key: RecordKey;
@@ -46,16 +48,19 @@ export async function findMatches(
   base: Base,
   table: Table,
   query: KeyQuery,
-): Promise<{ readonly head: HeadRow; readonly matches: readonly Match[] }> {
-  const { filter, params, status = null, includeDeleted = false } = query;
-  const whole: ListQuery = { filter, params, status, orderBy: [], limit: null, offset: 0 };
+): Promise<{ readonly head: HeadRow; readonly matches: readonly Match[]; readonly warnings: readonly string[] }> {
+  const { filter, params, status = null, includeDeleted = false, source } = query;
+  const whole: ListQuery = {
+    ...{ filter, params, status, orderBy: [], limit: null, offset: 0 },
+    ...(source === undefined ? {} : { source }),
+  };
   const found = await findHits(reader, base, table, whole, { includeDeleted });
   const keys = await keysOf(reader, base, table, found);
   const matches = found.hits.flatMap(({ detail, isDeleted }, index) => {
     const key = keys[index];
     return key === undefined ? [] : [{ key, detail, isDeleted }];
   });
-  return { head: found.head, matches };
+  return { head: found.head, matches, warnings: found.warnings };
 }
 
 /** The keys of the records that match, in key order, as the view has them: changes over the base, without the deleted. */

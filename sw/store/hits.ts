@@ -174,6 +174,8 @@ export interface Found {
   readonly head: HeadRow;
   readonly root: RootRow | null;
   readonly hits: Hit[];
+  /** What is probably a mistake in the filter. */
+  readonly warnings: readonly string[];
 }
 
 export interface FindOptions {
@@ -206,6 +208,8 @@ export async function findHits(
   });
   const { head, root } = scan;
   const hits: Hit[] = [];
+  // Names that no record has can be told only if all records are looked at.
+  let skipped = !matcher.mayMatchClean;
   const leafCount = root?.counts.length ?? 0;
   for (let start = 0; start === 0 || start < leafCount; start += leavesInSlice) {
     const end = Math.min(start + leavesInSlice, leafCount);
@@ -223,6 +227,7 @@ export async function findHits(
         return;
       }
       const leaves = byLeaf(root, overlaid);
+      for (let leaf = start; leaf < end; leaf += 1) skipped ||= !matcher.mayMatchLeaf(root, leaf);
       const found = await Promise.all(
         Array.from({ length: end - start }, (_value, index) =>
           scanLeaf(tx, scan, root, start + index, leaves.get(start + index) ?? none),
@@ -231,5 +236,5 @@ export async function findHits(
       for (const list of found) for (const hit of list) hits.push(hit);
     });
   }
-  return { head, root, hits };
+  return { head, root, hits, warnings: skipped ? matcher.warnings : [...matcher.warnings, ...matcher.finish()] };
 }

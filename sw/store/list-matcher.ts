@@ -13,6 +13,7 @@ import {
 import type { FilterTree, OrderTerm } from '../protocol/filter-tree.ts';
 import { isJsonObject, type JsonObject } from '../protocol/record.ts';
 import { statusOfDetail, type StatusDetail, type SyncStatus } from '../protocol/status.ts';
+import { watchColumns } from './column-watch.ts';
 import type { PackedRecords, RootRow } from './format.ts';
 import type { Table } from './schema.ts';
 import { vectorValue } from './vectors.ts';
@@ -25,6 +26,8 @@ export interface ListQuery {
   readonly limit: number | null;
   readonly offset: number;
   readonly status: SyncStatus | StatusDetail | null;
+  /** The text that the filter was parsed from: errors point into it. */
+  readonly source?: string;
 }
 
 type OrderValues = readonly ComparedValue[];
@@ -36,6 +39,7 @@ interface MatchedRow {
 
 /** What a query asks of a record, of a leaf's vectors, and of a leaf's bounds. */
 export interface ListMatcher {
+  readonly warnings: readonly string[];
   readonly needsVectors: boolean;
   /** Whether records without a change or mark can match at all. */
   readonly mayMatchClean: boolean;
@@ -46,6 +50,8 @@ export interface ListMatcher {
   matchLeaf(packed: PackedRecords): readonly MatchedRow[];
   /** The record's order values if it matches, else null. */
   matchText(text: string, detail: StatusDetail): OrderValues | null;
+  /** Once every record was matched: warnings of names that no record has. Throws `FilterError` for a misspelt one. */
+  finish(): readonly string[];
 }
 
 const noOrder: OrderValues = [];
@@ -58,7 +64,8 @@ function parseRecord(text: string): JsonObject {
 export function createMatcher(table: Table, query: ListQuery): ListMatcher {
   const { filter, orderBy, status } = query;
   const options = { types: table.columnTypes, params: query.params };
-  const test = filter === null ? () => true : compileFilter(filter, options).test;
+  const { test, warnings } = filter === null ? { test: () => true, warnings: [] } : compileFilter(filter, options);
+  const watch = watchColumns(table, filter, query.source);
   const vectorTest = filter === null ? null : compileVectorFilter(filter, options);
   const boundsTest = filter === null ? null : compileBounds(filter, options);
   const declared = Object.keys(table.columnTypes);
@@ -82,6 +89,8 @@ export function createMatcher(table: Table, query: ListQuery): ListMatcher {
     status === null || status === detail || status === statusOfDetail(detail).status;
 
   return {
+    warnings,
+    finish: () => watch.finish(),
     needsVectors: needed.size > 0,
     mayMatchClean: matchesDetail('clean'),
     mayMatchLeaf: (root, leaf) => {
@@ -112,14 +121,17 @@ export function createMatcher(table: Table, query: ListQuery): ListMatcher {
     matchLeaf: (packed) => {
       const records: unknown = JSON.parse(`[${packed.text}]`);
       if (!Array.isArray(records)) return [];
-      return records.flatMap((record: unknown, row) =>
-        isJsonObject(record) && test(record) ? [{ row, order: orderOf(record) }] : [],
-      );
+      return records.flatMap((record: unknown, row) => {
+        if (!isJsonObject(record)) return [];
+        watch.look(record);
+        return test(record) ? [{ row, order: orderOf(record) }] : [];
+      });
     },
     matchText: (text, detail) => {
       if (!matchesDetail(detail)) return null;
       if (filter === null && orderBy.length === 0) return noOrder;
       const record = parseRecord(text);
+      watch.look(record);
       return test(record) ? orderOf(record) : null;
     },
   };

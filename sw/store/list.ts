@@ -7,8 +7,9 @@ import { compareListed, type ListQuery } from './list-matcher.ts';
 import { textAt } from './packed.ts';
 import type { Table } from './schema.ts';
 import { readSteadily } from './steady.ts';
+import type { ListedStatus } from '../protocol/query.ts';
 import { isRecordKey, type RecordKey } from '../protocol/record.ts';
-import { statusOfDetail, type StatusDetail } from '../protocol/status.ts';
+import { statusOfDetail } from '../protocol/status.ts';
 
 /** What `findHits` and reading what was found touch. */
 export const listScope: StoreName[] = [
@@ -22,11 +23,6 @@ export const listScope: StoreName[] = [
   'members',
 ];
 
-export interface ListedStatus {
-  readonly key: RecordKey;
-  readonly detail: StatusDetail;
-}
-
 export interface ListResult {
   /** The page of the list as JSON texts. */
   readonly texts: readonly string[];
@@ -38,6 +34,8 @@ export interface ListResult {
   readonly notSynchronized: number;
   readonly complete: boolean;
   readonly downloadedAt: number;
+  /** What is probably a mistake in the filter. */
+  readonly warnings: readonly string[];
 }
 
 /** The JSON of each hit, read from its leaf where it stands in one. */
@@ -98,6 +96,7 @@ export function readList(database: Database, base: Base, table: Table, query: Li
       notSynchronized: hits.filter(isNotSynchronized).length,
       complete: head.complete,
       downloadedAt: head.downloadedAt,
+      warnings: found.warnings,
     };
   });
 }

@@ -267,6 +267,13 @@ export function isDownloaded(table: Table): boolean {
   );
 }
 
+/** Whether everything that there is of a table is here, once its download is complete. */
+export function holdsAll(table: Table): 'always' | 'when-complete' | 'in-scope' | 'never' {
+  if (table.scope === 'never' || table.direction === 'local') return 'always';
+  if (table.direction === 'up' || table.scope === 'nothing-clear' || table.scope === 'nothing-preserve') return 'never';
+  return typeof table.scope === 'object' ? 'in-scope' : 'when-complete';
+}
+
 /** Reads a record's key, or a key out of a URL; null if it is none of the table's type. */
 export function keyOf(table: Table, value: unknown): RecordKey | null {
   if (table.keyType === 'number') {

@@ -28,12 +28,18 @@ function united(keys: readonly RecordKey[], others: readonly RecordKey[]): Recor
   }
 }
 
+export interface StatusSet {
+  /** How many records match. */
+  readonly count: number;
+  readonly warnings: readonly string[];
+}
+
 /** What a status set by hand comes to, all of it computed before the transaction that stores it. */
 interface StatusPlan {
   readonly head: HeadRow;
   /** The stamp under which the changes were read. */
   readonly stamp: string | undefined;
-  readonly count: number;
+  readonly set: StatusSet;
   readonly marks: { readonly [Kind in MarkKind]?: PackedMarks };
   /** Records whose delete is dropped. */
   readonly undeleted: readonly RecordKey[];
@@ -59,12 +65,12 @@ function repacked(head: HeadRow, marks: { readonly [Kind in MarkKind]: readonly 
 
 async function plan(reader: Reader, base: Base, table: Table, { status, query }: StatusChange): Promise<StatusPlan> {
   const stamp = await reader.read(['meta'], (tx) => getMeta(tx, 'changesStamp'));
-  const { head, matches } = await findMatches(reader, base, table, query);
+  const { head, matches, warnings } = await findMatches(reader, base, table, query);
   const [send, hold] = await reader.read(['heads', 'marks'], async (tx) => {
     await checkUnmoved(tx, base, head);
     return Promise.all([readMarks(tx, base, head, 'send'), readMarks(tx, base, head, 'hold')]);
   });
-  const made = { head, stamp, count: matches.length };
+  const made = { head, stamp, set: { count: matches.length, warnings } };
   const all = matches.map((match) => match.key);
   if (status === 'not-synchronized') {
     const clean = keysOf(matches, ({ detail }) => detail === 'clean');
@@ -98,11 +104,11 @@ async function checkPlan(tx: WriteTransaction, base: Base, { head, stamp }: Stat
   if (now !== stamp) throw new StaleReadError(`the changes of ${head.table} moved`);
 }
 
-async function store(tx: WriteTransaction, { head, count, marks, undeleted }: StatusPlan): Promise<number> {
+async function store(tx: WriteTransaction, { head, set, marks, undeleted }: StatusPlan): Promise<StatusSet> {
   const marked = marks.send === undefined && marks.hold === undefined ? head : await writeMarks(tx, head, marks);
   await removeMarks(tx, marked, 'hold', undeleted);
   await dropDeletes(tx, head.table, undeleted);
-  return count;
+  return set;
 }
 
 function isNothing({ marks, undeleted }: StatusPlan): boolean {
@@ -112,17 +118,22 @@ function isNothing({ marks, undeleted }: StatusPlan): boolean {
 /**
  * Sets the sync status of every record that matches, in one transaction and without network (K-02 to K-04, K-11). A clean
  * record set *not synchronized* is sent whole by the next run; a changed one set *synchronized* is held back, its value
- * kept; a deleted one is there again. Resolves to the number of records that match, when it is on disk. Repeating it
+ * kept; a deleted one is there again. Resolves to how many records match, when it is on disk. Repeating it
  * changes nothing.
  *
  * What matches is found in slices and stored only if neither base, marks nor changes have moved since. Where they go on
  * moving, it is found in the transaction that stores it.
  */
-export async function setStatus(database: Database, base: Base, table: Table, change: StatusChange): Promise<number> {
+export async function setStatus(
+  database: Database,
+  base: Base,
+  table: Table,
+  change: StatusChange,
+): Promise<StatusSet> {
   for (let attempt = 0; attempt < attemptsInSlices; attempt += 1) {
     try {
       const made = await plan(database, base, table, change);
-      if (isNothing(made)) return made.count;
+      if (isNothing(made)) return made.set;
       const scope: StoreName[] = ['heads', 'marks', 'meta'];
       return await database.write(made.undeleted.length > 0 ? [...scope, 'changes', 'members'] : scope, async (tx) => {
         await checkPlan(tx, base, made);
@@ -134,6 +145,6 @@ export async function setStatus(database: Database, base: Base, table: Table, ch
   }
   return database.write([...listScope, 'meta'], async (tx) => {
     const made = await plan({ read: (_stores, work) => work(tx) }, base, table, change);
-    return isNothing(made) ? made.count : store(tx, made);
+    return isNothing(made) ? made.set : store(tx, made);
   });
 }

@@ -36,7 +36,9 @@ async function set(session: OpenSession, table: string, status: SyncStatus, filt
   const declared = session.schema.tables.get(table);
   if (declared === undefined) throw new Error(`no table ${table}`);
   const tree = toFilterTree(filter, { types: declared.columnTypes, table });
-  return setStatus(session.database, session.base, declared, { status, query: { filter: tree, params: {} } });
+  const query = { filter: tree, params: {} };
+  const { count } = await setStatus(session.database, session.base, declared, { status, query });
+  return count;
 }
 
 async function details(session: OpenSession, table: string, keys: readonly (string | number)[]): Promise<string[]> {

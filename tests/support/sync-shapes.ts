@@ -1,5 +1,6 @@
+import type { QueryAnswer } from '../../sw/protocol/query.ts';
 import type { Progress, RunPhase, SynchronizeResult, SyncState } from '../../sw/protocol/run.ts';
-import { isRunId } from '../../sw/protocol/record.ts';
+import { isRunId, type JsonRecord } from '../../sw/protocol/record.ts';
 
 export function runId(text: string): SynchronizeResult['run'] {
   const id = text.padEnd(8, '-');
@@ -48,4 +49,10 @@ export function syncResult(run: string, parts: Partial<SynchronizeResult> = {}):
     warnings: [],
     ...parts,
   };
+}
+
+/** What the worker answers to a query for these records, all of them clean. */
+export function queryAnswer(records: readonly JsonRecord[], facts: Partial<QueryAnswer> = {}): QueryAnswer {
+  const none = { statuses: [], notSynchronized: 0, warnings: [], complete: true, downloadedAt: 1 };
+  return { text: JSON.stringify(records), keyField: 'id', total: records.length, ...none, ...facts };
 }

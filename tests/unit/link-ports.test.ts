@@ -13,7 +13,7 @@ import { StorageError } from '../../sw/protocol/errors.ts';
 import type { SyncState } from '../../sw/protocol/run.ts';
 import { LockSpace } from '../support/locks.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { syncResult, syncState } from '../support/sync-shapes.ts';
+import { queryAnswer, syncResult, syncState } from '../support/sync-shapes.ts';
 
 const origin = 'https://app.test';
 
@@ -31,7 +31,8 @@ function methodsOf(own: Partial<WorkerMethods>): WorkerMethods {
     history: () => fine([]),
     statusOf: () => fine({ status: 'synchronized', code: 0, detail: 'clean' }),
     pending: () => fine({ total: 0, sendable: 0, tables: {}, commands: 0 }),
-    setStatus: () => fine(0),
+    setStatus: () => fine({ count: 0, warnings: [] }),
+    query: () => fine(queryAnswer([])),
     failures: () => fine([]),
     retry: () => fine(false),
     discard: () => fine(false),
@@ -82,7 +83,7 @@ describe("the worker's end of a port", () => {
         methodsOf({
           setStatus: (...args) => {
             setStatusCalls.push(args);
-            return fine(7);
+            return fine({ count: 7, warnings: [] });
           },
         }),
     });
@@ -158,7 +159,7 @@ describe("the worker's end of a port", () => {
   it('answers calls over Comlink', async () => {
     const port = await connected('c-1');
     const worker = wrap<WorkerMethods>(port);
-    expect(await worker.setStatus('products', 1, 'Stock < 5', {})).toEqual({ ok: true, value: 7 });
+    expect(await worker.setStatus('products', 1, 'Stock < 5', {})).toMatchObject({ ok: true, value: { count: 7 } });
     expect(setStatusCalls).toEqual([['products', 1, 'Stock < 5', {}]]);
   });
 

@@ -26,7 +26,9 @@ class Store {
 
   set(status: SyncStatus, filter: string | object, includeDeleted = false, database = this.database): Promise<number> {
     const tree = toFilterTree(filter, { types: theTable().columnTypes, table: 'items' });
-    return setStatus(database, this.base, theTable(), { status, query: { filter: tree, params: {}, includeDeleted } });
+    const source = typeof filter === 'string' ? { source: filter } : {};
+    const query = { filter: tree, params: {}, includeDeleted, ...source };
+    return setStatus(database, this.base, theTable(), { status, query }).then(({ count }) => count);
   }
 
   write(key: string, content: Item | null): Promise<void> {
@@ -170,6 +172,18 @@ describe('a status set by hand', () => {
     expect(await list('pending')).toEqual([a]);
     expect(await list('held')).toEqual([c]);
     expect(await list('synchronized')).toEqual([b, c]);
+  });
+
+  it('refuses a misspelt column by the nearest, and warns of one that no record has (K-09)', async () => {
+    const store = await Store.with(item('a', 1), item('b', 2));
+    await expect(store.set('not-synchronized', "id > '' AND Stok IS NULL")).rejects.toMatchObject({
+      code: 'filter',
+      position: 12,
+      details: { nearest: 'stock', caretLine: "id > '' AND Stok IS NULL\n            ^" },
+    });
+    expect(await store.details('a')).toEqual(['clean']);
+    expect(await store.set('not-synchronized', 'elsewhere IS NULL')).toBe(2);
+    expect(await store.set('synchronized', "filler = ''")).toBe(2);
   });
 
   it('is kept for more records than one row of marks holds', async () => {

@@ -49,8 +49,7 @@ describe("a page's calls", () => {
 
   it('reject at once when their options cannot be sent', async () => {
     await page.open();
-    const options = { params: { n: () => 1 } };
-    await expect(page.client.setStatus('visits', 1, 'n = :n', options)).rejects.toMatchObject({
+    await expect(page.client.setStatus('visits', 1, { n: () => 1 })).rejects.toMatchObject({
       code: 'invalid-request',
       retryable: false,
     });
@@ -60,7 +59,7 @@ describe("a page's calls", () => {
     let called = 0;
     page.workers.methods.setStatus = () => {
       called += 1;
-      return called === 1 ? never() : fine(5);
+      return called === 1 ? never() : fine({ count: 5, warnings: [] });
     };
     await page.open();
     const call = page.client.setStatus('visits', 1, '');

@@ -6,7 +6,7 @@ import type { RunTrigger, SyncState } from '../../../sw/protocol/run.ts';
 import type { WorkerSource, WorkerTarget } from '../../../client/worker-source.ts';
 import type { LockSpace } from '../../support/locks.ts';
 import type { ManualClock } from '../../support/manual-clock.ts';
-import { syncResult, syncState } from '../../support/sync-shapes.ts';
+import { queryAnswer, syncResult, syncState } from '../../support/sync-shapes.ts';
 
 export function fine<T>(value: T): Promise<Reply<T>> {
   return Promise.resolve({ ok: true, value });
@@ -151,7 +151,8 @@ export class FakeWorkers implements WorkerSource, WorkerTarget {
         history: alive(methods.history ?? (() => fine([]))),
         statusOf: alive(methods.statusOf ?? (() => fine({ status: 'synchronized', code: 0, detail: 'clean' }))),
         pending: alive(methods.pending ?? (() => fine({ total: 0, sendable: 0, tables: {}, commands: 0 }))),
-        setStatus: alive(methods.setStatus ?? (() => fine(0))),
+        setStatus: alive(methods.setStatus ?? (() => fine({ count: 0, warnings: [] }))),
+        query: alive(methods.query ?? (() => fine(queryAnswer([])))),
         failures: alive(methods.failures ?? (() => fine([]))),
         retry: alive(methods.retry ?? (() => fine(false))),
         discard: alive(methods.discard ?? (() => fine(false))),
