@@ -1,0 +1,114 @@
+import { connectSync, type SyncClient } from '../../../client/index.ts';
+import { newItem } from '../page/items.ts';
+import { getText, postEach, postMany } from '../page/requests.ts';
+import { expose, settings } from '../page/subject.ts';
+import { check, time, timeEach } from '../page/time.ts';
+
+const root = settings.get('backend') === 'rest' ? '/rest' : '/api';
+
+async function connect(): Promise<SyncClient> {
+  const sync = await connectSync({ worker: `/holdfast-worker.js?${settings}` });
+  await sync.signIn({ user: 'bench' });
+  return sync;
+}
+
+let connecting: Promise<SyncClient> | undefined;
+
+function client(): Promise<SyncClient> {
+  return (connecting ??= connect());
+}
+
+async function idle(): Promise<SyncClient> {
+  const sync = await client();
+  while (await sync.isSyncing()) await new Promise((resolve) => setTimeout(resolve, 20));
+  return sync;
+}
+
+async function count(path: string): Promise<number> {
+  const answer = await fetch(path);
+  await answer.text();
+  return Number(answer.headers.get('X-Total-Count'));
+}
+
+function keyOf(index: number): string {
+  return `k${String(index).padStart(9, '0')}`;
+}
+
+expose({
+  download: async (expected: number) => {
+    const sync = await client();
+    const seconds = await time(() => sync.synchronize({ mode: 'all', onBusy: 'queue', full: true }));
+    check(
+      (await count(`${root}/${settings.get('table') ?? 'items'}?limit=1`)) === expected,
+      'not all records are there',
+    );
+    return seconds;
+  },
+  connect: () => time(client),
+  /** Until the first answer of the database, with a worker that has to start. */
+  firstAnswer: (index: number) => time(() => getText(`${root}/items/${keyOf(index)}`)),
+  upload: async () => {
+    const sync = await client();
+    return time(() => sync.synchronize({ mode: 'unsynchronized', onBusy: 'queue', onPartial: 'return' }));
+  },
+  delta: async () => {
+    const sync = await client();
+    return time(() => sync.synchronize({ mode: 'all', onBusy: 'queue' }));
+  },
+  settled: async () => {
+    const sync = await idle();
+    const { pending, failures } = await sync.state();
+    return [pending, failures];
+  },
+  write: async (writes: number) => {
+    await client();
+    return postEach(`${root}/items`, writes);
+  },
+  prepare: async (writes: number) => {
+    await client();
+    return postMany(`${root}/items`, writes);
+  },
+  /** The same few records, again and again. */
+  edit: async (edits: number, records: number) => {
+    for (let index = 0; index < records; index += 1) {
+      const answer = await fetch(`${root}/items/${keyOf(index)}`);
+      await answer.text();
+    }
+    return timeEach(edits, async (index) => {
+      const body = JSON.stringify({ stock: index });
+      const headers = { 'Content-Type': 'application/merge-patch+json' };
+      const answer = await fetch(`${root}/items/${keyOf(index % records)}`, { method: 'PATCH', body, headers });
+      check(answer.status === 200, `an edit was answered ${answer.status}`);
+      await answer.text();
+    });
+  },
+  readOne: (reads: number, total: number) =>
+    timeEach(reads, (index) => getText(`${root}/items/${keyOf((index * 7919) % total)}`)),
+  list: async (reads: number, query: string, expected: number) => {
+    let text = '';
+    const seconds = await timeEach(reads, async () => {
+      text = await getText(`${root}/items?${query}`);
+    });
+    const items: unknown = JSON.parse(text);
+    check(Array.isArray(items) && items.length === expected, `${query} gave another number of records`);
+    return seconds;
+  },
+  count: async (reads: number, query: string, expected: number) => {
+    let found = 0;
+    const seconds = await timeEach(reads, async () => {
+      found = await count(`${root}/items?${query}&limit=0`);
+    });
+    check(found === expected, `${query} counted ${found}`);
+    return seconds;
+  },
+  pending: async (times: number) => {
+    const sync = await client();
+    return timeEach(times, () => sync.pending());
+  },
+  statusOf: async (times: number) => {
+    const sync = await client();
+    return timeEach(times, (index) => sync.statusOf('items', newItem(index).id));
+  },
+  statusQuery: (times: number) => timeEach(times, () => getText(`${root}/items?status=not-synchronized&limit=10`)),
+  asset: (times: number) => timeEach(times, () => getText('/bare-worker.js')),
+});

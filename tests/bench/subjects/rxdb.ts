@@ -1,0 +1,131 @@
+import { createRxDatabase, type RxCollection, type WithDeleted } from 'rxdb/plugins/core';
+import { replicateRxCollection } from 'rxdb/plugins/replication';
+import { getRxStorageDexie } from 'rxdb/plugins/storage-dexie';
+import { newItem, type Item } from '../page/items.ts';
+import { expose } from '../page/subject.ts';
+import { check, time, timeEach } from '../page/time.ts';
+
+interface Checkpoint {
+  readonly at: number;
+}
+
+const batchSize = 1000;
+
+async function open(): Promise<RxCollection<Item>> {
+  const database = await createRxDatabase({ name: 'rx', storage: getRxStorageDexie(), multiInstance: false });
+  const text = { type: 'string' } as const;
+  const collections = await database.addCollections<{ items: RxCollection<Item> }>({
+    items: {
+      schema: {
+        version: 0,
+        primaryKey: 'id',
+        type: 'object',
+        properties: {
+          id: { type: 'string', maxLength: 20 },
+          name: text,
+          stock: { type: 'number' },
+          price: { type: 'number' },
+          category: text,
+          updated: text,
+          desc: text,
+        },
+      },
+    },
+  });
+  return collections.items;
+}
+
+let opening: Promise<RxCollection<Item>> | undefined;
+
+function collection(): Promise<RxCollection<Item>> {
+  return (opening ??= open());
+}
+
+async function post(path: string, value: unknown): Promise<void> {
+  const headers = { 'Content-Type': 'application/json' };
+  const answer = await fetch(path, { method: 'POST', body: JSON.stringify(value), headers });
+  check(answer.ok, `a push was answered ${answer.status}`);
+}
+
+/** Replicates until both sides are equal, then ends. */
+async function replicate(direction: 'pull' | 'push'): Promise<void> {
+  const state = replicateRxCollection<Item, Checkpoint>({
+    collection: await collection(),
+    replicationIdentifier: direction,
+    live: false,
+    retryTime: 100,
+    ...(direction === 'pull'
+      ? {
+          pull: {
+            batchSize,
+            handler: async (checkpoint, limit) => {
+              const answer = await fetch(`/rx/pull?after=${checkpoint?.at ?? 0}&limit=${limit}`);
+              const pulled: { documents: WithDeleted<Item>[]; checkpoint: Checkpoint } = await answer.json();
+              return pulled;
+            },
+          },
+        }
+      : {
+          push: {
+            batchSize,
+            handler: async (rows) => {
+              await post('/rx/push', { rows });
+              return [];
+            },
+          },
+        }),
+  });
+  await state.awaitInitialReplication();
+  await state.cancel();
+}
+
+expose({
+  download: async (count: number) => {
+    const items = await collection();
+    const seconds = await time(() => replicate('pull'));
+    check((await items.count().exec()) === count, 'not all records are there');
+    return seconds;
+  },
+  delta: () => time(() => replicate('pull')),
+  prepare: async (count: number) => {
+    const items = await collection();
+    await items.bulkInsert(Array.from({ length: count }, (_, index) => newItem(index)));
+    return count;
+  },
+  upload: () => time(() => replicate('push')),
+  edit: async (edits: number, records: number) => {
+    const items = await collection();
+    await items.bulkInsert(Array.from({ length: records }, (_, index) => newItem(index)));
+    return timeEach(edits, (index) => items.incrementalUpsert({ ...newItem(index % records), stock: index }));
+  },
+  readOne: async (reads: number, total: number) => {
+    const items = await collection();
+    return timeEach(reads, (index) => items.findOne(`k${String((index * 7919) % total).padStart(9, '0')}`).exec());
+  },
+  filter: async (reads: number, low: number, high: number) => {
+    const items = await collection();
+    return timeEach(reads, (index) =>
+      // Another query each time: equal ones come from RxDB's cache.
+      items.find({ selector: { stock: { $gte: low - index / 1000, $lte: high } } }).exec(),
+    );
+  },
+  filterUpdated: async (reads: number, low: string, high: string) => {
+    const items = await collection();
+    return timeEach(reads, (index) =>
+      items.find({ selector: { updated: { $gte: low, $lte: high }, stock: { $gte: -1 - index } } }).exec(),
+    );
+  },
+  count: async (reads: number, low: number, high: number) => {
+    const items = await collection();
+    return timeEach(reads, async (index) => {
+      const selector = { stock: { $gte: low - index / 1000, $lte: high } };
+      return (await items.find({ selector }).exec()).length;
+    });
+  },
+  sorted: async (reads: number) => {
+    const items = await collection();
+    return timeEach(reads, (index) =>
+      items.find({ selector: { stock: { $gte: -1 - index } }, sort: [{ price: 'asc' }], limit: 50 }).exec(),
+    );
+  },
+});
