@@ -42,12 +42,9 @@ interface SyncRegistration {
   readonly sync?: { register(tag: string): Promise<void> };
 }
 
-/** Null in Firefox: https://developer.mozilla.org/docs/Web/API/ServiceWorkerGlobalScope/serviceWorker */
-function ownState({ serviceWorker }: { readonly serviceWorker?: ServiceWorker }): ServiceWorkerState | null {
-  return serviceWorker?.state ?? null;
-}
-
 function createEnvironment(scope: ServiceWorkerGlobalScope): Environment {
+  // Firefox has none: https://developer.mozilla.org/docs/Web/API/ServiceWorkerGlobalScope/serviceWorker
+  const own: Partial<Pick<ServiceWorkerGlobalScope, 'serviceWorker'>> = scope;
   return {
     now: () => Date.now(),
     random: () => Math.random(),
@@ -66,7 +63,7 @@ function createEnvironment(scope: ServiceWorkerGlobalScope): Environment {
         return false;
       }
     },
-    isReplaced: () => ownState(scope) === 'redundant',
+    isReplaced: () => own.serviceWorker?.state === 'redundant',
   };
 }
 
@@ -123,7 +120,7 @@ export function startSync(options: StartSyncOptions): void {
     skipWaiting: () => self.skipWaiting(),
     claim: () => self.clients.claim(),
     live: sessions.liveUrl,
-    isActive: () => ['activating', 'activated'].includes(ownState(self) ?? 'activated'),
+    isActive: () => ['activating', 'activated'].includes(self.serviceWorker.state),
     state: async (page) => {
       const state = await methods(page).state();
       if (state.ok) return state.value;

@@ -12,13 +12,21 @@ async function enqueue(request: Request): Promise<Response> {
 self.addEventListener('install', () => void self.skipWaiting());
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
 self.addEventListener('fetch', (event) => {
-  if (event.request.method === 'POST' && new URL(event.request.url).pathname === '/plain') {
-    event.respondWith(enqueue(event.request.clone()));
-  }
+  if (event.request.method === 'POST') event.respondWith(enqueue(event.request.clone()));
 });
+
+async function replay(): Promise<string> {
+  try {
+    await queue.replayRequests();
+    return 'done';
+  } catch {
+    return 'failed';
+  }
+}
+
 self.addEventListener('message', (event) => {
   const [port] = event.ports;
-  if (event.data === 'replay' && port !== undefined) {
-    event.waitUntil(queue.replayRequests().then(() => port.postMessage('done')));
-  }
+  if (port === undefined) return;
+  const answer = event.data === 'replay' ? replay() : queue.size();
+  event.waitUntil(answer.then((value) => port.postMessage(value)));
 });

@@ -1,0 +1,20 @@
+import { listOf, objectOf, readObject, sendJson, type Endpoint } from './http.ts';
+
+/** What RxDB's replication pulls from and pushes to, in batches of its own size. */
+export const rxEndpoint: Endpoint = async ({ request, response, url, state }) => {
+  if (url.pathname === '/rx/pull') {
+    const after = Number(url.searchParams.get('after'));
+    const limit = Number(url.searchParams.get('limit'));
+    const entries = state.feed(after, limit);
+    const documents = entries.map(({ key, text }) =>
+      text === null ? `{"id":"${key}","_deleted":true}` : `${text.slice(0, -1)},"_deleted":false}`,
+    );
+    return sendJson(response, `{"documents":[${documents.join(',')}],"checkpoint":{"at":${after + entries.length}}}`);
+  }
+  if (url.pathname !== '/rx/push') return false;
+  const { rows } = await readObject(request);
+  if (state.isHeld) return sendJson(response, {}, 503);
+  state.uploads += 1;
+  for (const row of listOf(rows)) state.apply(String(objectOf(row['newDocumentState'])['id']));
+  return sendJson(response, []);
+};

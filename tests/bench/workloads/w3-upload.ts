@@ -1,0 +1,27 @@
+import { upload } from '../harness/upload.ts';
+import type { Workload } from '../harness/workload.ts';
+
+export default {
+  name: 'W3',
+  title: 'upload of changes made offline, no delay',
+  metrics: { seconds: { says: 'until the server has all and nothing is pending', unit: 's' } },
+  cases: [
+    { n: 1_000, subjects: ['holdfast', 'rxdb', 'pouchdb', 'tanstack', 'workbox', 'synceddb'] },
+    { n: 10_000, subjects: ['holdfast', 'rxdb', 'pouchdb'] },
+  ],
+  measure: async (subject, n) => ({ seconds: await upload(subject, n) }),
+  limits: { synceddb: 1, workbox: 3, tanstack: 3 },
+  targets: [
+    {
+      says: 'times faster than the best durable peer at 1,000, at least 5',
+      value: ({ ratio }) =>
+        Math.min(...['rxdb', 'pouchdb', 'tanstack', 'workbox'].map((peer) => ratio('seconds', 1000, peer))),
+      atLeast: 5,
+    },
+    {
+      says: '10,000 against 1,000, at most 12 times',
+      value: ({ median }) => median('seconds', 10_000) / median('seconds', 1000),
+      atMost: 12,
+    },
+  ],
+} satisfies Workload as Workload;
