@@ -9,7 +9,7 @@ import type { PageEnvironment } from './environment.ts';
 import { Feed } from './feed.ts';
 import { Link } from './link.ts';
 import type { LiveFeed } from './live-feed.ts';
-import { RecordClient } from './record-client.ts';
+import { LocalWork } from './local-work.ts';
 import { Revival } from './revival.ts';
 import { SignIn } from './sign-in.ts';
 import type { SyncClient, SynchronizeCallOptions } from './sync-client.ts';
@@ -22,7 +22,7 @@ export interface ConnectedClientOptions {
 }
 
 /** Wires link, feed, triggers and live feed together. */
-export class ConnectedClient extends RecordClient implements SyncClient {
+export class ConnectedClient extends LocalWork implements SyncClient {
   readonly ready: Promise<void>;
   readonly #options: ConnectedClientOptions;
   readonly #link: Link;
@@ -204,6 +204,10 @@ export class ConnectedClient extends RecordClient implements SyncClient {
     this.#revival.close();
     this.#feed.close();
     this.#link.close();
+  }
+
+  protected wrote(): void {
+    this.#triggers.request('write');
   }
 
   #connected({ name, state, live = null }: ConnectedMessage): void {

@@ -1,7 +1,8 @@
 import type { PageOptions, SignInOptions } from '../sw/protocol/api.ts';
 import type { SyncError } from '../sw/protocol/errors.ts';
 import type { SyncEvent, SyncEventType } from '../sw/protocol/events.ts';
-import type { RecordKey } from '../sw/protocol/record.ts';
+import type { Draft } from '../sw/protocol/draft.ts';
+import type { JsonRecord, RecordKey } from '../sw/protocol/record.ts';
 import type { Progress, SynchronizeOptions, SynchronizeResult, SyncObstacle, SyncState } from '../sw/protocol/run.ts';
 import type { QueryOptions } from '../sw/protocol/query.ts';
 import type { Failure, PendingCounts, RecordStatus, SyncStatus } from '../sw/protocol/status.ts';
@@ -113,6 +114,21 @@ export interface SyncClient extends EventTarget {
    * ```
    */
   live(table: string, options: LiveOptions): LiveQuery;
+
+  /**
+   * Keeps a record as a draft, over the one before it: it outlives reloads and is never sent. A record without a key gets one.
+   * On disk when the promise settles. Rejects with `invalid-body`, `invalid-key`, `unsupported`.
+   */
+  draft(table: string, record: JsonRecord): Promise<Draft>;
+  /** The drafts of a table, each with what its record became meanwhile. */
+  drafts(table: string): Promise<readonly Draft[]>;
+  /**
+   * Makes a draft a change, which is sent like any other; resolves with the record as stored. The draft goes in the same
+   * transaction. Rejects, with the draft kept, with `exists` or `not-found` if the record came or went meanwhile.
+   */
+  commit(table: string, key: RecordKey): Promise<JsonRecord>;
+  /** Gives a draft up. Resolves with whether there was one. */
+  discardDraft(table: string, key: RecordKey): Promise<boolean>;
 
   /** Changes that the server did not take, with their content and the reason, the newest first. */
   failures(options?: PageOptions): Promise<readonly Failure[]>;

@@ -1,6 +1,7 @@
 import type { PlainError } from './errors.ts';
+import type { Draft } from './draft.ts';
 import type { QueryAnswer, QueryOptions, QueryParameter } from './query.ts';
-import type { RecordKey } from './record.ts';
+import type { JsonRecord, RecordKey } from './record.ts';
 import type { RunTrigger, SynchronizeOptions, SynchronizeResult, SyncObstacle, SyncState } from './run.ts';
 import type { Failure, PendingCounts, RecordStatus, SyncStatus } from './status.ts';
 import type { SignOutOptions } from './unsent.ts';
@@ -59,6 +60,10 @@ export interface WorkerMethods {
     options: SetStatusOptions,
   ): Promise<Reply<{ readonly count: number; readonly warnings: readonly string[] }>>;
   query(table: string, options: QueryOptions): Promise<Reply<QueryAnswer>>;
+  draft(table: string, record: JsonRecord): Promise<Reply<Draft>>;
+  drafts(table: string): Promise<Reply<readonly Draft[]>>;
+  commit(table: string, key: RecordKey): Promise<Reply<JsonRecord>>;
+  discardDraft(table: string, key: RecordKey): Promise<Reply<boolean>>;
   failures(options: PageOptions): Promise<Reply<readonly Failure[]>>;
   retry(failure: string): Promise<Reply<boolean>>;
   discard(failure: string): Promise<Reply<boolean>>;
@@ -82,6 +87,10 @@ export const workerMethods: readonly WorkerMethod[] = [
   'pending',
   'setStatus',
   'query',
+  'draft',
+  'drafts',
+  'commit',
+  'discardDraft',
   'failures',
   'retry',
   'discard',

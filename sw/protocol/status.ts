@@ -36,7 +36,10 @@ export function statusOfDetail(detail: StatusDetail): RecordStatus {
   return { status: synchronized ? 'synchronized' : 'not-synchronized', code: synchronized ? 0 : 1, detail };
 }
 
-/** How much is not synchronized: in all, by table, and within a table by finer status. */
+/**
+ * How much is not synchronized: in all, by table, and within a table by finer status. Drafts are counted by table and not in all:
+ * they do not wait to be sent.
+ */
 export interface PendingCounts {
   readonly total: number;
   /** Of these, what a run would send now. */

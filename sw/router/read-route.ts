@@ -4,7 +4,9 @@ import { readList } from '../store/list.ts';
 import { readView } from '../store/view.ts';
 import { holdsAll, type Table } from '../store/schema.ts';
 import type { Session } from '../sync/session.ts';
+import { readDraft } from '../sync/drafts.ts';
 import { ageHeader, statusHeaders } from './answers.ts';
+import { answerDraft, listDrafts } from './draft-route.ts';
 import { fromNetwork, markNetwork, overlayList } from './network.ts';
 import { readQuery } from './query.ts';
 
@@ -21,6 +23,8 @@ function headerJson(value: unknown): string {
 /** `GET` of one record. */
 export async function readOne(session: Session, table: Table, key: RecordKey, request: Request): Promise<Response> {
   if (table.scope === 'online') return markNetwork(await fromNetwork(session, request, 'online-only'));
+  const draft = request.headers.get('Sync-Draft') === 'true' ? await readDraft(session, table, key) : null;
+  if (draft !== null) return answerDraft(JSON.stringify(draft.record));
   const view = await readView(session.database, session.base, table.name, key);
   const now = session.environment.now();
   if (view.text !== null) {
@@ -43,6 +47,7 @@ export async function readMany(session: Session, table: Table, request: Request)
   if (table.scope === 'online') return markNetwork(await fromNetwork(session, request, 'online-only'));
   const query = readQuery(table, new URL(request.url).searchParams);
   if (query === null) return overlayList(session, table, null, await fromNetwork(session, request, 'offline'));
+  if (query.status === 'draft') return listDrafts(session, table, query);
   const holds = holdsAll(table);
   const isStatusQuery = query.status !== null && query.status !== 'synchronized' && query.status !== 'clean';
   const isHeld = await session.database.read(

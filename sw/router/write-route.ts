@@ -12,8 +12,10 @@ import type { ChangeBase } from '../store/format.ts';
 import { requestRowKey } from '../store/requests.ts';
 import { keyOf, type Table } from '../store/schema.ts';
 import { writeRecord } from '../store/write.ts';
-import { callFor, type Session } from '../sync/session.ts';
+import { fetchBase, isWhole } from '../sync/fetch-base.ts';
+import type { Session } from '../sync/session.ts';
 import { statusHeaders } from './answers.ts';
+import { writeDraftOf } from './draft-route.ts';
 import { identify } from './identity.ts';
 import { fromNetwork } from './network.ts';
 
@@ -147,29 +149,6 @@ function answer(status: number, text: string | null, location: string | null, dr
   return new Response(text, { status, headers: { ...headers, 'Content-Type': 'application/json' } });
 }
 
-/** Asks the server for a record that is not held here, so that the change has a base (D-08). */
-async function fetchBase(session: Session, table: Table, key: RecordKey): Promise<ChangeBase | null> {
-  try {
-    const [found] = await session.backend.read(table.name, [key], await callFor(session, session.signal));
-    if (found === undefined || found.record === null) return null;
-    return { text: JSON.stringify(found.record), version: found.version };
-  } catch (error) {
-    throw new SyncError(
-      'not-held',
-      `The record ${String(key)} of ${table.name} is not here, and the server cannot be asked for it just now. Nothing was stored.`,
-      {
-        cause: error,
-        retryable: true,
-      },
-    );
-  }
-}
-
-/** Whether a table whose download is not complete may still be missing records. */
-function isWhole(table: Table): boolean {
-  return table.scope === 'never' || table.direction === 'local';
-}
-
 /** `POST`, `PUT`, `PATCH` and `DELETE` of a declared table: on disk before it is answered (invariant 1). */
 export async function writeOne(
   context: WriteContext,
@@ -183,17 +162,18 @@ export async function writeOne(
   }
   if (table.direction === 'down')
     throw new SyncError('unsupported', `${table.name} is only downloaded; it cannot be written here.`);
-  if (request.headers.get('Sync-Draft') === 'true') {
-    throw new SyncError(
-      'unsupported',
-      'This version keeps no drafts; store the record without Sync-Draft. Nothing was stored.',
-    );
-  }
   const body = request.method === 'DELETE' ? null : await readBody(request);
   const dispatch = session.environment.newId();
   const identity = identify(request, body?.text ?? '', { ...context, dispatch });
   const prepared = prepare(session, table, key, request.method, body);
   const location = `${table.path}/${encodeURIComponent(String(prepared.key))}`;
+  if (request.headers.get('Sync-Draft') === 'true')
+    return writeDraftOf(session, table, {
+      ...prepared,
+      location,
+      request: identity,
+      mutationId: newMutationId(session),
+    });
   let fetched: ChangeBase | null | undefined = isWhole(table) ? null : undefined;
   for (;;) {
     const result = await writeRecord(

@@ -5,7 +5,7 @@ import { readMarks } from './marks.ts';
 import { type Schema, isUploaded } from './schema.ts';
 import type { PendingCounts, StatusDetail } from '../protocol/status.ts';
 
-export const countScope: StoreName[] = ['changes', 'commands', 'members', 'heads', 'marks'];
+export const countScope: StoreName[] = ['changes', 'commands', 'drafts', 'members', 'heads', 'marks'];
 
 const stuckStates = ['rejected', 'conflict', 'blocked', 'unknown'] as const;
 
@@ -53,7 +53,8 @@ export async function countByTable(tx: AnyTransaction, base: Base, schema: Schem
     const { name } = table;
     const head = await base.readHead(tx, name);
     const { sendMarks, holdMarks: held } = head;
-    const [all, stuck] = await Promise.all([
+    const [drafts, all, stuck] = await Promise.all([
+      tx.objectStore('drafts').count(IDBKeyRange.bound([name], [name, []])),
       changes.count(IDBKeyRange.bound([name], [name, []])),
       countStuck(tx, base, head),
     ]);
@@ -61,7 +62,15 @@ export async function countByTable(tx: AnyTransaction, base: Base, schema: Schem
     const inFlight = flying.get(name) ?? 0;
     const sent = all - held - rejected - conflict - blocked - unknown + sendMarks;
     const pending = sent - inFlight;
-    const counts = { pending, 'in-flight': inFlight, rejected: rejected + unknown, conflict, blocked, held };
+    const counts = {
+      pending,
+      'in-flight': inFlight,
+      rejected: rejected + unknown,
+      conflict,
+      blocked,
+      held,
+      draft: drafts,
+    };
     const present = Object.entries(counts).filter(([, count]) => count > 0);
     if (present.length > 0) tables[name] = Object.fromEntries(present);
     total += Math.max(0, all - held) + sendMarks;

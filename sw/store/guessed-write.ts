@@ -55,6 +55,7 @@ export async function writeAsGuessed(
   const { table, key, operation, mutationId, schema, request } = write;
   if (
     write.file !== undefined ||
+    write.draft !== undefined ||
     recent.seq === null ||
     (request !== undefined && !request.explicit && !recent.noRepeats)
   )

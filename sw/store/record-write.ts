@@ -21,6 +21,8 @@ export interface RecordWrite {
   readonly schema: number;
   /** The content that the record is to name: it is named in the transaction that stores the change. */
   readonly file?: StoredContent;
+  /** The draft of the record that this write commits: it goes in the same transaction, if it still has this id. */
+  readonly draft?: MutationId;
   readonly request?: RequestIdentity;
   /** The answer to store with the request, from what was stored. */
   readonly answer?: (stored: { readonly created: boolean; readonly text: string | null }) => {

@@ -1,7 +1,7 @@
 import { type Base, untilUnmoved } from './base.ts';
 import { rowsOf, seqsInFlight } from './changes.ts';
 import { coalesce, type CoalescedWrite, type StoredState } from './coalesce.ts';
-import type { Database, ReadTransaction, WriteTransaction } from './database.ts';
+import { StaleReadError, type Database, type ReadTransaction, type WriteTransaction } from './database.ts';
 import type { ChangeBase, ChangeRow, HeadRow, RequestRow, StoreName } from './format.ts';
 import { isMarked, removeMark } from './marks.ts';
 import { contentScope, nameContent } from './contents.ts';
@@ -10,6 +10,7 @@ import { writeAsGuessed } from './guessed-write.ts';
 import { requestRowOf, type RecordWrite, type WriteResult } from './record-write.ts';
 import { canRepeat, claimRequest, matchRequest } from './requests.ts';
 import { StorageError } from '../protocol/errors.ts';
+import type { MutationId } from '../protocol/record.ts';
 
 interface ReadState {
   readonly head: HeadRow;
@@ -94,8 +95,17 @@ async function commit(
       break;
   }
   if (write.file !== undefined) writes.push(nameContent(tx, write.file));
+  if (write.draft !== undefined) writes.push(removeDraft(tx, write, write.draft));
   await Promise.all(writes);
   return last;
+}
+
+/** A draft that is not the one that was read is rolled back with the rest of the transaction. */
+async function removeDraft(tx: WriteTransaction, { table, key }: RecordWrite, id: MutationId): Promise<void> {
+  const drafts = tx.objectStore('drafts');
+  const draft = await drafts.get([table, key]);
+  if (draft?.mutationId !== id) throw new StaleReadError('a committed draft');
+  await drafts.delete([table, key]);
 }
 
 const maximumAttempts = 50;
@@ -119,6 +129,7 @@ export async function writeRecord(
     : ['heads', 'changes', 'members', 'meta', 'requests', 'marks', 'roots', 'segments', 'leaves'];
   const writeScope: StoreName[] = ['heads', 'changes', 'members', 'meta', 'requests', 'marks'];
   if (write.file !== undefined) writeScope.push(...contentScope);
+  if (write.draft !== undefined) writeScope.push('drafts');
   for (let attempt = 0; attempt < maximumAttempts; attempt += 1) {
     const read = await untilUnmoved(() =>
       database.read(readScope, async (tx) => {

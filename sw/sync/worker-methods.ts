@@ -8,6 +8,8 @@ import { discardFailure, readFailures, retryFailure } from '../store/failures.ts
 import { readHistory } from '../store/history.ts';
 import type { Schema } from '../store/schema.ts';
 import { readView } from '../store/view.ts';
+import { createDraftMethods } from './draft-methods.ts';
+import { hasDraft } from './drafts.ts';
 import { recordKeyOf, tableOf } from './method-arguments.ts';
 import { createQueryMethods } from './query-methods.ts';
 import { reply } from './reply.ts';
@@ -47,8 +49,9 @@ export function createWorkerMethods(sessions: Sessions, schema: Schema, newId: (
       reply(async () => {
         const session = await sessions.current();
         const table = tableOf(schema, name);
-        const view = await readView(session.database, session.base, table.name, recordKeyOf(table, value));
-        return statusOfDetail(view.detail);
+        const key = recordKeyOf(table, value);
+        const view = await readView(session.database, session.base, table.name, key);
+        return statusOfDetail(view.detail === 'clean' && (await hasDraft(session, table, key)) ? 'draft' : view.detail);
       }),
     pending: () =>
       reply(async () => {
@@ -80,5 +83,6 @@ export function createWorkerMethods(sessions: Sessions, schema: Schema, newId: (
       }),
     ...createQueryMethods(sessions, schema),
     ...createSignInMethods(sessions, newId),
+    ...createDraftMethods(sessions, schema, newId),
   };
 }

@@ -1,0 +1,27 @@
+import type { Draft } from '../sw/protocol/draft.ts';
+import type { JsonRecord, RecordKey } from '../sw/protocol/record.ts';
+import { RecordClient } from './record-client.ts';
+
+/** The calls about work that has not gone out: drafts. */
+export abstract class LocalWork extends RecordClient {
+  /** There is something new to send. */
+  protected abstract wrote(): void;
+
+  draft(table: string, record: JsonRecord): Promise<Draft> {
+    return this.call((worker) => worker.draft(table, record));
+  }
+
+  drafts(table: string): Promise<readonly Draft[]> {
+    return this.read((worker) => worker.drafts(table));
+  }
+
+  async commit(table: string, key: RecordKey): Promise<JsonRecord> {
+    const record = await this.call((worker) => worker.commit(table, key));
+    this.wrote();
+    return record;
+  }
+
+  discardDraft(table: string, key: RecordKey): Promise<boolean> {
+    return this.call((worker) => worker.discardDraft(table, key));
+  }
+}

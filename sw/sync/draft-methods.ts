@@ -1,0 +1,76 @@
+import type { WorkerMethods } from '../protocol/api.ts';
+import { SyncError } from '../protocol/errors.ts';
+import { isJsonObject, isMutationId, type RecordKey } from '../protocol/record.ts';
+import { keyOf, type Schema, type Table } from '../store/schema.ts';
+import { syncTag } from './after-write.ts';
+import { checkRecord, commitDraft, discardDraft, readDraft, readDrafts, writeDraft } from './drafts.ts';
+import { recordKeyOf, tableOf } from './method-arguments.ts';
+import { parseStored } from './rebase.ts';
+import { reply } from './reply.ts';
+import type { Sessions } from './sessions.ts';
+import type { Session } from './session.ts';
+import { tellPending } from './state.ts';
+
+async function tell(session: Session, table: Table, key: RecordKey): Promise<void> {
+  session.announce({ type: 'changed', source: 'local', tables: { [table.name]: { changed: [key], removed: [] } } });
+  await tellPending(session);
+}
+
+/** The record's key, or a new one where it has none. */
+function keyIn(table: Table, record: unknown, newId: () => string): RecordKey {
+  const given: unknown = isJsonObject(record) && Object.hasOwn(record, table.key) ? record[table.key] : null;
+  if (given === null || given === undefined || given === '') {
+    if (table.keyType === 'string') return newId();
+    throw new SyncError('invalid-key', `A new record of ${table.name} needs a number in its key field ${table.key}.`);
+  }
+  const key = typeof given === table.keyType ? keyOf(table, given) : null;
+  if (key === null) throw new SyncError('invalid-key', `The key field ${table.key} must be a ${table.keyType}.`);
+  return key;
+}
+
+/** What a page's calls about drafts do. */
+export function createDraftMethods(
+  sessions: Sessions,
+  schema: Schema,
+  newId: () => string,
+): Pick<WorkerMethods, 'draft' | 'drafts' | 'commit' | 'discardDraft'> {
+  return {
+    draft: (name, record) =>
+      reply(async () => {
+        const session = await sessions.current();
+        const table = tableOf(schema, name);
+        if (table.scope === 'online' || table.direction === 'down')
+          throw new SyncError('unsupported', `${table.name} cannot be written here, so it has no drafts.`);
+        const text = checkRecord(table, record);
+        const key = keyIn(table, record, newId);
+        const mutationId = newId();
+        if (!isMutationId(mutationId)) throw new TypeError('newId made no usable id');
+        const content = (): string => JSON.stringify({ ...parseStored(text), [table.key]: key });
+        await writeDraft(session, { table, key, operation: 'put', content, mutationId });
+        await tell(session, table, key);
+        const draft = await readDraft(session, table, key);
+        if (draft === null) throw new SyncError('not-found', 'The draft was committed or given up meanwhile.');
+        return draft;
+      }),
+    drafts: (name) => reply(async () => readDrafts(await sessions.current(), tableOf(schema, name))),
+    commit: (name, value) =>
+      reply(async () => {
+        const session = await sessions.current();
+        const table = tableOf(schema, name);
+        const key = recordKeyOf(table, value);
+        const text = await commitDraft(session, table, key);
+        await tell(session, table, key);
+        await session.environment.registerSync(syncTag(session.database.name));
+        return parseStored(text);
+      }),
+    discardDraft: (name, value) =>
+      reply(async () => {
+        const session = await sessions.current();
+        const table = tableOf(schema, name);
+        const key = recordKeyOf(table, value);
+        const discarded = await discardDraft(session, table, key);
+        if (discarded) await tell(session, table, key);
+        return discarded;
+      }),
+  };
+}
