@@ -22,7 +22,7 @@ export function countMarks(head: HeadRow, kind: MarkKind): number {
 }
 
 /** The head after its marks changed. */
-function remarked(head: HeadRow, counts: { readonly send?: number; readonly hold?: number }): HeadRow {
+export function remarked(head: HeadRow, counts: { readonly send?: number; readonly hold?: number }): HeadRow {
   const { send = head.sendMarks, hold = head.holdMarks } = counts;
   return { ...head, marks: head.marks + 1, sendMarks: send, holdMarks: hold };
 }

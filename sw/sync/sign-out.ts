@@ -1,6 +1,7 @@
 import { SyncError } from '../protocol/errors.ts';
 import type { UnsentCounts } from '../protocol/unsent.ts';
 import type { StoreName } from '../store/format.ts';
+import { remarked } from '../store/marks.ts';
 import { countUnsent } from '../store/unsent.ts';
 import { callFor } from './session.ts';
 import type { OpenSession, Sessions } from './sessions.ts';
@@ -39,8 +40,13 @@ async function fence(session: OpenSession): Promise<void> {
 }
 
 function discardAll(session: OpenSession): Promise<void> {
-  return session.database.write(unsentStores, async (tx) => {
-    await Promise.all(unsentStores.map((name) => tx.objectStore(name).clear()));
+  return session.database.write([...unsentStores, 'heads'], async (tx) => {
+    const heads = tx.objectStore('heads');
+    const marked = await heads.getAll();
+    await Promise.all([
+      ...unsentStores.map((name) => tx.objectStore(name).clear()),
+      ...marked.map((head) => heads.put(remarked(head, { send: 0, hold: 0 }))),
+    ]);
   });
 }
 
@@ -56,9 +62,7 @@ function whatIsLeft(counts: UnsentCounts): string {
 }
 
 async function refuseToLose(session: OpenSession, { unsent, data }: SignOutChoice): Promise<void> {
-  const counts = await session.database.read(['changes', 'commands', 'drafts', 'failures', 'heads', 'marks'], (tx) =>
-    countUnsent(tx, session.base, session.schema),
-  );
+  const counts = await session.database.read(['changes', 'commands', 'drafts', 'failures', 'heads'], countUnsent);
   const blocks = data === 'remove' ? counts.total > 0 : unsent === 'upload' && counts.changes + counts.commands > 0;
   if (!blocks) return;
   throw new SyncError(
