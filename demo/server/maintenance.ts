@@ -1,4 +1,5 @@
 import { type Database, quoteName } from './database/database.ts';
+import { sweepFiles } from './files/files.ts';
 import type { Catalog } from './schema/table-definition.ts';
 
 const intervalMs = 6 * 60 * 60 * 1_000;
@@ -16,6 +17,7 @@ export async function maintain(database: Database, catalog: Catalog): Promise<vo
         `where name = 'tombstone-horizon' and horizon.value is not null and horizon.value::numeric > sync_meta.value::numeric`,
     );
   });
+  await sweepFiles(database, catalog);
   // Connections come and go: what they counted moves into slot 0, but for what a transaction is just counting.
   await database.query(
     'with idle as (select table_name, owner, slot from sync_counts where slot <> 0 for update skip locked), ' +
@@ -25,7 +27,7 @@ export async function maintain(database: Database, catalog: Catalog): Promise<vo
   );
   if (database.kind !== 'embedded') return;
   for (const { name } of catalog.tables) await database.query(`vacuum (analyze) ${quoteName(name)}`);
-  for (const name of ['sync_ledger', 'sync_tombstones', 'sync_counts'])
+  for (const name of ['sync_ledger', 'sync_tombstones', 'sync_counts', 'sync_files', 'sync_file_chunks'])
     await database.query(`vacuum (analyze) ${name}`);
 }
 

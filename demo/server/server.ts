@@ -29,6 +29,8 @@ export interface ServerOptions {
   readonly tables?: readonly TableDefinition[];
   /** @default 10 MiB */
   readonly bodyLimitBytes?: number;
+  /** The largest file that is taken. @default 64 MiB */
+  readonly maxFileBytes?: number;
   readonly log?: (message: string) => void;
 }
 
@@ -61,6 +63,7 @@ async function readServerEpoch(database: Database): Promise<string> {
  */
 export async function startServer(options: ServerOptions = {}): Promise<RunningServer> {
   const { port = 0, hostname = '127.0.0.1', bodyLimitBytes = 10 * 1_024 * 1_024 } = options;
+  const { maxFileBytes = 64 * 1_024 * 1_024 } = options;
   const { places = 'all', log = () => undefined } = options;
   const database =
     options.databaseUrl === undefined ? await openEmbedded(options.dataDir ?? null) : openPostgres(options.databaseUrl);
@@ -85,6 +88,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
       catalog,
       serverEpoch,
       bodyLimitBytes,
+      maxFileBytes,
       log,
       loaded: (table: string) => (table === 'places' ? loaded : Promise.resolve()),
     };

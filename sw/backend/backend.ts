@@ -8,6 +8,8 @@ export interface BackendTable {
   readonly path: string;
   readonly key: string;
   readonly keyType: 'string' | 'number';
+  /** The field of a record that refers to its file. */
+  readonly file?: { readonly field: string } | null;
 }
 
 /** What a backend is given when the worker starts. Everything that reaches outside is here, so that it can be replaced. */
@@ -87,6 +89,43 @@ export interface ReadRecord {
   readonly version: string | null;
 }
 
+/** A content that a record names: REST servers know it by the record, others by its hash. */
+export interface FileOfRecord {
+  readonly table: string;
+  readonly key: RecordKey;
+  readonly hash: string;
+  readonly size: number;
+  readonly type: string;
+}
+
+/** A content that is here, to be sent. */
+export interface ContentSource {
+  /** Chunk `index` of 1 MiB; the last one is shorter. */
+  chunk(index: number): Promise<ArrayBuffer>;
+}
+
+/** How the contents of files travel. Errors as everywhere; a refusal of the content itself is a `SyncError` `server` or `too-large`. */
+export interface FileTransfer {
+  /** How many bytes of each content the server has, in the order asked; all of it means that nothing is sent (X-05). */
+  received(files: readonly FileOfRecord[], call: BackendCall): Promise<readonly number[]>;
+  /**
+   * Sends the bytes from `from` on, which `received` said. Resolves when the server has acknowledged all.
+   *
+   * @param onSent Hears how many bytes the server has. What it rejects with ends the transfer between two chunks.
+   */
+  send(
+    file: FileOfRecord,
+    source: ContentSource,
+    options: { readonly from: number; readonly onSent: (bytes: number) => void; readonly call: BackendCall },
+  ): Promise<void>;
+  /** The content from a byte on; `from` is where it really begins. Null: the server does not have it, or not for this user. */
+  fetch(
+    file: FileOfRecord,
+    from: number,
+    call: BackendCall,
+  ): Promise<{ readonly from: number; readonly body: AsyncIterable<Uint8Array> } | null>;
+}
+
 /**
  * The server, as the engine sees it. Two implementations, one contract suite. Every method may be called again after any
  * fault. They reject with a `SyncError`: `network`, `unreachable`, `server` (all retryable; `details.retryAfterMs` if the
@@ -99,6 +138,7 @@ export interface BackendConnection {
   download(tables: readonly DownloadRequestTable[], call: BackendCall): AsyncIterable<DownloadPiece>;
   read(table: string, keys: readonly RecordKey[], call: BackendCall): Promise<readonly ReadRecord[]>;
   settle(ids: readonly MutationId[], fence: boolean, call: BackendCall): Promise<SettleResponse['outcomes']>;
+  readonly files: FileTransfer;
   reportFailures(failures: FailuresRequest['failures'], call: BackendCall): Promise<void>;
   /** Resolves if our server answers: connectivity is tested, not believed. */
   ping(call: BackendCall): Promise<void>;

@@ -2,6 +2,7 @@ import { ConfigurationError, SyncError } from '../protocol/errors.ts';
 import { isJsonObject, type JsonObject, type MutationId, type RecordKey } from '../protocol/record.ts';
 import { protocolVersion, type Outcome, type SettleResponse } from '../protocol/wire.ts';
 import type { Backend, BackendCall, BackendConnection, BackendContext, ReadRecord, UploadContent } from './backend.ts';
+import { batchFiles, type BatchRequest } from './batch-files.ts';
 import { readDownload } from './download-stream.ts';
 import { errorOf, isJson, notOurServer, unreachable } from './http.ts';
 import { isOutcome, isReadRecord } from './outcome-guard.ts';
@@ -62,13 +63,36 @@ function stallGuard(
   };
 }
 
+/** A body whose silence, or end before its time, is a network fault. */
+async function* watched(
+  response: Response,
+  guard: { readonly signal: AbortSignal; touch(): void; end(): void },
+): AsyncGenerator<Uint8Array> {
+  const reader = response.body?.getReader();
+  try {
+    for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) {
+      guard.touch();
+      yield read.value;
+    }
+  } catch (error) {
+    throw unreachable(guard.signal.aborted ? guard.signal.reason : error, response.url);
+  } finally {
+    guard.end();
+    await reader?.cancel().catch(() => undefined);
+  }
+}
+
 function connect(context: BackendContext, base: string, live: boolean, stallMs: number): BackendConnection {
-  const post = async (path: string, body: string, call: BackendCall, signal: AbortSignal): Promise<Response> => {
+  const exchange = async (
+    { method, path, body, headers }: BatchRequest,
+    call: BackendCall,
+    signal: AbortSignal,
+  ): Promise<Response> => {
     let response: Response;
     try {
       response = await context.fetch(`${base}${path}`, {
-        method: 'POST',
-        body,
+        method,
+        ...(body === undefined ? {} : { body }),
         signal,
         credentials: 'include',
         // A redirect leads to a login page; followed, its 200 would look like an answer (U-11).
@@ -78,6 +102,7 @@ function connect(context: BackendContext, base: string, live: boolean, stallMs: 
           'Content-Type': 'application/json',
           'Sync-Protocol': String(protocolVersion),
           'Sync-Expect-User': encodeURIComponent(call.user),
+          ...headers,
         },
       });
     } catch (error) {
@@ -95,10 +120,16 @@ function connect(context: BackendContext, base: string, live: boolean, stallMs: 
     return response;
   };
 
-  const ask = async (path: string, body: string, call: BackendCall): Promise<{ json: JsonObject; bytes: number }> => {
-    const guard = stallGuard(call.signal, stallMs);
+  const post = (path: string, body: string, call: BackendCall, signal: AbortSignal): Promise<Response> =>
+    exchange({ method: 'POST', path, body }, call, signal);
+
+  const ask = async (asked: BatchRequest, call: BackendCall): Promise<{ json: JsonObject; bytes: number }> => {
+    // Nothing is heard while a chunk of a file goes out.
+    const isFile = typeof asked.body === 'object';
+    const guard = stallGuard(call.signal, isFile ? stallMs * 4 : stallMs);
+    const { path } = asked;
     try {
-      const response = await post(path, body, call, guard.signal);
+      const response = await exchange(asked, call, guard.signal);
       if (!isJson(response)) throw notOurServer(response, 'JSON');
       const text = await response.text();
       const json: unknown = JSON.parse(text);
@@ -111,12 +142,28 @@ function connect(context: BackendContext, base: string, live: boolean, stallMs: 
     }
   };
 
+  const files = batchFiles({
+    json: async (asked, call) => (await ask(asked, call)).json,
+    stream: async (asked, call) => {
+      const guard = stallGuard(call.signal, stallMs);
+      try {
+        const response = await exchange(asked, call, guard.signal);
+        return { response, body: watched(response, guard) };
+      } catch (error) {
+        guard.end();
+        if (error instanceof SyncError && error.details['serverCode'] === 'not-found') return null;
+        throw unreachable(guard.signal.aborted ? guard.signal.reason : error, `${base}${asked.path}`);
+      }
+    },
+  });
+
   const wrong = (path: string): SyncError =>
     new SyncError('not-our-server', `${base}${path} answered something else than the batch protocol says.`, {
       retryable: true,
     });
 
   return {
+    files,
     idempotent: true,
     needsUser: true,
     liveUrl: live ? `${base}/live` : null,
@@ -127,7 +174,7 @@ function connect(context: BackendContext, base: string, live: boolean, stallMs: 
     },
 
     upload: async (body, call) => {
-      const { json, bytes } = await ask('/upload', body, call);
+      const { json, bytes } = await ask({ method: 'POST', path: '/upload', body }, call);
       const { outcomes, serverEpoch } = json;
       if (!Array.isArray(outcomes) || !outcomes.every(isOutcome) || typeof serverEpoch !== 'string')
         throw wrong('/upload');
@@ -160,7 +207,7 @@ function connect(context: BackendContext, base: string, live: boolean, stallMs: 
 
     read: async (table, keys: readonly RecordKey[], call): Promise<readonly ReadRecord[]> => {
       const body = JSON.stringify({ protocol: protocolVersion, tables: [{ table, keys }] });
-      const { json } = await ask('/read', body, call);
+      const { json } = await ask({ method: 'POST', path: '/read', body }, call);
       const { tables } = json;
       const first: unknown = Array.isArray(tables) ? tables[0] : undefined;
       const records: unknown = isJsonObject(first) ? first['records'] : undefined;
@@ -170,7 +217,7 @@ function connect(context: BackendContext, base: string, live: boolean, stallMs: 
 
     settle: async (mutationIds: readonly MutationId[], fence, call): Promise<SettleResponse['outcomes']> => {
       const body = JSON.stringify({ protocol: protocolVersion, mutationIds, fence });
-      const { json } = await ask('/settle', body, call);
+      const { json } = await ask({ method: 'POST', path: '/settle', body }, call);
       const { outcomes } = json;
       const isSettled = (value: unknown): value is SettleResponse['outcomes'][number] =>
         isOutcome(value) ||

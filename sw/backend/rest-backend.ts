@@ -1,5 +1,6 @@
 import { ConfigurationError, SyncError } from '../protocol/errors.ts';
 import type { ReadRecord, Backend, BackendConnection, BackendContext } from './backend.ts';
+import { restFiles } from './rest-files.ts';
 import { downloadLists, type RestListOptions } from './rest-list.ts';
 import { sendInOrder } from './rest-order.ts';
 import { getRecord, type VersionOf } from './rest-records.ts';
@@ -28,6 +29,11 @@ export interface RestBackendOptions {
   readonly filterParameter?: string;
   /** How many records of a list are asked for at once, by `limit` and `offset`; at least 2. @default 10000 */
   readonly pageSize?: number;
+  /**
+   * How a record's file is sent to `<path>/<key>/<field>`: `whole` in one PUT, or `chunks` of 1 MiB with `Content-Range`, for a
+   * server that keeps what has come and says in `Upload-Offset` how much that is. @default 'whole'
+   */
+  readonly fileUpload?: 'whole' | 'chunks';
   /** What is asked to find out whether the server is there. By default the first table's path. */
   readonly ping?: string;
   /** As for `fetch`. @default 'same-origin' */
@@ -38,6 +44,7 @@ export interface RestBackendOptions {
 
 interface Settings extends RestListOptions, RestWriteOptions, RestClientOptions {
   readonly concurrency: number;
+  readonly fileUpload: 'whole' | 'chunks';
   readonly ping: string | null;
 }
 
@@ -51,6 +58,7 @@ function isWithin(value: number, least: number, most: number): boolean {
 
 function settingsOf(options: RestBackendOptions): Settings {
   const { idempotency = 'key', headers = {}, concurrency = 6, pageSize = 10_000, stallMs = 30_000 } = options;
+  const { fileUpload = 'whole' } = options;
   const { versionOf = () => null, filterParameter = null, ping = null, credentials = 'same-origin' } = options;
   const { idempotency: idempotencyHeader = 'Idempotency-Key', precondition: preconditionHeader = 'If-Match' } = headers;
   if (!['key', 'client-keys', 'none'].includes(idempotency)) {
@@ -59,12 +67,13 @@ function settingsOf(options: RestBackendOptions): Settings {
   if (idempotency === 'key' && idempotencyHeader === false) {
     throw wrong('headers.idempotency', "cannot be false where idempotency is 'key'");
   }
+  if (!['whole', 'chunks'].includes(fileUpload)) throw wrong('fileUpload', "must be 'whole' or 'chunks'");
   if (!isWithin(concurrency, 1, 20)) throw wrong('concurrency', 'must be a whole number from 1 to 20');
   // A page shares its first record with the page before.
   if (!isWithin(pageSize, 2, 1_000_000)) throw wrong('pageSize', 'must be a whole number from 2 to 1000000');
   return {
     ...{ idempotency, idempotencyHeader, preconditionHeader, concurrency, pageSize, stallMs },
-    ...{ versionOf, filterParameter, ping, credentials },
+    ...{ versionOf, filterParameter, ping, credentials, fileUpload },
   };
 }
 
@@ -86,6 +95,7 @@ function connect(context: BackendContext, client: RestClient, settings: Settings
     // An API may be open to everybody.
     needsUser: false,
     liveUrl: null,
+    files: restFiles(client, settings),
 
     encodeUpload: ({ changes, onConflict }) =>
       `{"changes":[${changes.join(',')}],"onConflict":${JSON.stringify(onConflict)}}`,

@@ -8,6 +8,10 @@ export interface RestRequest {
   readonly url: string;
   /** Undefined: a request without a body. */
   readonly body?: Json | undefined;
+  /** A body of bytes instead, whose `Content-Type` is among the headers. */
+  readonly bytes?: Blob | ArrayBuffer;
+  /** Larger bodies take their time: how much longer silence is borne, in milliseconds. */
+  readonly patienceMs?: number;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -29,6 +33,11 @@ export interface RestClient {
   readonly context: BackendContext;
   /** Rejects with a `SyncError` if there was no answer, or one that says nothing about the request itself. */
   send(request: RestRequest, call: BackendCall): Promise<RestAnswer>;
+  /** The answer with its body still to come, watched for silence; html is one only if the file is. */
+  open(
+    request: RestRequest & { readonly type: string },
+    call: BackendCall,
+  ): Promise<{ readonly response: Response; readonly body: AsyncIterable<Uint8Array> }>;
   /** The address of a table, or of a record in it. */
   urlOf(table: BackendTable, key?: string | number): string;
 }
@@ -76,16 +85,53 @@ async function readText(response: Response, touch: () => void): Promise<string> 
   }
 }
 
+interface Silence {
+  readonly signal: AbortSignal;
+  readonly touch: () => void;
+  readonly end: () => void;
+}
+
+/** Aborts when nothing has come for a while, or when the caller's signal says so. */
+function watchSilence(signal: AbortSignal, stallMs: number): Silence {
+  const silence = new AbortController();
+  const abort = (): void => silence.abort(signal.reason);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const touch = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => silence.abort(new DOMException('The server fell silent.', 'TimeoutError')), stallMs);
+  };
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  touch();
+  const end = (): void => {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+  };
+  return { signal: silence.signal, touch, end };
+}
+
+/** A body whose silence, or end before its time, is a network fault. */
+async function* watched(response: Response, silence: Silence): AsyncGenerator<Uint8Array> {
+  const reader = response.body?.getReader();
+  try {
+    for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) {
+      silence.touch();
+      yield read.value;
+    }
+  } catch (error) {
+    throw unreachable(silence.signal.aborted ? silence.signal.reason : error, response.url);
+  } finally {
+    silence.end();
+    await reader?.cancel().catch(() => undefined);
+  }
+}
+
 export function restClient(context: BackendContext, { credentials, stallMs }: RestClientOptions): RestClient {
   const ownOrigin = new URL(context.origin).origin;
 
-  async function exchange(
-    request: RestRequest,
-    call: BackendCall,
-    signal: AbortSignal,
-    touch: () => void,
-  ): Promise<RestAnswer> {
-    const { method, url, body, headers } = request;
+  /** The server's own program's answer, whatever it is. */
+  async function respond(request: RestRequest, call: BackendCall, signal: AbortSignal): Promise<Response> {
+    const { method, url, body, bytes, headers } = request;
     const response = await context.fetch(url, {
       method,
       signal,
@@ -107,14 +153,27 @@ export function restClient(context: BackendContext, { credentials, stallMs }: Re
         ...headers,
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(bytes === undefined ? {} : { body: bytes }),
     });
-    const { status, ok } = response;
+    const { status } = response;
     if (isElsewhere(response)) throw notOurServer(response, 'an answer of the API');
     if (faultStatuses.has(status) || status >= 500) throw await errorOf(response, context.now());
     const user = response.headers.get('Sync-User');
     if (call.user !== '' && user !== null && user !== encodeURIComponent(call.user)) {
       throw new SyncError('user-mismatch', 'The server answered for another user. Nothing was stored; sign in again.');
     }
+    return response;
+  }
+
+  async function exchange(
+    request: RestRequest,
+    call: BackendCall,
+    signal: AbortSignal,
+    touch: () => void,
+  ): Promise<RestAnswer> {
+    const { method } = request;
+    const response = await respond(request, call, signal);
+    const { status, ok } = response;
     // A front server refuses what is too large by a page of its own; that is no network's login page.
     if (isHtml(response) && status !== 413) throw notOurServer(response, 'JSON');
     const text = method === 'HEAD' ? '' : await readText(response, touch);
@@ -134,23 +193,28 @@ export function restClient(context: BackendContext, { credentials, stallMs }: Re
       return key === undefined ? base : `${base}/${encodeURIComponent(key)}`;
     },
     send: async (request, call) => {
-      const silence = new AbortController();
-      const abort = (): void => silence.abort(call.signal.reason);
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const touch = (): void => {
-        clearTimeout(timer);
-        timer = setTimeout(() => silence.abort(new DOMException('The server fell silent.', 'TimeoutError')), stallMs);
-      };
-      call.signal.addEventListener('abort', abort, { once: true });
-      if (call.signal.aborted) abort();
-      touch();
+      const silence = watchSilence(call.signal, stallMs + (request.patienceMs ?? 0));
       try {
-        return await exchange(request, call, silence.signal, touch);
+        return await exchange(request, call, silence.signal, silence.touch);
       } catch (error) {
         throw unreachable(silence.signal.aborted ? silence.signal.reason : error, request.url);
       } finally {
-        clearTimeout(timer);
-        call.signal.removeEventListener('abort', abort);
+        silence.end();
+      }
+    },
+    open: async ({ type, ...request }, call) => {
+      const silence = watchSilence(call.signal, stallMs);
+      try {
+        const response = await respond(request, call, silence.signal);
+        if (response.ok && isHtml(response) && !/html/i.test(type)) throw notOurServer(response, type);
+        if (!response.ok) {
+          silence.end();
+          await response.body?.cancel();
+        }
+        return { response, body: watched(response, silence) };
+      } catch (error) {
+        silence.end();
+        throw unreachable(silence.signal.aborted ? silence.signal.reason : error, request.url);
       }
     },
   };

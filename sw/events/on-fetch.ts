@@ -3,8 +3,9 @@ import { SyncError } from '../protocol/errors.ts';
 import { problem, problemOf } from '../router/answers.ts';
 import { takeCommand } from '../router/command-route.ts';
 import { readMany, readOne } from '../router/read-route.ts';
-import { writeOne, type WriteAnswer } from '../router/write-route.ts';
-import { findCommand, findTable, type CommandPattern } from '../router/match.ts';
+import { writeOne, type WriteAnswer, type WriteContext } from '../router/write-route.ts';
+import { readFile, isForm, writeFile, writeForm } from '../router/file-route.ts';
+import { findCommand, findFile, findTable, type CommandPattern } from '../router/match.ts';
 import type { Schema } from '../store/schema.ts';
 import type { OpenSession, Sessions } from '../sync/sessions.ts';
 import { createWriteFollower, type WriteFollower } from '../sync/after-write.ts';
@@ -67,12 +68,26 @@ export function onFetch(options: FetchOptions): void {
     return response;
   };
 
+  const answerFile = async (
+    session: OpenSession,
+    context: WriteContext,
+    event: ExtendableEvent,
+    request: Request,
+    { table, key }: NonNullable<ReturnType<typeof findFile>>,
+  ): Promise<Response> => {
+    if (request.method === 'GET') return readFile(session, table, key, request);
+    if (request.method === 'PUT') return handleWrite(event, session, writeFile(context, table, key, request));
+    return problem(new SyncError('unsupported', `${request.method} is not possible here; GET or PUT the file.`));
+  };
+
   const answer = async ({ request, url, event }: RouteRequest): Promise<Response> => {
     try {
       const session = await sessions.forClient(clientOf(event));
       const context = { session, client: clientOf(event), incarnation };
       if (findCommand(commands, request.method, url, origin))
         return await handleWrite(event, session, takeCommand(context, request));
+      const file = findFile(schema, url, origin);
+      if (file !== null) return await answerFile(session, context, event, request, file);
       const target = findTable(schema, url, origin);
       if (target === null) return await session.environment.fetch(request);
       const { table, key } = target;
@@ -83,6 +98,7 @@ export function onFetch(options: FetchOptions): void {
         const hint = request.method === 'POST' ? `POST to ${table.path}` : `name a record: ${table.path}/<key>`;
         return problem(new SyncError('unsupported', `${request.method} is not possible here; ${hint}.`));
       }
+      if (isForm(table, request)) return await handleWrite(event, session, writeForm(context, table, request));
       return await handleWrite(event, session, writeOne(context, table, key, request));
     } catch (error) {
       return problemOf(error);
@@ -92,7 +108,9 @@ export function onFetch(options: FetchOptions): void {
   for (const method of methods) {
     registerRoute(
       ({ url, request }) =>
-        findCommand(commands, request.method, url, origin) || findTable(schema, url, origin) !== null,
+        findCommand(commands, request.method, url, origin) ||
+        findTable(schema, url, origin) !== null ||
+        findFile(schema, url, origin) !== null,
       answer,
       method,
     );

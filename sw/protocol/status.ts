@@ -59,6 +59,7 @@ export const failureCodes = [
   'schema',
   'too-large',
   'superseded',
+  'file',
   'unknown',
 ] as const;
 

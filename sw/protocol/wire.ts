@@ -220,3 +220,28 @@ export interface FailuresRequest {
     readonly at: number;
   }[];
 }
+
+/**
+ * `POST /sync/files`: how much of each content the server has for this user, because they sent it or may read a record that
+ * names it. `received` equal to the content's size means all of it.
+ */
+export interface FilesRequest {
+  readonly protocol: number;
+  readonly hashes: readonly string[];
+}
+
+/**
+ * Also the answer to `PUT /sync/files/<hash>`, which sends one chunk of 1 MiB (the last one shorter) with
+ * `Content-Range: bytes <first>-<last>/<size>`, or an empty body with `bytes * /0` (without the space) for an empty content.
+ * Chunks are sent in order; one that the server has is acknowledged again, one that comes too early is answered 409 `offset`
+ * with `received`, and the client goes on from there. With the last chunk the hash is compared; a content that is another is
+ * answered 422 `hash` and forgotten. Larger than the server takes: 413 `too-large`.
+ *
+ * `GET /sync/files/<hash>` gives the content, `Range` included, to a user who sent it or may read a record that names it; 404
+ * otherwise. A record that names a content which the server does not have for its user is `rejected` with the code
+ * `validation`.
+ */
+export interface FilesResponse {
+  readonly protocol: number;
+  readonly files: readonly { readonly hash: string; readonly received: number }[];
+}

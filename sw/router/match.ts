@@ -32,6 +32,27 @@ function decoded(text: string): string | null {
   }
 }
 
+/** The file that an address belongs to: `<table>/<key>/<field>`. */
+export function findFile(
+  schema: Schema,
+  url: URL,
+  origin: string,
+): { readonly table: Table; readonly key: RecordKey } | null {
+  for (const table of schema.tables.values()) {
+    if (table.file === null) continue;
+    const base = new URL(table.path, origin);
+    const prefix = `${base.pathname}/`;
+    const suffix = `/${table.file.field}`;
+    const { pathname } = url;
+    if (base.origin !== url.origin || !pathname.startsWith(prefix) || !pathname.endsWith(suffix)) continue;
+    const segment = pathname.slice(prefix.length, -suffix.length);
+    const name = segment === '' || segment.includes('/') ? null : decoded(segment);
+    const key = name === null ? null : keyOf(table, name);
+    return key === null ? null : { table, key };
+  }
+  return null;
+}
+
 /** The declared table that an address belongs to: its list, or one record. Deeper paths are not ours. */
 export function findTable(
   schema: Schema,

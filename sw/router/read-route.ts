@@ -1,7 +1,7 @@
 import { SyncError } from '../protocol/errors.ts';
 import type { RecordKey } from '../protocol/record.ts';
 import { readList } from '../store/list.ts';
-import { readView } from '../store/view.ts';
+import { readView, type RecordView } from '../store/view.ts';
 import { holdsAll, type Table } from '../store/schema.ts';
 import type { Session } from '../sync/session.ts';
 import { readDraft } from '../sync/drafts.ts';
@@ -35,11 +35,21 @@ export async function readOne(session: Session, table: Table, key: RecordKey, re
     };
     return new Response(view.text, { headers });
   }
+  return markNetwork(await missingRecord(session, table, key, { view, request }));
+}
+
+/** What a view without a record means: there is none, or the network has to say. */
+export async function missingRecord(
+  session: Session,
+  table: Table,
+  key: RecordKey,
+  { view, request }: { readonly view: RecordView; readonly request: Request },
+): Promise<Response> {
   const holds = holdsAll(table);
   // A record that was deleted here is known to be gone, whatever the table holds.
   const isKnown = view.detail !== 'clean' || holds === 'always' || (holds === 'when-complete' && view.absenceKnown);
   if (isKnown) throw new SyncError('not-found', `There is no record ${String(key)} in ${table.name}.`);
-  return markNetwork(await fromNetwork(session, request, holds === 'when-complete' ? 'not-downloaded' : 'not-held'));
+  return fromNetwork(session, request, holds === 'when-complete' ? 'not-downloaded' : 'not-held');
 }
 
 /** `GET` of a list. */

@@ -9,6 +9,8 @@ import {
 } from '../protocol/record.ts';
 import type { WriteOperation } from '../store/coalesce.ts';
 import type { ChangeBase } from '../store/format.ts';
+import type { StoredContent } from '../store/contents.ts';
+import { checkFileField, withFileOf } from '../store/file-field.ts';
 import { requestRowKey } from '../store/requests.ts';
 import { keyOf, type Table } from '../store/schema.ts';
 import { writeRecord } from '../store/write.ts';
@@ -72,7 +74,7 @@ function mergePatch(target: Json | undefined, patch: JsonObject): JsonObject {
   return Object.fromEntries(merged);
 }
 
-interface Prepared {
+export interface Prepared {
   readonly operation: WriteOperation;
   readonly key: RecordKey;
   readonly keyIsNew: boolean;
@@ -86,7 +88,7 @@ function withKey(table: Table, record: JsonObject, key: RecordKey, text: string)
   );
 }
 
-function prepareCreate(session: Session, table: Table, record: JsonObject, text: string): Prepared {
+export function prepareCreate(session: Session, table: Table, record: JsonObject, text: string): Prepared {
   const given = Object.hasOwn(record, table.key) ? record[table.key] : null;
   const isGiven = given !== null && given !== undefined && given !== '';
   if (!isGiven && table.keyType === 'number') {
@@ -99,6 +101,7 @@ function prepareCreate(session: Session, table: Table, record: JsonObject, text:
   if (key === null || (isGiven && typeof given !== table.keyType)) {
     throw new SyncError('invalid-key', `The key field ${table.key} must be a ${table.keyType}. Nothing was stored.`);
   }
+  checkFileField(table, record);
   return { operation: 'create', key, keyIsNew: !isGiven, content: () => withKey(table, record, key, text) };
 }
 
@@ -122,8 +125,14 @@ function prepare(
       `The body's ${table.key} is not the key in the address. A record keeps its key. Nothing was stored.`,
     );
   }
-  if (method === 'PUT')
-    return { operation: 'put', key, keyIsNew: false, content: () => withKey(table, record, key, body.text) };
+  checkFileField(table, record);
+  if (method === 'PUT') {
+    const content = (view: string | null): string => {
+      const kept = withFileOf(table, record, view);
+      return withKey(table, kept, key, kept === record ? body.text : JSON.stringify(kept));
+    };
+    return { operation: 'put', key, keyIsNew: false, content };
+  }
   return {
     operation: 'update',
     key,
@@ -163,9 +172,26 @@ export async function writeOne(
   if (table.direction === 'down')
     throw new SyncError('unsupported', `${table.name} is only downloaded; it cannot be written here.`);
   const body = request.method === 'DELETE' ? null : await readBody(request);
-  const dispatch = session.environment.newId();
-  const identity = identify(request, body?.text ?? '', { ...context, dispatch });
   const prepared = prepare(session, table, key, request.method, body);
+  return commitWrite(context, table, prepared, { request, body: body?.text ?? '' });
+}
+
+export interface WriteSource {
+  readonly request: Request;
+  /** What tells the request from others: its body, or the body's hash. */
+  readonly body: string;
+  readonly file?: StoredContent;
+}
+
+/** Stores a prepared write, and answers it once it is on disk. */
+export async function commitWrite(
+  context: WriteContext,
+  table: Table,
+  prepared: Prepared,
+  { request, body, file }: WriteSource,
+): Promise<WriteAnswer> {
+  const { session } = context;
+  const identity = identify(request, body, { ...context, dispatch: session.environment.newId() });
   const location = `${table.path}/${encodeURIComponent(String(prepared.key))}`;
   if (request.headers.get('Sync-Draft') === 'true')
     return writeDraftOf(session, table, {
@@ -183,6 +209,7 @@ export async function writeOne(
         table: table.name,
         ...prepared,
         ...(fetched === undefined ? {} : { fetched }),
+        ...(file === undefined ? {} : { file }),
         mutationId: newMutationId(session),
         schema: session.schema.version,
         request: identity,

@@ -3,7 +3,7 @@ import { chunkBytes } from '../protocol/file.ts';
 /** Cuts a stream of pieces of any size into chunks. It never holds more than one of them. */
 export interface Chunker {
   /** Takes a piece, and gives each chunk that it fills. */
-  add(piece: Uint8Array): Generator<ArrayBuffer>;
+  add(piece: Uint8Array): Iterable<ArrayBuffer>;
   /** What is left: shorter than a chunk; null if nothing is. */
   rest(): ArrayBuffer | null;
 }

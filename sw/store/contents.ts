@@ -13,14 +13,14 @@ export interface StoredContent {
   readonly size: number;
 }
 
-export function isWhole(row: ContentRow | undefined): row is ContentRow {
+export function isWhole(row: ContentRow | undefined): boolean {
   return row !== undefined && row.received === row.size;
 }
 
 /** The content of this hash, if all of it is here. */
 export async function findContent(database: Database, hash: string): Promise<ContentRow | null> {
   const row = await database.read(['contents'], (tx) => tx.objectStore('contents').get(hash));
-  return isWhole(row) ? row : null;
+  return row !== undefined && isWhole(row) ? row : null;
 }
 
 /** A number for chunks. Who writes under it holds `chunksLock` of it, so that the sweep leaves them. */
@@ -92,9 +92,13 @@ export async function nameContent(tx: WriteTransaction, content: StoredContent):
   const contents = tx.objectStore('contents');
   const old = await contents.get(hash);
   if (old?.number === number) return;
-  const doomed = isWhole(old) ? number : old?.number;
-  if (doomed !== undefined) await tx.objectStore('files').delete(chunksOf(doomed));
-  if (!isWhole(old)) await contents.put({ hash, number, size, received: size, digests: [] });
+  if (isWhole(old)) {
+    await tx.objectStore('files').delete(chunksOf(number));
+    return;
+  }
+  // A download of the same content was under way.
+  if (old !== undefined) await tx.objectStore('files').delete(chunksOf(old.number));
+  await contents.put({ hash, number, size, received: size, digests: [] });
 }
 
 /** One chunk of a content that is here. */

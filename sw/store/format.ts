@@ -210,6 +210,8 @@ export interface JournalRow {
   readonly bytesSent: number;
   readonly bytesReceived: number;
   readonly warnings: readonly string[];
+  /** Hashes of contents that the server does not have for this user: not asked for again in this run. */
+  readonly lackingContents?: readonly string[];
   readonly progress: Progress | null;
 }
 

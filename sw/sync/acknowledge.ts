@@ -71,7 +71,7 @@ function contentOf(row: ChangeRow): Json {
   return row.text === null ? null : parseStored(row.text);
 }
 
-function failureRow(session: Session, journal: JournalRow, device: string, failure: SettledFailure): FailureRow {
+export function failureRow(session: Session, journal: JournalRow, device: string, failure: SettledFailure): FailureRow {
   const { row, code, message, fields, retriable } = failure;
   return {
     id: session.environment.newId(),

@@ -14,6 +14,7 @@ import { expandMarks } from './expand-marks.ts';
 import { modeFor } from './triggers.ts';
 import { openRun, readJournal, runSlice, type RunRequest } from './run.ts';
 import { noCredentials, type ActiveRun, type Session } from './session.ts';
+import { sweepContents } from './sweep-contents.ts';
 import { tellPending } from './state.ts';
 
 const sliceMs = 90_000;
@@ -58,6 +59,7 @@ export function createEngine(session: Session): Engine {
         await mergeSegments(database, base, table, () => current !== null || environment.isReplaced());
       await sweepTable(database, base, table.name);
     }
+    await sweepContents(session);
     await database.write(['requests'], (tx) => sweepRequests(tx, environment.now()), { durability: 'relaxed' });
   };
 

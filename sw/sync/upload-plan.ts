@@ -7,6 +7,7 @@ import { isUploaded, type Schema, type Table } from '../store/schema.ts';
 import type { Base } from '../store/base.ts';
 import type { BackendConnection } from '../backend/backend.ts';
 import type { RecordKey } from '../protocol/record.ts';
+import { contentsToSend, type ContentToSend } from './contents-to-send.ts';
 import { orderForUpload, refId, referencesIn, type RecordRef, type UploadItem } from './upload-order.ts';
 import { encodeChange, encodeCommand } from './wire-change.ts';
 
@@ -22,6 +23,8 @@ export interface PlanContext {
 
 export type Plan =
   | { readonly type: 'batch'; readonly content: BatchContentRow; readonly journal: JournalRow }
+  /** Nothing was stored: the server must have these contents before the records that name them. */
+  | { readonly type: 'contents'; readonly contents: readonly ContentToSend[] }
   /** Nothing of this stretch could be sent; look further. */
   | { readonly type: 'skip'; readonly journal: JournalRow }
   | { readonly type: 'done' };
@@ -147,7 +150,7 @@ function describe(item: UploadItem): BatchItem {
 
 /**
  * Chooses the next batch and stores it, in the caller's strict transaction over changes, commands, members, batches, runs,
- * meta, heads and marks (T-2). Rows that wait for a parent are marked `blocked` on the way.
+ * meta, heads, marks and sentContents (T-2). Rows that wait for a parent are marked `blocked` on the way.
  */
 export async function planBatch(tx: WriteTransaction, context: PlanContext, journal: JournalRow): Promise<Plan> {
   const { rows, commands, through } = await nextRows(tx, journal);
@@ -179,6 +182,8 @@ export async function planBatch(tx: WriteTransaction, context: PlanContext, jour
     await tx.objectStore('runs').put(next);
     return { type: 'skip', journal: next };
   }
+  const contents = await contentsToSend(tx, journal.run, selection.items);
+  if (contents.length > 0) return { type: 'contents', contents };
   const items = orderForUpload(context.schema, selection.items);
   const tables = new Set(items.flatMap((item) => (item.type === 'change' ? [item.table] : [])));
   const onConflict = Object.fromEntries(

@@ -4,11 +4,22 @@ import { getMeta } from '../store/meta.ts';
 import { acknowledge } from './acknowledge.ts';
 import { report } from './progress.ts';
 import type { BackendCall, UploadReply } from '../backend/backend.ts';
+import { sendContents } from './send-contents.ts';
 import { callFor, type ActiveRun, type Session } from './session.ts';
 import { parkUnanswered } from './unknown-outcomes.ts';
 import { planBatch } from './upload-plan.ts';
 
-const planScope: StoreName[] = ['changes', 'commands', 'members', 'batches', 'runs', 'meta', 'heads', 'marks'];
+const planScope: StoreName[] = [
+  'changes',
+  'commands',
+  'members',
+  'batches',
+  'runs',
+  'meta',
+  'heads',
+  'marks',
+  'sentContents',
+];
 const settleScope: StoreName[] = [...planScope, 'segments', 'failures'];
 
 /**
@@ -103,6 +114,9 @@ export async function uploadStep(active: ActiveRun): Promise<UploadStep> {
     case 'done':
       await reportFailures(active);
       return 'done';
+    case 'contents':
+      await sendContents(active, plan.contents);
+      return 'more';
     case 'skip':
       active.journal = plan.journal;
       return 'more';

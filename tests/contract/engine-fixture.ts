@@ -22,12 +22,18 @@ const tables: Readonly<Record<string, TableOptions>> = {
   products: { path: '/api/products', key: 'Code', columns: { Code: 'number', Name: 'string', Stock: 'number' } },
   visits: { path: '/api/visits', key: 'id', references: { placeId: 'places' }, conflict: 'merge' },
   lines: { path: '/api/lines', key: 'id', references: { visitId: 'visits', productCode: 'products' } },
+  photos: { path: '/api/photos', key: 'id', references: { visitId: 'visits' }, file: 'content' },
 };
 
 type Fetch = (input: string | Request, init?: RequestInit) => Promise<Response>;
 
 /** Makes the network of a device: given the request's path and the real network, it answers or fails. */
-export type Network = (path: string, forward: () => Promise<Response>, headers: Headers) => Promise<Response>;
+export type Network = (
+  path: string,
+  forward: () => Promise<Response>,
+  headers: Headers,
+  method: string,
+) => Promise<Response>;
 
 export interface WorkerOptions {
   /** @default those of the demo's users */
@@ -65,7 +71,12 @@ export class Device {
         init?.signal?.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
       });
       const answer = await Promise.race([
-        this.network(url.pathname, () => fetch(url, { ...init, headers, signal: null }), headers),
+        this.network(
+          url.pathname,
+          () => fetch(url, { ...init, headers, signal: null }),
+          headers,
+          init?.method ?? 'GET',
+        ),
         aborted,
       ]);
       // A stopped worker hears no answer.

@@ -7,6 +7,16 @@ import { ProblemError } from './problem.ts';
  * kept.
  */
 export async function readJson(request: Request, limitBytes: number): Promise<Json> {
+  const bytes = await readBytes(request, limitBytes);
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return parseJson(text);
+  } catch {
+    throw new ProblemError(400, 'invalid-body', 'The body is not JSON in UTF-8.');
+  }
+}
+
+export async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
   const tooLarge = (): ProblemError =>
     new ProblemError(413, 'too-large', `The body is larger than ${limitBytes} bytes.`, { limit: limitBytes });
   if (Number(request.headers.get('Content-Length') ?? 0) > limitBytes) throw tooLarge();
@@ -18,10 +28,5 @@ export async function readJson(request: Request, limitBytes: number): Promise<Js
     if (length > limitBytes) throw tooLarge();
     chunks.push(read.value);
   }
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
-    return parseJson(text);
-  } catch {
-    throw new ProblemError(400, 'invalid-body', 'The body is not JSON in UTF-8.');
-  }
+  return Buffer.concat(chunks);
 }

@@ -10,6 +10,7 @@ export interface ServerContext {
   readonly catalog: Catalog;
   readonly serverEpoch: string;
   readonly bodyLimitBytes: number;
+  readonly maxFileBytes: number;
   /** Settles when a table's first records are all there. */
   readonly loaded: (table: string) => Promise<void>;
   readonly log: (message: string) => void;

@@ -8,15 +8,19 @@ import {
   type MutationId,
   type RecordKey,
 } from '../../../sw/protocol/record.ts';
+import { type FileReference, isContentHash, isFileReference } from '../../../sw/protocol/file.ts';
 import type { WireChange } from '../../../sw/protocol/wire.ts';
+import { fileResponse } from '../files/file-response.ts';
+import { findFile, receivedOf } from '../files/files.ts';
+import { addChunk, addWhole } from '../files/receive.ts';
 import { countList, listText } from '../read/list.ts';
-import { hasNumberKey, parseKey, type TableDefinition } from '../schema/table-definition.ts';
+import { columnOf, hasNumberKey, parseKey, type TableDefinition } from '../schema/table-definition.ts';
 import { isUnstorable } from '../schema/record-text.ts';
 import { type Applied, applyChanges } from '../write/apply-changes.ts';
 import { findCommand } from '../write/commands.ts';
 import { isReadable, type RowState, WorkingSet } from '../write/working-set.ts';
 import { answerOf } from './answer.ts';
-import { readJson } from './body.ts';
+import { readBytes, readJson } from './body.ts';
 import { type Environment, type ServerContext, sessionOf, usersOf } from './environment.ts';
 import { parseListQuery } from './list-query.ts';
 import { mergePatch } from './merge-patch.ts';
@@ -156,6 +160,70 @@ export function restRoutes(server: ServerContext): Hono<Environment> {
       throw new ProblemError(404, 'not-found', `${table.name} has no such record.`);
     }
     return answerOf(applied, { table, method: 'DELETE' });
+  });
+
+  /** The column that refers to a record's file, if the path names one. */
+  const fileOf = (context: RequestContext, table: TableDefinition): string => {
+    const column = context.req.param('command') ?? '';
+    if (columnOf(table, column)?.type === 'file') return column;
+    throw new ProblemError(404, 'not-found', `${table.name} has no files ${column}.`);
+  };
+  const referenceIn = (state: RowState | null, column: string): FileReference | null => {
+    const value = state?.record[column];
+    return isFileReference(value) ? value : null;
+  };
+
+  // Also answers HEAD: with `Upload-Hash`, how much of that content is here for this user.
+  routes.get('/:table/:key/:command', async (context) => {
+    const table = tableOf(context);
+    const column = fileOf(context, table);
+    const { user } = sessionOf(context);
+    const asked = context.req.header('Upload-Hash');
+    if (context.req.method === 'HEAD' && isContentHash(asked)) {
+      const received = await receivedOf(database, { catalog, user }, [asked]);
+      const isWhole = (await findFile(database, { catalog, user }, asked)) !== null;
+      const offset = { 'Upload-Offset': String(Math.max(0, received.get(asked) ?? 0)) };
+      return context.body(null, 200, isWhole ? { ...offset, ETag: `"${asked}"` } : offset);
+    }
+    const reference = referenceIn(await find(context, table, keyOf(context, table)), column);
+    const file = reference === null ? null : await findFile(database, { catalog, user }, reference.hash);
+    if (reference === null || file === null) {
+      throw new ProblemError(404, 'not-found', `${table.name} has no such file.`);
+    }
+    return fileResponse(database, file, context.req.raw, reference.type);
+  });
+
+  // A client that sends `Upload-Hash` writes the record itself, afterwards; for others the record names the content at once.
+  routes.put('/:table/:key/:command', async (context) => {
+    const table = tableOf(context);
+    const column = fileOf(context, table);
+    const key = keyOf(context, table);
+    const { user } = sessionOf(context);
+    const expected = context.req.header('Upload-Hash') ?? null;
+    if (expected !== null && !isContentHash(expected)) {
+      throw new ProblemError(400, 'invalid-request', 'Upload-Hash must be 64 hex digits.');
+    }
+    const range = context.req.header('Content-Range');
+    if (range !== undefined && expected !== null) {
+      const bytes = await readBytes(context.req.raw, server.bodyLimitBytes);
+      const chunk = await addChunk(server, { user, hash: expected, range, bytes });
+      const offset = { 'Upload-Offset': String(Math.max(0, chunk.received)) };
+      if (chunk.type === 'stored') return context.json({ hash: expected, received: chunk.received }, 200, offset);
+      if (chunk.code === 'offset') return context.json({ code: chunk.code, detail: chunk.message }, 409, offset);
+      throw new ProblemError(chunk.status, chunk.code, chunk.message);
+    }
+    if (expected === null && (await find(context, table, key)) === null) {
+      throw new ProblemError(404, 'not-found', `${table.name} has no such record.`);
+    }
+    const whole = await addWhole(server, user, context.req.raw.body, expected);
+    if (whole.type === 'refused') throw new ProblemError(whole.status, whole.code, whole.message);
+    const { hash, size } = whole;
+    if (expected !== null) return context.json({ hash, size });
+    const type = context.req.header('Content-Type') ?? 'application/octet-stream';
+    const record = { [table.key]: key, [column]: { hash, size, type } };
+    const subject = { mutationId: mutationIdOf(context), table: table.name, key, record };
+    const change = { type: 'update', ...subject, fields: [column], baseVersion: baseVersionOf(context) } as const;
+    return answerOf(await write(context, change), { table, method: 'PUT' });
   });
 
   routes.post('/:table/:key/:command', async (context) => {

@@ -18,6 +18,7 @@ import { isReadable, WorkingSet } from '../write/working-set.ts';
 import { readJson } from './body.ts';
 import { type Environment, type ServerContext, sessionOf, usersOf } from './environment.ts';
 import { readFailures, storeFailures } from './failure-log.ts';
+import { fileRoutes } from './file-routes.ts';
 import { liveResponse, type LiveFeed } from './live.ts';
 import { ProblemError } from './problem.ts';
 import { textStream } from './text-stream.ts';
@@ -113,5 +114,6 @@ export function syncRoutes(server: ServerContext, feed: LiveFeed): Hono<Environm
   });
   routes.get('/failures', async (context) => context.json(await readFailures(database, sessionOf(context).user)));
   routes.get('/live', (context) => liveResponse(feed, sessionOf(context).user, context.req.raw.signal));
+  routes.route('/files', fileRoutes(server));
   return routes;
 }

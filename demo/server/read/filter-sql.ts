@@ -20,7 +20,7 @@ import { likePattern } from './like-sql.ts';
 export function filterTypes(table: TableDefinition): Readonly<Record<string, ColumnType>> {
   return Object.fromEntries(
     Object.entries(table.columns).flatMap(([name, { type }]): [string, ColumnType][] =>
-      type === 'json' ? [] : [[name, type]],
+      type === 'json' || type === 'file' ? [] : [[name, type]],
     ),
   );
 }

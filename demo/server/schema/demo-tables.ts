@@ -88,7 +88,7 @@ export const demoTables: readonly TableDefinition[] = [
       id: { type: 'string' },
       visitId: { type: 'string', required: true, references: { table: 'visits', onDelete: 'cascade' } },
       caption: { type: 'string' },
-      content: { type: 'json' },
+      content: { type: 'file' },
     },
   },
   {

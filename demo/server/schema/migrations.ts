@@ -61,6 +61,28 @@ create table sync_failures (
 );
 `;
 
+const contents = `
+create table sync_files (
+  user_name text collate "C" not null,
+  hash text collate "C" not null,
+  size bigint not null,
+  received bigint not null,
+  at timestamptz not null default now(),
+  primary key (user_name, hash)
+);
+create index sync_files_by_hash on sync_files (hash);
+create table sync_file_chunks (
+  user_name text collate "C" not null,
+  hash text collate "C" not null,
+  position integer not null,
+  digest text not null,
+  bytes bytea not null,
+  primary key (user_name, hash, position),
+  foreign key (user_name, hash) references sync_files (user_name, hash) on delete cascade on update cascade
+);
+create index photos_by_content on photos ((content::json ->> 'hash'));
+`;
+
 /**
  * In order; a database that has run some runs the rest. A published one is never edited. As `tableDdl` makes a table with
  * the columns of today, a later migration adds one with `add column if not exists`.
@@ -84,6 +106,13 @@ const migrations: readonly Migration[] = [
       const catalog = new Catalog(demoTables);
       for (const table of demoTables) await runAll(tx, tableDdl(table, catalog));
       await tx.query(`insert into sync_users (name, token) values ('ana', 'ana-demo'), ('ben', 'ben-demo')`);
+    },
+  },
+  {
+    version: 3,
+    description: 'the contents of files',
+    run: async (tx) => {
+      await runAll(tx, contents);
     },
   },
 ];

@@ -11,6 +11,7 @@ export function sqlType(column: ColumnDefinition): string {
       return 'boolean';
     case 'string':
     case 'json':
+    case 'file':
       return 'text collate "C"';
   }
 }

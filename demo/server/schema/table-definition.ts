@@ -1,7 +1,8 @@
 import type { Json, JsonRecord, RecordKey } from '../../../sw/protocol/record.ts';
 
 export interface ColumnDefinition {
-  readonly type: 'string' | 'number' | 'boolean' | 'date' | 'json';
+  /** `file`: a reference to a content, which must be here before the record. */
+  readonly type: 'string' | 'number' | 'boolean' | 'date' | 'json' | 'file';
   /** Neither absent nor null, and a text is not blank. */
   readonly required?: boolean;
   readonly integer?: boolean;

@@ -124,9 +124,10 @@ async function tryGroup(
 ): Promise<Map<WireChange, Applied> | null> {
   await tx.query('savepoint attempt');
   try {
-    const { set, referred } = await prefetch(tx, context, changes);
+    const fetched = await prefetch(tx, context, changes);
+    const { set } = fetched;
     const decisions = new Map<WireChange, Decision>();
-    for (const change of changes) decisions.set(change, decide({ ...context, set, referred }, change));
+    for (const change of changes) decisions.set(change, decide({ ...context, ...fetched }, change));
     await flush(tx, { catalog: context.catalog, set, ownWrites: context.ownWrites });
     await tx.query('release savepoint attempt');
     return new Map([...decisions].map(([change, decision]) => [change, appliedOf(context, change, decision)]));

@@ -1,5 +1,6 @@
 import type { JsonRecord, RecordKey } from '../../../sw/protocol/record.ts';
 import type { Outcome, WireChange } from '../../../sw/protocol/wire.ts';
+import { isFileReference } from '../../../sw/protocol/file.ts';
 import type { TableDefinition } from '../schema/table-definition.ts';
 import { findCommand } from './commands.ts';
 import { type Prefetched, relationId } from './prefetch.ts';
@@ -92,13 +93,31 @@ function save(
     return { type: 'rejected', mutationId: change.mutationId, code: 'too-large', message };
   }
   const refusal =
-    checkReferences(context, change, { entry, record }) ?? checkUnique(context, change, { entry, record });
+    checkContents(context, change, { entry, record }) ??
+    checkReferences(context, change, { entry, record }) ??
+    checkUnique(context, change, { entry, record });
   if (refusal !== null) return refusal;
   if (current !== null && sameRecord(record, current.record)) return { type: 'applied', entry, created: false };
   const owner = current?.owner ?? ownerOf(context, table);
   const before = current ?? { version: 0n, edited: 0n };
   context.set.put(entry, { owner, version: before.version, edited: before.edited, record }, true);
   return { type: 'applied', entry, created: current === null };
+}
+
+/** A content comes before the record that names it: else nobody could ever see it. */
+function checkContents(
+  context: DecisionContext,
+  change: Save,
+  { entry, record }: { entry: Entry; record: JsonRecord },
+): Refusal | null {
+  for (const [column, { type }] of Object.entries(entry.table.columns)) {
+    const value = record[column];
+    if (type !== 'file' || !isFileReference(value) || context.contents.has(value.hash)) continue;
+    const before = entry.current?.record[column];
+    if (isFileReference(before) && before.hash === value.hash) continue;
+    return invalid(change, { [column]: 'names a content that has not arrived' });
+  }
+  return null;
 }
 
 function checkReferences(

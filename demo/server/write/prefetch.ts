@@ -1,6 +1,8 @@
 import type { Json, JsonRecord, RecordKey } from '../../../sw/protocol/record.ts';
+import { isFileReference } from '../../../sw/protocol/file.ts';
 import type { WireChange } from '../../../sw/protocol/wire.ts';
 import { type Queryable, quoteName } from '../database/database.ts';
+import { wholeHashes } from '../files/files.ts';
 import { isUnstorable } from '../schema/record-text.ts';
 import { isKeyOf, type TableDefinition } from '../schema/table-definition.ts';
 import { findCommand } from './commands.ts';
@@ -11,6 +13,8 @@ export interface Prefetched {
   readonly set: WorkingSet;
   /** By child table and column: values that rows outside the set refer to, so that these may not be deleted. */
   readonly referred: ReadonlyMap<string, ReadonlySet<unknown>>;
+  /** Hashes that the changes name and whose contents are here for this user. */
+  readonly contents: ReadonlySet<string>;
 }
 
 export function relationId(table: TableDefinition, column: string): string {
@@ -96,7 +100,17 @@ export async function prefetch(
   }
   for (const [table, keys] of references) await set.load(table, keys, false);
   await loadHolders(set, sent);
-  return { set, referred: await findReferred(tx, context, set, leaving) };
+  const contents = await wholeHashes(tx, context, hashesIn(sent));
+  return { set, referred: await findReferred(tx, context, set, leaving), contents };
+}
+
+function hashesIn(sent: readonly { table: TableDefinition; record: JsonRecord }[]): string[] {
+  return sent.flatMap(({ table, record }) =>
+    Object.entries(table.columns).flatMap(([column, { type }]) => {
+      const value = record[column];
+      return type === 'file' && isFileReference(value) ? [value.hash] : [];
+    }),
+  );
 }
 
 /** Who has the unique values that the sent records would have after their hooks. */

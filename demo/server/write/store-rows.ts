@@ -14,7 +14,7 @@ export interface RowToStore {
 
 function storedValue(value: Json | undefined, { type }: ColumnDefinition): Json {
   if (value === undefined || value === null) return null;
-  if (type === 'json') return JSON.stringify(value);
+  if (type === 'json' || type === 'file') return JSON.stringify(value);
   if (type === 'date') return columnValue(value, type);
   return typeof value === 'string' ? storable(value) : value;
 }

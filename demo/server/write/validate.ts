@@ -1,4 +1,5 @@
 import type { Json, JsonRecord, RecordKey } from '../../../sw/protocol/record.ts';
+import { isFileReference } from '../../../sw/protocol/file.ts';
 import { columnValue } from '../../../sw/filter/values.ts';
 import { isUnstorable } from '../schema/record-text.ts';
 import { type ColumnDefinition, columnOf, isKeyOf, type TableDefinition } from '../schema/table-definition.ts';
@@ -13,6 +14,8 @@ function faultOf(value: Json | undefined, column: ColumnDefinition, indexed: boo
   switch (column.type) {
     case 'json':
       return null;
+    case 'file':
+      return isFileReference(value) ? null : 'must be a reference to a content: hash, size, type';
     case 'boolean':
       return typeof value === 'boolean' ? null : 'must be true or false';
     case 'number':

@@ -1,0 +1,77 @@
+import { SyncError } from '../protocol/errors.ts';
+import { isJsonObject, type Json, type JsonObject } from '../protocol/record.ts';
+import type { FileReference } from '../protocol/file.ts';
+import type { Table } from '../store/schema.ts';
+import type { Part } from './multipart.ts';
+
+const largestField = 1024 * 1024;
+
+async function textOf(part: Part): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const piece of part.body) {
+    text += decoder.decode(piece, { stream: true });
+    if (text.length > largestField) {
+      throw new SyncError('too-large', `The form’s field ${part.name} is larger than 1 MiB. Nothing was stored.`);
+    }
+  }
+  return text + decoder.decode();
+}
+
+/** A form has texts only: what the column is declared to be is what the text means. */
+function valueOf(table: Table, name: string, text: string): Json {
+  const type = table.columns.get(name)?.type;
+  if (type === 'number') {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isFinite(value)) return value;
+    throw new SyncError('invalid-body', `The form’s field ${name} is not a number. Nothing was stored.`);
+  }
+  if (type === 'boolean') return ['true', 'on', '1'].includes(text);
+  return text;
+}
+
+export interface FormRecord {
+  readonly record: JsonObject;
+  readonly file: FileReference | null;
+}
+
+/**
+ * The record in a form: its fields, or one field `record` with all of it as JSON, and its file.
+ *
+ * @param keep Stores the file's bytes; called once at most.
+ */
+export async function readForm(
+  table: Table,
+  parts: AsyncIterable<Part>,
+  keep: (part: Part) => Promise<FileReference>,
+): Promise<FormRecord> {
+  const fields = new Map<string, Json>();
+  let file: FileReference | null = null;
+  for await (const part of parts) {
+    if (part.name === table.file?.field) {
+      if (file !== null) throw new SyncError('invalid-body', 'The form has two files. Nothing was stored.');
+      file = await keep(part);
+      continue;
+    }
+    if (part.filename !== null) {
+      const wanted = table.file === null ? `${table.name} has no files` : `its name is ${table.file.field}`;
+      throw new SyncError('invalid-body', `The form has a file ${part.name}; ${wanted}. Nothing was stored.`);
+    }
+    const text = await textOf(part);
+    if (part.name !== 'record') {
+      fields.set(part.name, valueOf(table, part.name, text));
+      continue;
+    }
+    let record: unknown = null;
+    try {
+      record = JSON.parse(text);
+    } catch {
+      // Said below.
+    }
+    if (!isJsonObject(record)) {
+      throw new SyncError('invalid-body', 'The form’s field record is not a JSON object. Nothing was stored.');
+    }
+    for (const [name, value] of Object.entries(record)) fields.set(name, value);
+  }
+  return { record: Object.fromEntries(fields), file };
+}
