@@ -22,7 +22,7 @@ async function confirm(active: ActiveRun, files: readonly FileOfRecord[]): Promi
 /** One change alone is parked, with its content kept; the others go on (X-02). */
 async function park(active: ActiveRun, content: ContentToSend, error: SyncError): Promise<void> {
   const { session } = active;
-  const code = error.code === 'too-large' ? 'too-large' : 'file';
+  const code = error.code === 'too-large' || error.details['status'] === 413 ? 'too-large' : 'file';
   const message = `Its file could not be sent: ${error.message}`;
   const parked = await session.database.write(['changes', 'members', 'failures', 'runs', 'meta'], async (tx) => {
     const [rows, inFlight, device, stored] = await Promise.all([

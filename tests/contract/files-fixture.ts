@@ -53,7 +53,12 @@ export async function putFile(session: OpenSession, key: string, bytes: Uint8Arr
 }
 
 /** A visit's photo, as taken on this device. */
-export async function takePhoto(session: OpenSession, visitId: string, id: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+export async function takePhoto(
+  session: OpenSession,
+  visitId: string,
+  id: string,
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<void> {
   await write(session, 'photos', id, { id, visitId, caption: 'a photo' });
   const answer = await putFile(session, id, bytes);
   if (answer.status !== 200) throw new Error(`The photo was answered ${answer.status}.`);

@@ -132,6 +132,13 @@ export async function write(
   return answer;
 }
 
+/** Stores a record together with its file: both are on this device when it is answered. */
+export async function writeForm(path: string, form: FormData): Promise<unknown> {
+  const response = await request(path, { method: 'POST', body: form });
+  const answer: unknown = await response.json().catch(() => null);
+  return answer;
+}
+
 export function recordPath(table: string, key: string | number): string {
   return `/api/${table}/${encodeURIComponent(String(key))}`;
 }

@@ -37,6 +37,14 @@ export interface Line {
   readonly price: number;
 }
 
+export interface Photo {
+  readonly id: string;
+  readonly visitId: string;
+  readonly caption: string;
+  /** What its file is known by; null: it has none yet. */
+  readonly hash: string | null;
+}
+
 export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -93,5 +101,16 @@ export function readLine(value: unknown): Line | null {
     productCode: numberOrNull(value['productCode']) ?? 0,
     quantity: numberOrNull(value['quantity']) ?? 0,
     price: numberOrNull(value['price']) ?? 0,
+  };
+}
+
+export function readPhoto(value: unknown): Photo | null {
+  if (!isFields(value) || typeof value['id'] !== 'string') return null;
+  const content = isFields(value['content']) ? value['content'] : {};
+  return {
+    id: value['id'],
+    visitId: text(value['visitId']),
+    caption: text(value['caption']),
+    hash: textOrNull(content['hash']),
   };
 }

@@ -1,4 +1,5 @@
 import { quoted, readList, recordPath, write } from './api.ts';
+import { deletePhoto, readPhotos } from './photos.ts';
 import { type Line, readLine, readVisit, type Visit } from './records.ts';
 
 /** A line as it is typed. Its key is made with it, so that saving twice stores it once. */
@@ -71,8 +72,9 @@ export async function storeLines(
   return stored;
 }
 
-/** The lines first, because they refer to the visit. */
+/** The lines and photos first, because they refer to the visit. */
 export async function deleteVisit(id: string, lines: readonly Line[]): Promise<void> {
+  for (const photo of (await readPhotos(id)).photos) await deletePhoto(photo.id);
   for (const line of lines) await write('DELETE', recordPath('lines', line.id));
   await write('DELETE', recordPath('visits', id));
 }

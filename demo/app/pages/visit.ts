@@ -1,6 +1,7 @@
 import type { StatusDetail } from 'holdfast/client';
 import { html, type TemplateResult } from 'lit-html';
 import { readList, readRecord, recordPath } from '../model/api.ts';
+import { addPhoto, deletePhoto, readPhotos, type VisitPhotos } from '../model/photos.ts';
 import { createLoader } from '../model/loader.ts';
 import { placesByKey } from '../model/places.ts';
 import { type Line, type Place, type Product, readProduct, readVisit, type Visit } from '../model/records.ts';
@@ -17,12 +18,16 @@ import {
 import type { App, Page } from '../view/page.ts';
 import { emptyState, failedState, skeletonRows } from '../view/parts.ts';
 import { createPlacePicker } from '../view/place-picker.ts';
+import { photosSection } from '../view/photos.ts';
 import { visitForm } from '../view/visit-form.ts';
 
 interface Stored {
   readonly detail: StatusDetail;
   readonly products: readonly Product[];
+  readonly photos: VisitPhotos;
 }
+
+const noPhotos: VisitPhotos = { photos: [], marks: new Map() };
 
 function draftOf(visit: Visit | null): VisitDraft {
   return {
@@ -49,11 +54,12 @@ export function createVisitPage(
 
   const stored = createLoader<Stored>(async (signal) => {
     const sync = await app.connected;
-    const [visit, visitLines, status, products] = await Promise.all([
+    const [visit, visitLines, status, products, photos] = await Promise.all([
       key === null ? null : readRecord(recordPath('visits', key), readVisit),
       key === null ? [] : readLines(key),
       key === null ? null : sync.statusOf('visits', key),
       readList('/api/products', readProduct, { query: { orderBy: 'Name', limit: 500 }, signal }),
+      key === null ? noPhotos : readPhotos(key),
     ]);
     const placeKey = visit?.placeId ?? placeId;
     const found = placeKey === null ? null : ((await placesByKey([placeKey])).get(placeKey) ?? null);
@@ -64,7 +70,7 @@ export function createVisitPage(
       lines = visitLines;
       place = found;
     }
-    return { detail: status?.detail ?? 'clean', products: products.records };
+    return { detail: status?.detail ?? 'clean', products: products.records, photos };
   }, app.draw);
 
   const picker = createPlacePicker(app, (chosen) => {
@@ -101,6 +107,11 @@ export function createVisitPage(
     stored.refresh();
   }
 
+  async function addPhotos(visitId: string, files: readonly File[]): Promise<void> {
+    for (const file of files) await addPhoto(visitId, file);
+    stored.refresh();
+  }
+
   async function remove(visit: Visit): Promise<void> {
     await deleteVisit(visit.id, await readLines(visit.id));
     app.selection.delete(visit.id);
@@ -126,7 +137,8 @@ export function createVisitPage(
         : () => {
             app.attempt(() => action(visit));
           };
-    return visitForm(app, {
+    const { photos } = current.value;
+    const form = visitForm(app, {
       draft,
       lines,
       edited,
@@ -146,6 +158,20 @@ export function createVisitPage(
       onClose: whenStored(close),
       onDelete: whenStored(remove),
     });
+    if (visit === null) return form;
+    return html`${form}${photosSection(photos, {
+      syncing: app.watch.syncing,
+      progress: app.watch.progress,
+      onAdd(files) {
+        app.attempt(() => addPhotos(visit.id, files));
+      },
+      onDelete(photo) {
+        app.attempt(async () => {
+          await deletePhoto(photo.id);
+          stored.refresh();
+        });
+      },
+    })}`;
   };
 
   stored.refresh();
@@ -154,7 +180,7 @@ export function createVisitPage(
       if (place !== null) return place.name;
       return key === null ? 'New visit' : 'Visit';
     },
-    tables: ['visits', 'lines', 'products'],
+    tables: ['visits', 'lines', 'products', 'photos'],
     view: () => html`<a class="back" href="/visits">‹ Visits</a>${content()}`,
     refresh: stored.refresh,
     close() {

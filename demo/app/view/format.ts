@@ -81,6 +81,7 @@ const tableNames: Readonly<Record<string, string>> = {
   products: 'Products',
   visits: 'Visits',
   lines: 'Lines',
+  photos: 'Photos',
 };
 
 export function tableName(table: string): string {

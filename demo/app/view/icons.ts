@@ -21,6 +21,7 @@ const outlines = {
   fork: svg`<path d="M7 20V11a4 4 0 0 1 4-4h6M7 20v-2M13.5 3.5 17 7l-3.5 3.5" /><circle cx="7" cy="20" r=".4" />`,
   pause: svg`<path d="M9 6v12M15 6v12" />`,
   pencil: svg`<path d="m4.5 19.5.9-4L16 4.9a1.6 1.6 0 0 1 2.3 0l.8.8a1.6 1.6 0 0 1 0 2.3L8.5 18.6l-4 .9Z" />`,
+  camera: svg`<path d="M4 8.5A1.5 1.5 0 0 1 5.5 7h2.3l1.4-2h5.6l1.4 2h2.3A1.5 1.5 0 0 1 20 8.5v9a1.5 1.5 0 0 1-1.5 1.5h-13A1.5 1.5 0 0 1 4 17.5v-9Z" /><circle cx="12" cy="12.8" r="3.4" />`,
   trash: svg`<path d="M4.5 7h15M9.5 7V4.5h5V7M6.5 7l.9 12.5h9.2L17.5 7M10.2 10.8v5.4M13.8 10.8v5.4" />`,
 } satisfies Record<string, SVGTemplateResult>;
 

@@ -46,6 +46,13 @@ startSync({
       columns: { id: 'string', visitId: 'string', productCode: 'number', quantity: 'number', price: 'number' },
       references: { visitId: 'visits', productCode: 'products' },
     },
+    photos: {
+      path: '/api/photos',
+      key: 'id',
+      columns: { id: 'string', visitId: 'string', caption: 'string' },
+      references: { visitId: 'visits' },
+      file: 'content',
+    },
   },
   commands: [{ method: 'POST', path: '/api/visits/:id/close' }],
   backend: batchBackend({ url: '/sync' }),
