@@ -1,7 +1,7 @@
 import { SyncError } from '../protocol/errors.ts';
 import { chunkBytes, chunkCount } from '../protocol/file.ts';
 import { isJsonObject, type JsonObject } from '../protocol/record.ts';
-import { protocolVersion } from '../protocol/wire.ts';
+import { type FilesRequest, protocolVersion } from '../protocol/wire.ts';
 import type { BackendCall, FileTransfer } from './backend.ts';
 
 export interface BatchRequest {
@@ -50,7 +50,8 @@ export function batchFiles(client: BatchClient): FileTransfer {
   return {
     received: async (files, call) => {
       const hashes = [...new Set(files.map(({ hash }) => hash))];
-      const body = JSON.stringify({ protocol: protocolVersion, hashes });
+      const request: FilesRequest = { protocol: protocolVersion, hashes };
+      const body = JSON.stringify(request);
       const answer = await client.json({ method: 'POST', path: '/files', body }, call);
       return files.map(({ hash }) => {
         const received = receivedIn(answer, hash);

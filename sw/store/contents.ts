@@ -3,7 +3,7 @@ import type { ContentRow } from './format.ts';
 import { createChunker } from './chunker.ts';
 import { hashOfChunk, hashOfContent } from './content-hash.ts';
 import { takeNumbers } from './meta.ts';
-import { chunkBytes, chunkCount } from '../protocol/file.ts';
+import { chunkBytes } from '../protocol/file.ts';
 import { SyncError } from '../protocol/errors.ts';
 
 /** A content whose chunks are on disk, but which nothing names yet. */
@@ -76,7 +76,7 @@ export async function storeChunks(
   return { number, hash: await hashOfContent(digests), size };
 }
 
-export async function dropChunks(database: Database, number: number): Promise<void> {
+async function dropChunks(database: Database, number: number): Promise<void> {
   await database.write(['files'], (tx) => tx.objectStore('files').delete(chunksOf(number)), { durability: 'relaxed' });
 }
 
@@ -134,10 +134,4 @@ export function streamContent(
     },
     { highWaterMark: 0 },
   );
-}
-
-/** Whether the chunks that the row counts are all there. */
-export async function hasChunks(database: Database, { number, received }: ContentRow): Promise<boolean> {
-  const found = await database.read(['files'], (tx) => tx.objectStore('files').count(chunksOf(number)));
-  return found === chunkCount(received);
 }

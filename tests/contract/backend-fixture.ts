@@ -19,6 +19,7 @@ const tables: readonly BackendTable[] = [
   { name: 'places', path: '/api/places', key: 'id', keyType: 'string' },
   { name: 'visits', path: '/api/visits', key: 'id', keyType: 'string' },
   { name: 'lines', path: '/api/lines', key: 'id', keyType: 'string' },
+  { name: 'photos', path: '/api/photos', key: 'id', keyType: 'string', file: { field: 'content' } },
   { name: 'preferences', path: '/api/preferences', key: 'name', keyType: 'string' },
 ];
 

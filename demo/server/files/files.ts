@@ -14,7 +14,7 @@ export interface FileContext {
 }
 
 /** The columns that refer to contents, as SQL. */
-export function fileColumns(catalog: Catalog): readonly { readonly table: string; readonly hash: string }[] {
+function fileColumns(catalog: Catalog): readonly { readonly table: string; readonly hash: string }[] {
   return catalog.tables.flatMap(({ name, columns }) =>
     Object.entries(columns)
       .filter(([, { type }]) => type === 'file')
