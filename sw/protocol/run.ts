@@ -1,5 +1,5 @@
 import type { ErrorCode, PlainError } from './errors.ts';
-import type { Json, RecordKey, RunId } from './record.ts';
+import type { Json, JsonRecord, RecordKey, RunId } from './record.ts';
 
 export const runModes = ['all', 'unsynchronized', 'selected'] as const;
 export type RunMode = (typeof runModes)[number];
@@ -21,10 +21,9 @@ export type RunTrigger = (typeof runTriggers)[number];
 /** `contents`: those of downloaded files are fetched, after the records were put in place. */
 export type RunPhase = 'files' | 'upload' | 'download' | 'apply' | 'contents';
 
-/** Records of one table to synchronize: keys, records, or a filter. */
+/** Records of one table to synchronize: keys, records, both mixed, or a filter, which names what it matches when the run begins. */
 export type TableSelection =
-  | readonly RecordKey[]
-  | readonly Readonly<Record<string, unknown>>[]
+  | readonly (RecordKey | Readonly<Record<string, unknown>>)[]
   | { readonly filter: string | object; readonly params?: Readonly<Record<string, Json>> };
 
 export interface SynchronizeOptions {
@@ -32,6 +31,8 @@ export interface SynchronizeOptions {
   readonly mode?: RunMode;
   /** For mode `selected`: which records of which tables. */
   readonly selection?: Readonly<Record<string, TableSelection>>;
+  /** For mode `selected`: whether unsent records that a selected one refers to travel with it. @default true */
+  readonly includeParents?: boolean;
   /** What to do while another run goes: fail at once, wait for its end and run, or take part in it. @default 'error' */
   readonly onBusy?: 'error' | 'queue' | 'join';
   /** Whether a run in which some records were not taken throws `PartialSynchronizationError`. @default 'throw' */
@@ -55,7 +56,42 @@ export interface TableResult {
 export interface SkippedRecord {
   readonly table: string;
   readonly key: RecordKey;
-  readonly reason: 'uncommitted' | 'unknown' | 'held' | 'blocked' | 'rejected';
+  readonly reason: 'uncommitted' | 'unknown' | 'held' | 'blocked' | 'rejected' | 'conflict';
+}
+
+/**
+ * What became of one selected record. `uploaded`, `deleted`: the server took the change. `refreshed`: the server's newer copy is
+ * here. `unchanged`: there is none. `removed`: deleted on the server, or not readable any more. `pending`: changed since the run
+ * began. The others say why it was not sent, or not taken.
+ */
+export const selectedOutcomes = [
+  'uploaded',
+  'deleted',
+  'refreshed',
+  'unchanged',
+  'removed',
+  'rejected',
+  'conflict',
+  'gone',
+  'forbidden',
+  'dangling',
+  'blocked',
+  'held',
+  'uncommitted',
+  'unknown',
+  'pending',
+] as const;
+
+export type SelectedOutcomeName = (typeof selectedOutcomes)[number];
+
+export interface SelectedOutcome {
+  readonly table: string;
+  readonly key: RecordKey;
+  readonly outcome: SelectedOutcomeName;
+  /** Why it was not sent, not taken, or is not here any more. */
+  readonly reason?: string;
+  /** In a call's own result: the record as it is here now; null: it is not here. */
+  readonly record?: JsonRecord | null;
 }
 
 export type RunOutcome = 'finished' | 'partial' | 'failed' | 'cancelled';
@@ -77,7 +113,10 @@ export interface SynchronizeResult {
   readonly bytesSent: number;
   readonly bytesReceived: number;
   readonly tables: Readonly<Record<string, TableResult>>;
+  /** What was left alone though it is not synchronized, and what of a selection was not there; at most 1,000 records. */
   readonly skipped: readonly SkippedRecord[];
+  /** Of mode `selected`: one for each selected record, at most 1,000 of them. */
+  readonly selected?: readonly SelectedOutcome[];
   readonly warnings: readonly string[];
   readonly error?: PlainError;
 }

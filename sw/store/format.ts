@@ -2,7 +2,7 @@ import type { DBSchema, IDBPDatabase } from 'idb';
 import type { ColumnBounds, ColumnVectors } from '../filter/index.ts';
 import type { Json, MutationId, RecordKey, RunId } from '../protocol/record.ts';
 import type { Failure } from '../protocol/status.ts';
-import type { RunMode, RunTrigger, Progress, SynchronizeResult } from '../protocol/run.ts';
+import type { RunMode, RunTrigger, Progress, SelectedOutcomeName, SynchronizeResult } from '../protocol/run.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 
 /** The version of the *storage format*; the app's schema version is in the rows. */
@@ -173,6 +173,31 @@ export interface StagedRow {
   readonly removed: number;
   readonly end: { readonly cursor: string; readonly count: number; readonly cursorFor: string } | null;
   readonly refused: boolean;
+  /** Copies of selected records only: the cursor stays where it is. */
+  readonly refresh?: boolean;
+}
+
+/** What is known so far of a selected record's fate; null: nothing yet. */
+export interface SelectedVerdict {
+  readonly outcome: SelectedOutcomeName;
+  readonly reason?: string;
+}
+
+/** A part of the open run's selection. Small, so that a run holds a part of it at a time. */
+export interface SelectedRow {
+  readonly table: string;
+  readonly keys: readonly RecordKey[];
+  /** Element `i` is about key `i`. */
+  readonly verdicts: readonly (SelectedVerdict | null)[];
+}
+
+/** Where a run of mode `selected` is. */
+export interface SelectionProgress {
+  readonly parts: number;
+  /** Parts that are done in the phase at work. */
+  readonly done: number;
+  readonly keys: number;
+  readonly includeParents: boolean;
 }
 
 export interface TableTally {
@@ -194,8 +219,9 @@ export interface JournalRow {
   readonly full: boolean;
   readonly user: string;
   readonly startedAt: number;
-  readonly state: 'uploading' | 'downloading' | 'applying' | 'fetching';
-  readonly cancelled: boolean;
+  readonly state: 'uploading' | 'downloading' | 'refreshing' | 'applying' | 'fetching';
+  /** Of mode `selected`. */
+  readonly selection?: SelectionProgress;
   /** What was written later is for the next run. */
   readonly throughSeq: number;
   /** Changes below or at this `seq` were looked at. */
@@ -266,6 +292,8 @@ export interface MetaValues {
   /** A run was asked for while another went. */
   readonly runAgain: { readonly mode: RunMode; readonly trigger: RunTrigger };
   readonly reachable: boolean;
+  /** The run that is to end as cancelled. */
+  readonly cancelRun: RunId;
   /** By table: the head's generation for which all contents that the server has are here. */
   readonly contentsFetched: Readonly<Record<string, number>>;
 }
@@ -297,6 +325,7 @@ export interface Format extends DBSchema {
   contents: { key: string; value: ContentRow };
   sentContents: { key: string; value: SentContentRow };
   runs: { key: string; value: JournalRow | StagedRow };
+  selected: { key: number; value: SelectedRow };
   history: { key: [startedAt: number, run: string]; value: SynchronizeResult };
   requests: { key: string; value: RequestRow; indexes: { at: number } };
   meta: { key: MetaName; value: MetaRow };
@@ -319,6 +348,7 @@ export const storeNames = [
   'contents',
   'sentContents',
   'runs',
+  'selected',
   'history',
   'requests',
   'meta',
@@ -348,6 +378,7 @@ export function createStores(database: IDBPDatabase<Format>): void {
   database.createObjectStore('contents', { keyPath: 'hash' });
   database.createObjectStore('sentContents', { keyPath: 'hash' });
   database.createObjectStore('runs', { keyPath: 'id' });
+  database.createObjectStore('selected');
   database.createObjectStore('history', { keyPath: ['startedAt', 'run'] });
   const requests = database.createObjectStore('requests', { keyPath: 'fingerprint' });
   requests.createIndex('at', 'at');

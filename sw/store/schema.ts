@@ -251,6 +251,11 @@ export function parseSchema(version: unknown, tables: unknown): Schema {
   return { version, tables: parsed };
 }
 
+/** Whether changes of the table can be sent at all. */
+export function isSendable(table: Table): boolean {
+  return table.direction === 'both' || table.direction === 'up';
+}
+
 /** Whether a run may upload the table's changes without being asked for these very records. */
 export function isUploaded(table: Table): boolean {
   return (

@@ -182,6 +182,14 @@ export function createStaging({ database, table, row: opened, journal }: Staging
 export function switchedHead(head: HeadRow, staged: StagedRow, now: number): HeadRow {
   const next = { ...head, generation: head.generation + 1, complete: true, downloadedAt: now };
   const later = head.segments.filter((segment) => !staged.replaced.includes(segment.id));
+  if (staged.refresh === true) {
+    return {
+      ...head,
+      generation: head.generation + 1,
+      segments: [...head.segments, ...staged.segments],
+      expectedCount: null,
+    };
+  }
   if (staged.refused) return { ...next, root: null, segments: later, cursor: null, cursorFor: '', expectedCount: null };
   const { end } = staged;
   if (end === null) return head;

@@ -17,7 +17,9 @@ import type { Outcome } from '../protocol/wire.ts';
 import { parseStored } from './rebase.ts';
 import type { Session } from './session.ts';
 import { settle, type SettledFailure, type Settlement } from './settle.ts';
+import { noteVerdicts, type Verdict } from '../store/selected.ts';
 import { addToTally } from './tally.ts';
+import { verdictsOf } from './verdicts.ts';
 
 export interface Acknowledged {
   readonly journal: JournalRow;
@@ -290,6 +292,7 @@ export async function acknowledge(
   const gone: ChangeRow[] = [];
   const settledWhole: ChangeItem[] = [];
   const settlements: [Settlement, FailureRow | null][] = [];
+  const verdicts: Verdict[] = [];
   for (const item of settled) {
     const outcome = outcomes.get(item.mutationId);
     if (outcome === undefined) continue;
@@ -308,6 +311,7 @@ export async function acknowledge(
     if (failure !== null) effects.failures.push(failure);
     if (settlement.again) effects.resend.push(...settlement.rows.slice(0, 1).map((again) => again.seq));
     note(effects, item, settlement);
+    verdicts.push(...verdictsOf(item, settlement));
     const kept = new Set(settlement.rows.map((left) => left.seq));
     gone.push(...[row, ...above].filter((old) => !kept.has(old.seq)));
     if (settlement.rows.length === 0) settledWhole.push(item);
@@ -320,6 +324,7 @@ export async function acknowledge(
     ...effects.failures.map((failure) => tx.objectStore('failures').put(failure)),
   ]);
   await storeHeads(tx, session, effects);
+  if (context.journal.selection !== undefined) await noteVerdicts(tx, context.journal.selection.done, verdicts);
   if (context.serverEpoch !== null) await setMeta(tx, 'serverEpoch', context.serverEpoch);
   const rest = content.items.filter((item) => !outcomes.has(item.mutationId));
   if (rest.length === 0) {

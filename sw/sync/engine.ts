@@ -1,16 +1,11 @@
-import {
-  AuthRequiredError,
-  CancelledError,
-  fromPlainError,
-  SyncBusyError,
-  SyncError,
-  busyText,
-} from '../protocol/errors.ts';
-import { runModes, type RunTrigger, type SynchronizeOptions, type SynchronizeResult } from '../protocol/run.ts';
+import { AuthRequiredError, CancelledError, SyncBusyError, SyncError, busyText } from '../protocol/errors.ts';
+import type { RunTrigger, SynchronizeOptions, SynchronizeResult } from '../protocol/run.ts';
 import { mergeSegments, sweepTable, wantsMerging } from '../store/compaction.ts';
 import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
 import { sweepRequests } from '../store/requests.ts';
 import { expandMarks } from './expand-marks.ts';
+import { covers, createWaiting, outcomeOf, withRecords, type Waiting } from './joining.ts';
+import { readRequest } from './read-request.ts';
 import { modeFor } from './triggers.ts';
 import { openRun, readJournal, runSlice, type RunRequest } from './run.ts';
 import { noCredentials, type ActiveRun, type Session } from './session.ts';
@@ -40,15 +35,16 @@ interface Current {
   readonly ended: Promise<SynchronizeResult | null>;
 }
 
-/** Takes part in a run only if that run covers what was asked for. */
-function covers(current: RunRequest, wanted: RunRequest): boolean {
-  return (current.mode === 'all' || current.mode === wanted.mode) && (current.full || !wanted.full);
-}
-
 export function createEngine(session: Session): Engine {
   const { database, base, environment, schema } = session;
   const lockName = `holdfast:${database.name}:run`;
   let current: Current | null = null;
+  const waiting = new Map<string, Waiting>();
+  const isGoing = (run: Current): boolean => current === run;
+  const busy = (): SyncBusyError => {
+    session.announce({ type: 'busy', message: busyText });
+    return new SyncBusyError();
+  };
   const needsSignIn = (): boolean => session.user === '' && session.backend.needsUser;
 
   const tidyUp = async (): Promise<void> => {
@@ -104,23 +100,23 @@ export function createEngine(session: Session): Engine {
     request: RunRequest,
     controller: AbortController,
   ): Promise<SynchronizeResult | null | 'taken'> =>
-    environment.locks.request(lockName, waits ? { signal: session.signal } : { ifAvailable: true }, async (lock) =>
-      lock === null ? 'taken' : work(request, controller),
+    environment.locks.request(
+      lockName,
+      waits ? { signal: AbortSignal.any([session.signal, controller.signal]) } : { ifAvailable: true },
+      async (lock) => (lock === null ? 'taken' : work(request, controller)),
     );
 
-  const start = (request: RunRequest, call: string | null): Current => {
+  const start = (request: RunRequest, call: string | null, waits = false): Current => {
     const controller = new AbortController();
     const run = async (): Promise<SynchronizeResult | null> => {
       try {
         let outcome = await withLock(false, request, controller);
         if (outcome === 'taken') {
           // The other worker of an update has it, or is tidying up. A run of its own would be in the journal.
-          if ((await readJournal(session)) !== null) {
-            if (call !== null) {
-              session.announce({ type: 'busy', message: busyText });
-              throw new SyncBusyError();
-            }
-            await database.write(['meta'], (tx) => setMeta(tx, 'runAgain', request));
+          if (!waits && (await readJournal(session)) !== null) {
+            if (call !== null) throw busy();
+            const { mode, trigger } = request;
+            await database.write(['meta'], (tx) => setMeta(tx, 'runAgain', { mode, trigger }));
             return null;
           }
           outcome = await withLock(true, request, controller);
@@ -157,49 +153,33 @@ export function createEngine(session: Session): Engine {
     }
   };
 
-  const outcomeOf = (result: SynchronizeResult | null): SynchronizeResult => {
-    if (result === null)
-      throw new SyncError('worker-lost', 'A newer worker takes over; the run goes on there.', { retryable: true });
-    const { error } = result;
-    if (error === undefined) return result;
-    throw fromPlainError({ ...error, details: { ...error.details, result } });
-  };
-
   const engine: Engine = {
     synchronize: async (call, options) => {
-      const { mode = 'all', full = false, onBusy = 'error' } = options;
-      if (!runModes.includes(mode)) {
-        throw new SyncError(
-          'invalid-request',
-          `There is no mode ${JSON.stringify(mode)}; give one of ${runModes.join(', ')}.`,
-        );
-      }
-      if (mode === 'selected') {
-        throw new SyncError(
-          'unsupported',
-          'This version synchronizes all records or the unsynchronized ones; use one of these modes.',
-        );
-      }
+      const request = readRequest(session.schema, options);
       if (needsSignIn()) throw new AuthRequiredError('Nobody is signed in. Call signIn({ user }) first.');
       if (!(await session.hasCredentials())) throw noCredentials();
-      const request: RunRequest = { mode, full, trigger: 'call' };
-      while (current !== null) {
-        const going = current;
-        // A run that only sends what was just written is over in a moment, and nobody asked for it: wait for it.
-        const isBrief = going.request.mode === 'unsynchronized' && going.request.trigger !== 'call';
-        if (onBusy === 'join' && covers(going.request, request)) {
-          going.calls.add(call);
-          return outcomeOf(await going.ended);
+      const { onBusy = 'error' } = options;
+      const mine = createWaiting();
+      waiting.set(call, mine);
+      try {
+        while (current !== null) {
+          const going = current;
+          // A run that only sends what was just written is over in a moment, and nobody asked for it: wait for it.
+          const isBrief = going.request.mode === 'unsynchronized' && going.request.trigger !== 'call';
+          if (onBusy === 'join' && (await covers(session, going.request, request)) && isGoing(going)) {
+            going.calls.add(call);
+            return await withRecords(session, outcomeOf(await Promise.race([going.ended, mine.left])));
+          }
+          if (onBusy === 'error' && !isBrief) throw busy();
+          await Promise.race([going.ended.catch(() => undefined), mine.left]);
+          // Let the end of that run be dealt with before looking again.
+          await Promise.resolve();
         }
-        if (onBusy === 'error' && !isBrief) {
-          session.announce({ type: 'busy', message: busyText });
-          throw new SyncBusyError();
-        }
-        await going.ended.catch(() => undefined);
-        // Let the end of that run be dealt with before looking again.
-        await Promise.resolve();
+        const { ended } = start(request, call, onBusy !== 'error');
+        return await withRecords(session, outcomeOf(await Promise.race([ended, mine.left])));
+      } finally {
+        waiting.delete(call);
       }
-      return outcomeOf(await start(request, call).ended);
     },
 
     requestRun: async (trigger) => {
@@ -220,19 +200,28 @@ export function createEngine(session: Session): Engine {
 
     cancel: async (call) => {
       const going = current;
-      if (going !== null && call !== null) {
-        if (!going.calls.has(call)) return false;
-        going.calls.delete(call);
-        if (going.calls.size > 0 || going.request.trigger !== 'call') return true;
+      if (call !== null) {
+        const others = new Set(going?.calls);
+        const takesPart = others.delete(call);
+        if (!takesPart || others.size > 0 || going?.request.trigger !== 'call') {
+          going?.calls.delete(call);
+          const mine = waiting.get(call);
+          mine?.leave();
+          return mine !== undefined;
+        }
       }
-      const cancelled = await database.write(['runs'], async (tx) => {
+      const answer = await database.write(['runs', 'meta'], async (tx) => {
         const row = await tx.objectStore('runs').get('open');
-        if (row === undefined || !('mode' in row) || row.state === 'applying') return false;
-        await tx.objectStore('runs').put({ ...row, cancelled: true });
-        return true;
+        if (row === undefined || !('mode' in row)) return 'none';
+        if (row.state === 'applying') return 'too-late';
+        await setMeta(tx, 'cancelRun', row.run);
+        return 'cancelled';
       });
-      if (cancelled) going?.controller.abort(new CancelledError('The run was cancelled.'));
-      return cancelled;
+      if (answer === 'too-late') {
+        throw new SyncError('too-late', 'The run is in its final switch and cannot be cancelled any more.');
+      }
+      going?.controller.abort(new CancelledError('The run was cancelled.'));
+      return answer === 'cancelled' || going !== null;
     },
   };
   return engine;

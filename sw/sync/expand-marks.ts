@@ -4,7 +4,7 @@ import { rowsOf } from '../store/changes.ts';
 import type { ChangeRow } from '../store/format.ts';
 import { deleteMarks, firstMarks } from '../store/marks.ts';
 import { takeNumbers } from '../store/meta.ts';
-import { isUploaded, type Table } from '../store/schema.ts';
+import { isSendable, type Table } from '../store/schema.ts';
 import { isMutationId } from '../protocol/record.ts';
 import type { Session } from './session.ts';
 
@@ -14,7 +14,7 @@ import type { Session } from './session.ts';
  */
 export async function expandMarks(session: Session): Promise<void> {
   for (const table of session.schema.tables.values()) {
-    if (!isUploaded(table)) continue;
+    if (!isSendable(table)) continue;
     while (await untilUnmoved(() => expandSome(session, table))) {
       if (session.signal.aborted) return;
     }

@@ -10,6 +10,8 @@ export type RunEvent =
   | { readonly type: 'uploaded' }
   /** Every table is staged to its end mark. */
   | { readonly type: 'downloaded' }
+  /** The copies of all selected records are staged. */
+  | { readonly type: 'refreshed' }
   /** The heads were switched. */
   | { readonly type: 'applied' }
   /** The contents of the downloaded records' files are here, but for those that the server lacks. */
@@ -45,8 +47,12 @@ const cancelled = (): Transition => ended('cancelled');
 /** SPEC 4. A state or event without its cell does not compile. */
 const transitions: { readonly [S in JournalRow['state']]: Row } = {
   uploading: {
-    uploaded: (facts) => (facts.mode === 'all' && facts.downloads ? to('downloading') : finish(facts)),
+    uploaded: (facts) => {
+      if (facts.mode === 'selected') return to('refreshing');
+      return facts.mode === 'all' && facts.downloads ? to('downloading') : finish(facts);
+    },
     downloaded: failed,
+    refreshed: failed,
     applied: failed,
     fetched: failed,
     fault: failed,
@@ -55,6 +61,16 @@ const transitions: { readonly [S in JournalRow['state']]: Row } = {
   downloading: {
     uploaded: failed,
     downloaded: () => to('applying'),
+    refreshed: failed,
+    applied: failed,
+    fetched: failed,
+    fault: failed,
+    cancel: cancelled,
+  },
+  refreshing: {
+    uploaded: failed,
+    downloaded: failed,
+    refreshed: () => to('applying'),
     applied: failed,
     fetched: failed,
     fault: failed,
@@ -63,6 +79,7 @@ const transitions: { readonly [S in JournalRow['state']]: Row } = {
   applying: {
     uploaded: failed,
     downloaded: failed,
+    refreshed: failed,
     applied: (facts) => (facts.mode === 'all' && facts.files ? to('fetching') : finish(facts)),
     fetched: failed,
     fault: failed,
@@ -71,6 +88,7 @@ const transitions: { readonly [S in JournalRow['state']]: Row } = {
   fetching: {
     uploaded: failed,
     downloaded: failed,
+    refreshed: failed,
     applied: failed,
     fetched: finish,
     fault: failed,

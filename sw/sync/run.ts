@@ -1,12 +1,13 @@
 import { AuthRequiredError, CancelledError, SyncError, toPlainError } from '../protocol/errors.ts';
 import type { RunMode, RunOutcome, RunTrigger, SynchronizeResult, TableResult } from '../protocol/run.ts';
-import { isRunId, type RecordKey } from '../protocol/record.ts';
+import { isRunId } from '../protocol/record.ts';
 import { untilUnmoved } from '../store/base.ts';
 import type { FailureRow, JournalRow, StagedRow, StoreName } from '../store/format.ts';
 import { addToHistory } from '../store/history.ts';
 import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
 import { switchedHead } from '../store/staging.ts';
 import type { WriteTransaction } from '../store/database.ts';
+import { changedKeys, type ChangedKeys } from './changed-keys.ts';
 import { downloadAll, downloadedTables } from './download.ts';
 import { fetchStep } from './fetch-contents.ts';
 import { report } from './progress.ts';
@@ -15,19 +16,30 @@ import { nextState, type RunEvent, type RunFacts } from './run-state.ts';
 import type { ActiveRun, Session } from './session.ts';
 import { findSuperseded, supersede, supersedeScope, type Superseded } from './superseded.ts';
 import { addToTally } from './tally.ts';
+import { readLeftAlone } from './left-alone.ts';
+import { refreshStep } from './refresh.ts';
+import { resolveSelection, type Selection } from './selection.ts';
+import { readOutcomes, storeSelection } from '../store/selected.ts';
 import { uploadStep } from './upload.ts';
 
 export interface RunRequest {
   readonly mode: RunMode;
   readonly trigger: RunTrigger;
   readonly full: boolean;
+  /** Of mode `selected`. */
+  readonly selection?: Selection;
 }
 
 /** Opens a run: from here on the journal row is the run. What it uploads is what is stored now (R-2). */
 export async function openRun(session: Session, request: RunRequest): Promise<JournalRow> {
   const run = session.environment.newId();
   if (!isRunId(run)) throw new TypeError('newId made no usable id');
-  const journal = await session.database.write(['runs', 'meta', 'changes', 'commands'], async (tx) => {
+  const { mode, trigger, full, selection } = request;
+  const parts = selection === undefined ? [] : await resolveSelection(session, selection);
+  const keys = parts.reduce((sum, part) => sum + part.keys.length, 0);
+  const includeParents = selection?.includeParents ?? true;
+  const journal = await session.database.write(['runs', 'meta', 'changes', 'commands', 'selected'], async (tx) => {
+    await storeSelection(tx, parts);
     const [throughSeq, changes, commands] = await Promise.all([
       getMeta(tx, 'seq'),
       tx.objectStore('changes').count(),
@@ -36,14 +48,14 @@ export async function openRun(session: Session, request: RunRequest): Promise<Jo
     const row: JournalRow = {
       id: 'open',
       run,
-      ...request,
+      ...{ mode, trigger, full },
+      ...(mode === 'selected' ? { selection: { parts: parts.length, done: 0, keys, includeParents } } : {}),
       user: session.user,
       startedAt: session.environment.now(),
       state: 'uploading',
-      cancelled: false,
       throughSeq: throughSeq ?? 0,
       uploadedThrough: 0,
-      uploadTotal: changes + commands,
+      uploadTotal: mode === 'selected' ? Math.min(keys, changes + commands) : changes + commands,
       uploadDone: 0,
       resend: [],
       tally: {},
@@ -88,8 +100,7 @@ function resultOf(journal: JournalRow, outcome: RunOutcome, now: number, error: 
     bytesSent,
     bytesReceived,
     tables,
-    skipped: [],
-    warnings,
+    ...{ skipped: [], warnings },
     ...(error === null ? {} : { error: toPlainError(error) }),
   };
 }
@@ -101,8 +112,17 @@ async function endRun(
   end: { readonly outcome: RunOutcome; readonly error: SyncError | null },
 ): Promise<SynchronizeResult> {
   const { now, random } = session.environment;
-  const result = resultOf(journal, end.outcome, now(), end.error);
-  await tx.objectStore('runs').delete('open');
+  const selected = journal.selection === undefined ? null : await readOutcomes(tx, journal.selection.parts);
+  const result: SynchronizeResult = {
+    ...resultOf(journal, end.outcome, now(), end.error),
+    skipped: await readLeftAlone(tx, session, journal, selected),
+    ...(selected === null ? {} : { selected }),
+  };
+  await Promise.all([
+    tx.objectStore('runs').delete('open'),
+    tx.objectStore('selected').clear(),
+    deleteMeta(tx, 'cancelRun'),
+  ]);
   await addToHistory(tx, result);
   const { error } = end;
   if (error === null || end.outcome === 'cancelled') {
@@ -122,7 +142,7 @@ async function endRun(
   return result;
 }
 
-const endScope: StoreName[] = ['runs', 'history', 'meta'];
+const endScope: StoreName[] = ['runs', 'history', 'meta', 'selected', 'changes', 'heads', 'marks'];
 
 async function stagedRows(tx: WriteTransaction): Promise<StagedRow[]> {
   const rows = await tx.objectStore('runs').getAll();
@@ -154,10 +174,10 @@ async function applySwitch(active: ActiveRun): Promise<SynchronizeResult | null>
 
 async function switchHeads(active: ActiveRun, superseded: readonly Superseded[]): Promise<SynchronizeResult | null> {
   const { session } = active;
-  const tables: Record<string, { changed: readonly RecordKey[] | null; removed: readonly RecordKey[] | null }> = {};
+  const tables: Record<string, ChangedKeys> = {};
   let ended: readonly FailureRow[] = [];
   const isHolding = superseded.some(({ keys }) => keys.length > 0);
-  const scope: StoreName[] = [...endScope, 'heads', ...(isHolding ? supersedeScope : [])];
+  const scope: StoreName[] = [...endScope, 'heads', 'segments', ...(isHolding ? supersedeScope : [])];
   const result = await session.database.write([...new Set(scope)], async (tx) => {
     let { journal } = active;
     ended = await supersede(tx, session, journal.run, superseded);
@@ -168,7 +188,7 @@ async function switchHeads(active: ActiveRun, superseded: readonly Superseded[])
       await tx.objectStore('runs').delete(staged.id);
       const { downloaded, removed } = staged;
       journal = addToTally(journal, staged.table, { downloaded, removed });
-      if (downloaded + removed > 0 || staged.full) tables[staged.table] = { changed: null, removed: null };
+      if (downloaded + removed > 0 || staged.full) tables[staged.table] = await changedKeys(tx, staged);
     }
     const transition = nextState(journal.state, { type: 'applied' }, factsOf(active, journal));
     if (transition.type === 'to' && transition.state.type !== 'ended') {
@@ -196,10 +216,24 @@ async function move(active: ActiveRun, event: RunEvent): Promise<SynchronizeResu
   if (transition.type === 'too-late') return null;
   const { state } = transition;
   if (state.type === 'ended') return endWithoutSwitch(active, { outcome: state.outcome, error: null });
-  const journal: JournalRow = { ...active.journal, state: state.type };
-  await active.session.database.write(['runs'], (tx) => tx.objectStore('runs').put(journal));
+  const { selection } = active.journal;
+  const journal: JournalRow = {
+    ...active.journal,
+    state: state.type,
+    // Each phase goes over the selection from its first part.
+    ...(selection === undefined ? {} : { selection: { ...selection, done: 0 } }),
+  };
+  await active.session.database.write(['runs', 'meta'], async (tx) => {
+    // Looked at in the very transaction after which it is too late.
+    if (state.type === 'applying' && (await getMeta(tx, 'cancelRun')) === journal.run) throw wasCancelled();
+    await tx.objectStore('runs').put(journal);
+  });
   active.journal = journal;
   return null;
+}
+
+function wasCancelled(): CancelledError {
+  return new CancelledError('The run was cancelled. What was uploaded stays so; the rest is kept.');
 }
 
 function toSyncError(error: unknown): SyncError {
@@ -211,9 +245,8 @@ function toSyncError(error: unknown): SyncError {
   });
 }
 
-async function isCancelled(active: ActiveRun): Promise<boolean> {
-  const stored = await readJournal(active.session);
-  return stored?.cancelled === true;
+function isCancelled({ session, journal }: ActiveRun): Promise<boolean> {
+  return session.database.read(['meta'], async (tx) => (await getMeta(tx, 'cancelRun')) === journal.run);
 }
 
 export type SliceResult = { readonly type: 'ended'; readonly result: SynchronizeResult } | { readonly type: 'paused' };
@@ -228,7 +261,7 @@ export async function runSlice(active: ActiveRun): Promise<SliceResult> {
     for (;;) {
       if (session.signal.aborted) throw new SyncError('user-changed', 'The sign-in ended.');
       if (active.journal.state !== 'applying' && (active.signal.aborted || (await isCancelled(active)))) {
-        throw new CancelledError('The run was cancelled. What was uploaded stays so; the rest is kept.');
+        throw wasCancelled();
       }
       if (session.environment.isReplaced() || session.environment.now() > active.sliceEndsAt) return { type: 'paused' };
       switch (active.journal.state) {
@@ -241,6 +274,9 @@ export async function runSlice(active: ActiveRun): Promise<SliceResult> {
         case 'downloading':
           await downloadAll(active);
           await move(active, { type: 'downloaded' });
+          break;
+        case 'refreshing':
+          if ((await refreshStep(active)) === 'done') await move(active, { type: 'refreshed' });
           break;
         case 'applying': {
           report(active, { phase: 'apply', table: null, done: 0, total: null });
@@ -260,11 +296,9 @@ export async function runSlice(active: ActiveRun): Promise<SliceResult> {
     const error = toSyncError(caught);
     if (session.signal.aborted) throw error;
     // An abort shows as a network error of the fetch that it ended.
-    const wasCancelled = error instanceof CancelledError || active.signal.aborted;
-    const outcome = wasCancelled ? 'cancelled' : 'failed';
-    const shown = wasCancelled
-      ? new CancelledError('The run was cancelled. What was uploaded stays so; the rest is kept.')
-      : error;
+    const isCancel = error instanceof CancelledError || active.signal.aborted;
+    const outcome = isCancel ? 'cancelled' : 'failed';
+    const shown = isCancel ? wasCancelled() : error;
     return { type: 'ended', result: await endWithoutSwitch(active, { outcome, error: shown }) };
   }
 }

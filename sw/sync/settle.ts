@@ -1,10 +1,11 @@
 import { withState } from '../store/changes.ts';
 import type { ChangeBase, ChangeRow } from '../store/format.ts';
 import type { Table } from '../store/schema.ts';
-import type { JsonRecord, MutationId, RecordKey } from '../protocol/record.ts';
+import type { MutationId, RecordKey } from '../protocol/record.ts';
 import type { FailureCode } from '../protocol/status.ts';
 import type { Outcome } from '../protocol/wire.ts';
-import { parseStored, rebase, withFieldsOf } from './rebase.ts';
+import { withLocalColumns } from './local-columns.ts';
+import { parseStored, rebase } from './rebase.ts';
 
 /** How often a change is sent again after a conflict, before it is left to the user. */
 const conflictRounds = 5;
@@ -46,13 +47,6 @@ export interface Settlement {
 
 function serverBase(key: RecordKey, text: string, version: string | null): BaseEffect {
   return { type: 'put', key, text, version: version ?? '' };
-}
-
-/** The server never has local columns: they are kept from what is here (C-03). */
-function withLocalColumns(table: Table, server: JsonRecord, local: string | null): string {
-  const names = [...table.columns.values()].filter((column) => column.local).map((column) => column.name);
-  if (names.length === 0 || local === null) return JSON.stringify(server);
-  return JSON.stringify(withFieldsOf(server, parseStored(local), names));
 }
 
 /** The rows over one that was taken, each rebased on what became of the one below it (SPEC 3.2, `applied`). */

@@ -3,12 +3,13 @@ import type { WriteTransaction } from '../store/database.ts';
 import type { BatchContentRow, BatchItem, ChangeRow, CommandRow, JournalRow } from '../store/format.ts';
 import { readMarks } from '../store/marks.ts';
 import { takeNumbers } from '../store/meta.ts';
-import { isUploaded, type Schema, type Table } from '../store/schema.ts';
+import { isSendable, isUploaded, type Schema, type Table } from '../store/schema.ts';
 import type { Base } from '../store/base.ts';
 import type { BackendConnection } from '../backend/backend.ts';
 import type { RecordKey } from '../protocol/record.ts';
 import { contentsToSend, type ContentToSend } from './contents-to-send.ts';
 import { orderForUpload, refId, referencesIn, type RecordRef, type UploadItem } from './upload-order.ts';
+import { afterPart, nextSelected } from './upload-selected.ts';
 import { encodeChange, encodeCommand } from './wire-change.ts';
 
 const changesInBatch = 1000;
@@ -29,10 +30,13 @@ export type Plan =
   | { readonly type: 'skip'; readonly journal: JournalRow }
   | { readonly type: 'done' };
 
-async function nextRows(
-  tx: WriteTransaction,
-  journal: JournalRow,
-): Promise<{ rows: ChangeRow[]; commands: CommandRow[]; through: number }> {
+interface Stretch {
+  readonly rows: ChangeRow[];
+  readonly commands: CommandRow[];
+  readonly through: number;
+}
+
+async function nextRows(tx: WriteTransaction, journal: JournalRow): Promise<Stretch> {
   const { uploadedThrough, throughSeq, resend } = journal;
   if (resend.length > 0) {
     const found = await Promise.all(resend.map((seq) => tx.objectStore('changes').index('seq').get(seq)));
@@ -59,15 +63,17 @@ async function nextRows(
 class Selection {
   readonly #tx: WriteTransaction;
   readonly #context: PlanContext;
+  readonly #journal: JournalRow;
   readonly #chosen = new Map<string, UploadItem>();
   readonly #verdicts = new Map<string, RecordRef | null>();
   /** The held keys of each table: read once, since a request for each row would take longer than the upload. */
   readonly #held = new Map<string, ReadonlySet<RecordKey>>();
   readonly items: UploadItem[] = [];
 
-  constructor(tx: WriteTransaction, context: PlanContext) {
+  constructor(tx: WriteTransaction, context: PlanContext, journal: JournalRow) {
     this.#tx = tx;
     this.#context = context;
+    this.#journal = journal;
   }
 
   /** Whether another row of the record is in the batch already. */
@@ -77,7 +83,8 @@ class Selection {
 
   async #isSendable(table: Table, row: ChangeRow): Promise<boolean> {
     if (row.state !== 'pending' && row.state !== 'blocked') return false;
-    if (!isUploaded(table)) return false;
+    // What is selected is sent whatever the scope of its table.
+    if (!(this.#journal.selection === undefined ? isUploaded(table) : isSendable(table))) return false;
     let held = this.#held.get(table.name);
     if (held === undefined) {
       const head = await this.#context.base.readHead(this.#tx, table.name);
@@ -107,6 +114,8 @@ class Selection {
     if (parent === undefined || parent.operation !== 'create') return null;
     const table = this.#context.schema.tables.get(ref.table);
     if (table === undefined || !(await this.#isSendable(table, parent))) return ref;
+    // Then the child goes alone, and the server says what it lacks.
+    if (this.#journal.selection?.includeParents === false) return null;
     const blocker = await this.#waitsFor(table, parent, trail);
     if (blocker !== null) return blocker;
     this.#choose({ type: 'change', row: parent, table });
@@ -153,14 +162,27 @@ function describe(item: UploadItem): BatchItem {
  * meta, heads, marks and sentContents (T-2). Rows that wait for a parent are marked `blocked` on the way.
  */
 export async function planBatch(tx: WriteTransaction, context: PlanContext, journal: JournalRow): Promise<Plan> {
-  const { rows, commands, through } = await nextRows(tx, journal);
-  if (rows.length === 0 && commands.length === 0) {
-    if (journal.uploadedThrough >= journal.throughSeq && journal.resend.length === 0) return { type: 'done' };
-    const next = { ...journal, uploadedThrough: through, resend: [] };
-    await tx.objectStore('runs').put(next);
-    return { type: 'skip', journal: next };
+  if (journal.selection !== undefined) {
+    const part = await nextSelected(tx, context.schema, journal);
+    return part === null
+      ? { type: 'done' }
+      : planFrom(tx, context, journal, { ...part, through: journal.uploadedThrough });
   }
-  const selection = new Selection(tx, context);
+  const next = await nextRows(tx, journal);
+  if (next.rows.length > 0 || next.commands.length > 0) return planFrom(tx, context, journal, next);
+  if (journal.uploadedThrough >= journal.throughSeq && journal.resend.length === 0) return { type: 'done' };
+  const skipped = { ...journal, uploadedThrough: next.through, resend: [] };
+  await tx.objectStore('runs').put(skipped);
+  return { type: 'skip', journal: skipped };
+}
+
+async function planFrom(
+  tx: WriteTransaction,
+  context: PlanContext,
+  journal: JournalRow,
+  { rows, commands, through }: Stretch,
+): Promise<Plan> {
+  const selection = new Selection(tx, context, journal);
   const waiting: (ChangeRow | CommandRow)[] = [...rows, ...commands].sort((a, b) => a.seq - b.seq);
   let reached = journal.uploadedThrough;
   let characters = 0;
@@ -177,10 +199,13 @@ export async function planBatch(tx: WriteTransaction, context: PlanContext, jour
   }
   const complete = waiting.at(-1)?.seq === reached;
   const uploadedThrough = journal.resend.length > 0 ? journal.uploadedThrough : complete ? through : reached;
-  const next: JournalRow = { ...journal, uploadedThrough, resend: [] };
+  // A part of a selection is looked at until nothing of it can be sent.
+  const isSelected = journal.selection !== undefined;
+  const next: JournalRow = { ...journal, ...(isSelected ? {} : { uploadedThrough }), resend: [] };
   if (selection.items.length === 0) {
-    await tx.objectStore('runs').put(next);
-    return { type: 'skip', journal: next };
+    const skipped = isSelected ? afterPart(next) : next;
+    await tx.objectStore('runs').put(skipped);
+    return { type: 'skip', journal: skipped };
   }
   const contents = await contentsToSend(tx, journal.run, selection.items);
   if (contents.length > 0) return { type: 'contents', contents };

@@ -19,6 +19,7 @@ const planScope: StoreName[] = [
   'heads',
   'marks',
   'sentContents',
+  'selected',
 ];
 const settleScope: StoreName[] = [...planScope, 'segments', 'failures'];
 

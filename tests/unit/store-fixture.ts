@@ -31,7 +31,6 @@ function journal(): JournalRow {
   const counts = { throughSeq: 0, uploadedThrough: 0, uploadTotal: 0, uploadDone: 0, commands: 0, failed: 0 };
   const facts = { mode: 'all', trigger: 'call', full: true, user: 'ana', startedAt: 0, state: 'downloading' } as const;
   const rest = {
-    cancelled: false,
     resend: [],
     tally: {},
     bytesSent: 0,
