@@ -1,6 +1,7 @@
 export { startSync } from './start-sync.ts';
 export type { CommandOptions, StartSyncOptions } from './start-sync.ts';
 export type { HeadersFunction } from './sync/sessions.ts';
+export type { Migrate, StoredCopy } from './store/migrate-row.ts';
 export { batchBackend } from './backend/batch-backend.ts';
 export type { BatchBackendOptions } from './backend/batch-backend.ts';
 export { restBackend, type RestBackendOptions } from './backend/rest-backend.ts';

@@ -8,6 +8,7 @@ import { onMessage } from './events/on-message.ts';
 import { onSync } from './events/on-sync.ts';
 import { fromPlainError, ConfigurationError } from './protocol/errors.ts';
 import { parseCommand } from './router/match.ts';
+import type { Migrate } from './store/migrate-row.ts';
 import { checkNames, parseSchema, type TableOptions } from './store/schema.ts';
 import type { Environment } from './sync/environment.ts';
 import { createSessions, type HeadersFunction } from './sync/sessions.ts';
@@ -36,6 +37,12 @@ export interface StartSyncOptions {
   readonly backend: Backend;
   /** Makes the headers of each attempt, in the worker. They are never stored. */
   readonly headers?: HeadersFunction;
+  /**
+   * Makes a copy of a record that an older version of the app stored fit the present one: called for the content of each change and
+   * draft, and for the server's copy that it was made on. Where it throws or returns null, the change becomes a failure `schema`
+   * that holds its old content. @default they are kept as they are
+   */
+  readonly migrate?: Migrate;
 }
 
 interface SyncRegistration {
@@ -69,7 +76,7 @@ function createEnvironment(scope: ServiceWorkerGlobalScope): Environment {
 
 function checkOptions(options: StartSyncOptions): void {
   const { name, backend, commands = [] } = options;
-  checkNames('', options, ['name', 'version', 'tables', 'commands', 'backend', 'headers']);
+  checkNames('', options, ['name', 'version', 'tables', 'commands', 'backend', 'headers', 'migrate']);
   const wrong = (option: string, problem: string): never => {
     throw new ConfigurationError(`startSync: ${option} ${problem}`, { details: { option } });
   };
@@ -102,13 +109,13 @@ function checkOptions(options: StartSyncOptions): void {
  */
 export function startSync(options: StartSyncOptions): void {
   checkOptions(options);
-  const { name, version, tables, commands = [], backend, headers = null } = options;
+  const { name, version, tables, commands = [], backend, headers = null, migrate = null } = options;
   const schema = parseSchema(version, tables);
   const environment = createEnvironment(self);
   const { origin } = self.location;
   const broadcast = createBroadcast({ name, now: environment.now });
   const announce = broadcast.post.bind(broadcast);
-  const sessions = createSessions({ name, schema, backend, environment, origin, headers, announce });
+  const sessions = createSessions({ name, schema, backend, environment, origin, headers, migrate, announce });
   const methods = (page: string): WorkerMethods =>
     createWorkerMethods(sessions.boundTo(page), schema, environment.newId);
   const link = createLink({

@@ -1,6 +1,6 @@
 import { openDB, type IDBPDatabase, type IDBPTransaction } from 'idb';
-import { QuotaError, StorageError, SyncError } from '../protocol/errors.ts';
-import { createStores, formatVersion, type Format, type StoreName } from './format.ts';
+import { QuotaError, StorageError, SyncError, VersionError } from '../protocol/errors.ts';
+import { createStores, databaseVersion, type Format, type StoreName } from './format.ts';
 
 export type ReadTransaction = IDBPTransaction<Format, StoreName[]>;
 export type WriteTransaction = IDBPTransaction<Format, StoreName[], 'readwrite'>;
@@ -14,6 +14,8 @@ export interface WriteOptions {
 export interface DatabaseOptions {
   readonly name: string;
   readonly signal: AbortSignal;
+  /** The app's. @default 1 */
+  readonly schemaVersion?: number;
   /** Makes the stamp that a transaction over changes leaves behind. @default crypto.randomUUID */
   readonly newId?: () => string;
   /** Called when a newer version of the code wants the database: it is closed, and not opened again by this worker. */
@@ -66,6 +68,12 @@ function toStorageError(error: unknown, name: string): SyncError | StaleReadErro
       cause: error,
     });
   }
+  if (error instanceof DOMException && error.name === 'VersionError') {
+    return new VersionError(
+      `The local database ${name} was written by a newer version of the app. Nothing was changed; reload the page to get that version.`,
+      { cause: error },
+    );
+  }
   const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return new StorageError(`The local database ${name} failed (${what}). Nothing of this was stored; try again.`, {
     cause: error,
@@ -93,9 +101,9 @@ export function createDatabase(options: DatabaseOptions): Database {
       );
     }
     if (opening !== null) return opening;
-    const mine = openDB<Format>(name, formatVersion, {
+    const mine = openDB<Format>(name, databaseVersion(options.schemaVersion ?? 1), {
       upgrade: (connection, oldVersion) => {
-        if (oldVersion < 1) createStores(connection);
+        if (oldVersion === 0) createStores(connection);
       },
       blocked: () => options.onBlocked?.(),
       blocking: () => {

@@ -6,7 +6,15 @@ import type { RunMode, RunTrigger, Progress, SelectedOutcomeName, SynchronizeRes
 import type { ErrorCode } from '../protocol/errors.ts';
 
 /** The version of the *storage format*; the app's schema version is in the rows. */
-export const formatVersion = 1;
+const formatVersion = 1;
+
+/**
+ * The database's version. It grows with the app's schema as well: so the browser closes the connection of a worker with older code,
+ * which could still write rows of the older schema, and refuses such code the database.
+ */
+export function databaseVersion(schemaVersion: number): number {
+  return formatVersion * 2 ** 20 + schemaVersion;
+}
 
 /** Records in one value, sorted by key. The text of record `i` ends at `ends[i]`, and starts behind the comma after the last. */
 export interface PackedRecords {
@@ -287,6 +295,12 @@ export interface MetaValues {
   /** Another value after each transaction that may have written changes. */
   readonly changesStamp: string;
   readonly serverEpoch: string;
+  /** The app's schema that last opened the database, by table its shape, and whether rows of an older one may be left. */
+  readonly schema: {
+    readonly version: number;
+    readonly shapes: Readonly<Record<string, { readonly key: string; readonly columns: string }>>;
+    readonly rowsLeft: boolean;
+  };
   readonly backoff: { readonly until: number; readonly attempts: number; readonly code: ErrorCode };
   readonly authRequired: boolean;
   /** A run was asked for while another went. */

@@ -5,7 +5,9 @@ import { createBase } from '../store/base.ts';
 import { createControl, type SignInRecord } from '../store/control.ts';
 import { createDatabase } from '../store/database.ts';
 import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
+import type { Migrate } from '../store/migrate-row.ts';
 import type { Schema } from '../store/schema.ts';
+import { upgradeSchema } from '../store/schema-version.ts';
 import { createCredentials, type Headers } from './credentials.ts';
 import { createEngine, type Engine } from './engine.ts';
 import type { Environment } from './environment.ts';
@@ -20,6 +22,8 @@ export interface SessionsOptions {
   readonly environment: Environment;
   readonly origin: string;
   readonly headers: HeadersFunction | null;
+  /** Makes stored changes of an older schema version fit. */
+  readonly migrate?: Migrate | null;
   readonly announce: (user: string, event: SyncEvent) => void;
 }
 
@@ -90,17 +94,29 @@ export function createSessions(options: SessionsOptions): Sessions {
     const database = createDatabase({
       name: databaseName(user),
       signal,
+      schemaVersion: schema.version,
       newId: environment.newId,
       onBlocked: () => announce({ type: 'storage-blocked' }),
     });
-    await database.write(['meta'], async (tx) => {
-      if ((await getMeta(tx, 'device')) === undefined) await setMeta(tx, 'device', environment.newId());
-    });
+    const base = createBase();
+    try {
+      await database.write(['meta'], async (tx) => {
+        if ((await getMeta(tx, 'device')) === undefined) await setMeta(tx, 'device', environment.newId());
+      });
+      await upgradeSchema({
+        ...{ database, base, schema, user, migrate: options.migrate ?? null },
+        now: environment.now,
+        newId: environment.newId,
+      });
+    } catch (error) {
+      database.close();
+      throw error;
+    }
     const given = (): Promise<Headers | null> => credentials.of(user, known?.user === user ? known.withHeaders : false);
     const session: Session = {
       user,
       database,
-      base: createBase(),
+      base,
       schema,
       backend,
       environment,

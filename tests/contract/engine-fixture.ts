@@ -9,6 +9,7 @@ import {
   type JsonRecord,
   type RecordKey,
 } from '../../sw/protocol/record.ts';
+import type { Migrate } from '../../sw/store/migrate-row.ts';
 import { parseSchema, type TableOptions } from '../../sw/store/schema.ts';
 import { readView } from '../../sw/store/view.ts';
 import type { WriteResult } from '../../sw/store/record-write.ts';
@@ -33,11 +34,15 @@ export type Network = (
   forward: () => Promise<Response>,
   headers: Headers,
   method: string,
+  body: unknown,
 ) => Promise<Response>;
 
 export interface WorkerOptions {
   /** @default those of the demo's users */
   readonly headers?: HeadersFunction | null;
+  /** @default version 1 with the demo's tables */
+  readonly schema?: { readonly version: number; readonly tables: Readonly<Record<string, TableOptions>> };
+  readonly migrate?: Migrate;
   readonly onEvent?: (user: string, event: SyncEvent) => void;
 }
 
@@ -76,6 +81,7 @@ export class Device {
           () => fetch(url, { ...init, headers, signal: null }),
           headers,
           init?.method ?? 'GET',
+          init?.body,
         ),
         aborted,
       ]);
@@ -85,7 +91,8 @@ export class Device {
     };
     const sessions = createSessions({
       name: this.name,
-      schema: parseSchema(1, tables),
+      schema: parseSchema(options.schema?.version ?? 1, options.schema?.tables ?? tables),
+      migrate: options.migrate ?? null,
       backend: batchBackend({ url: '/sync' }),
       origin: this.#fixture.server.url,
       headers:
@@ -156,7 +163,7 @@ export function write(
       keyIsNew: false,
       fetched: null,
       mutationId,
-      schema: 1,
+      schema: session.schema.version,
     },
     session.environment.now(),
   );
