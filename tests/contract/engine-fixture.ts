@@ -34,7 +34,7 @@ export type Network = (
   forward: () => Promise<Response>,
   headers: Headers,
   method: string,
-  body: unknown,
+  body?: unknown,
 ) => Promise<Response>;
 
 export interface WorkerOptions {
