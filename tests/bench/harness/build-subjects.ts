@@ -7,7 +7,9 @@ const bench = path.join(import.meta.dirname, '..');
 /** Each subject and each worker as one classic script, minified as an app's build would. */
 export async function buildSubjects(folder: string, names: readonly string[]): Promise<void> {
   const workers = readdirSync(path.join(bench, 'workers')).filter((file) => file.endsWith('.ts'));
-  const entries = [...workers.map((file) => `workers/${file}`), ...names.map((name) => `subjects/${name}.ts`)];
+  // What follows a question mark are settings of the same script.
+  const scripts = new Set(names.map((name) => name.replace(/\?.*/, '')));
+  const entries = [...workers.map((file) => `workers/${file}`), ...[...scripts].map((name) => `subjects/${name}.ts`)];
   for (const entry of entries) {
     await build({
       configFile: false,

@@ -42,7 +42,7 @@ async function measureOnce(
 ): Promise<Readonly<Record<string, number>>> {
   const profile = mkdtempSync(path.join(tmpdir(), 'bench-profile-'));
   const subject = new Subject(name, server, profile, () => launchBrowser(engine, profile));
-  server.state.delayMs = delayMs ?? 0;
+  server.state.delayMs = delayMs ?? workload.delayMs ?? 0;
   try {
     return await workload.measure(subject, n);
   } finally {

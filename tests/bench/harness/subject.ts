@@ -30,7 +30,9 @@ export class Subject {
   /** Opens a further tab, or the first one. `settings` reach the subject as its page's address has them. */
   async open(settings = ''): Promise<BenchPage> {
     const browser = await this.browser();
-    const page = await browser.open(`${this.server.url}/subject/${this.name}?${settings}`);
+    const address = new URL(`/subject/${this.name}`, this.server.url);
+    for (const [name, value] of new URLSearchParams(settings)) address.searchParams.set(name, value);
+    const page = await browser.open(address.href);
     this.#page ??= page;
     return page;
   }

@@ -9,6 +9,7 @@ export async function upload(subject: Subject, n: number, settings = ''): Promis
   state.delayMs = 0;
   state.isHeld = true;
   await subject.open(settings);
+  if (subject.name.startsWith(ours)) await subject.call('loseServer');
   await subject.call('prepare', n);
   if (subject.name.startsWith(ours)) await subject.call('settled');
   state.isHeld = false;

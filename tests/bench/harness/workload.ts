@@ -37,6 +37,8 @@ export interface Workload {
   readonly metrics: Readonly<Record<string, Metric>>;
   readonly cases: readonly Case[];
   readonly measure: (subject: Subject, n: number) => Promise<Readonly<Record<string, number>>>;
+  /** How long the server waits before it answers. @default 0 */
+  readonly delayMs?: number;
   /** Rounds at most, for subjects that take minutes. */
   readonly limits?: Readonly<Record<string, number>>;
   readonly targets?: readonly Target[];

@@ -48,6 +48,10 @@ function* downloadParts(state: BenchState, tables: readonly Record<string, unkno
 
 const download: Endpoint = async ({ request, response, state }) => {
   const tables = listOf((await readObject(request))['tables']);
+  if (state.isHeld) {
+    response.writeHead(503, { ...headers, 'Retry-After': '3600' }).end();
+    return true;
+  }
   response.writeHead(200, { ...headers, 'Content-Type': 'application/x-ndjson' });
   await pipeline(Readable.from(downloadParts(state, tables)), response);
   return true;
@@ -60,6 +64,7 @@ const upload: Endpoint = async ({ request, response, state }) => {
     return true;
   }
   state.uploads += 1;
+  state.received += changes.length;
   const { ledger } = state;
   const dropped: string[] = [];
   const outcomes = changes.map(({ mutationId, key, record }) => {

@@ -51,6 +51,7 @@ async function bulkDocs({ request, response, state }: Exchange): Promise<true> {
   const { docs } = await readObject(request);
   if (state.isHeld) return sendJson(response, {}, 503);
   state.uploads += 1;
+  state.received += listOf(docs).length;
   for (const { _id } of listOf(docs)) state.apply(String(_id));
   return sendJson(response, [], 201);
 }

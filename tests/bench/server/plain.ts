@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { listOf, readObject, sendJson, type Endpoint } from './http.ts';
+import { readObject, sendJson, type Endpoint } from './http.ts';
 import type { BenchState } from './state.ts';
 
 /** One change as a plain REST server takes it, faults included. @returns whether it was answered */
@@ -24,26 +24,24 @@ function take(state: BenchState, record: Record<string, unknown>, response: Serv
 
 /**
  * What peers without a protocol of their own speak to: all records as NDJSON, one change a request at `/rest/items`
- * (idempotent for those that send a key), and a batch of changes at `/batch` for those that can batch.
+ * (idempotent for those that send a key).
  */
 export const plainEndpoint: Endpoint = async ({ request, response, url, state }) => {
+  if (url.pathname.endsWith('/asset')) return sendJson(response, '{}');
   if (url.pathname === '/rows') {
     const { bytes } = state.lines;
     response.writeHead(200, { 'Content-Type': 'application/x-ndjson', 'Content-Length': bytes.length }).end(bytes);
     return true;
   }
-  const isBatch = url.pathname === '/batch';
-  if (request.method === 'GET' || !(isBatch || url.pathname.startsWith('/rest/items'))) {
-    if (!url.pathname.startsWith('/rest/items')) return false;
-    return sendJson(response, '[]');
-  }
+  if (!url.pathname.startsWith('/rest/items')) return false;
   const body = await readObject(request);
-  if (state.isHeld) return sendJson(response, {}, 503);
-  state.uploads += 1;
-  if (isBatch) {
-    for (const record of listOf(body['changes'])) state.apply(String(record['id']));
-    return sendJson(response, {});
+  if (state.isHeld) {
+    response.writeHead(503, { 'Retry-After': '3600' }).end();
+    return true;
   }
+  if (request.method === 'GET') return sendJson(response, '[]');
+  state.uploads += 1;
+  state.received += 1;
   const idempotencyKey = request.headers['idempotency-key'];
   if (typeof idempotencyKey === 'string') {
     const { answered } = state;

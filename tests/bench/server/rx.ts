@@ -15,6 +15,7 @@ export const rxEndpoint: Endpoint = async ({ request, response, url, state }) =>
   const { rows } = await readObject(request);
   if (state.isHeld) return sendJson(response, {}, 503);
   state.uploads += 1;
+  state.received += listOf(rows).length;
   for (const row of listOf(rows)) state.apply(String(objectOf(row['newDocumentState'])['id']));
   return sendJson(response, []);
 };

@@ -27,7 +27,7 @@ function linesOf(name: string, make: () => Lines): Lines {
 export class BenchState {
   lines: Lines = makeItems(0);
   delayMs = 0;
-  /** While held, uploads are answered 503. */
+  /** While held, uploads and downloads are answered 503. */
   isHeld = false;
   faults: (index: number) => Fault = () => null;
   /** How often a change took effect, by its record's key. */
@@ -40,6 +40,8 @@ export class BenchState {
   readonly checkpoints = new Map<string, Record<string, unknown>>();
   /** Requests that carried changes. */
   uploads = 0;
+  /** Changes in them, repeats included. */
+  received = 0;
   /** What the last full downloads sent, in records. */
   sent = 0;
   readonly #faulted = new Set<string>();
@@ -63,6 +65,7 @@ export class BenchState {
     this.answered.clear();
     this.checkpoints.clear();
     this.uploads = 0;
+    this.received = 0;
     this.sent = 0;
     this.#faulted.clear();
     this.#changes.length = 0;
@@ -84,6 +87,17 @@ export class BenchState {
   /** Where the bench record with this key stands. */
   indexOf(key: string): number {
     return Number(key.slice(1));
+  }
+
+  /** How many records have a value from `low` to `high`. */
+  countWhere(name: string, low: number | string, high: number | string): number {
+    let count = 0;
+    for (let index = 0; index < this.lines.count; index += 1) {
+      const record: unknown = JSON.parse(lineAt(this.lines, index));
+      const value: unknown = Reflect.get(Object(record), name);
+      if ((typeof value === 'number' || typeof value === 'string') && value >= low && value <= high) count += 1;
+    }
+    return count;
   }
 
   get seq(): number {

@@ -14,6 +14,7 @@ export const syncedEndpoint: Endpoint = async ({ request, response, url, state }
   const body = await readObject(request);
   if (state.isHeld) return sendJson(response, {}, 503);
   state.uploads += 1;
+  state.received += 1;
   state.apply(textOf(body['id']));
   return sendJson(response, {}, 201);
 };

@@ -13,6 +13,11 @@ expose({
     await control('/bare-worker.js');
     return time(() => post('/api/fill', {}));
   },
+  /** Requests that the worker hands on. */
+  asset: async (times: number) => {
+    await control('/bare-worker.js');
+    return timeEach(times, () => getText('/proxied/asset'));
+  },
   readOne: (reads: number, total: number) =>
     timeEach(reads, (index) => getText(`/api/items/k${String((index * 7919) % total).padStart(9, '0')}`)),
   firstAnswer: (index: number) => time(() => getText(`/api/items/k${String(index).padStart(9, '0')}`)),

@@ -47,9 +47,36 @@ expose({
   connect: () => time(client),
   /** Until the first answer of the database, with a worker that has to start. */
   firstAnswer: (index: number) => time(() => getText(`${root}/items/${keyOf(index)}`)),
+  untilSyncing: async () => {
+    const sync = await client();
+    while (!(await sync.isSyncing())) await new Promise((resolve) => setTimeout(resolve, 10));
+    return 0;
+  },
+  /** Until a download that was broken off is complete. */
+  resume: async () => {
+    const sync = await client();
+    return time(async () => {
+      await sync.ready;
+    });
+  },
   upload: async () => {
     const sync = await client();
     return time(() => sync.synchronize({ mode: 'unsynchronized', onBusy: 'queue', onPartial: 'return' }));
+  },
+  /** It finds out that the server takes nothing, and then waits for better times. */
+  loseServer: async () => {
+    const sync = await client();
+    await sync.synchronize({ mode: 'all', onBusy: 'queue' }).catch(() => undefined);
+    return 0;
+  },
+  /** As often as it takes, since a fault of the network ends a run. */
+  uploadAll: async (most: number) => {
+    const sync = await client();
+    return time(async () => {
+      for (let attempt = 0; attempt < most && (await sync.state()).pending > 0; attempt += 1) {
+        await sync.synchronize({ mode: 'unsynchronized', onBusy: 'queue', onPartial: 'return' }).catch(() => undefined);
+      }
+    });
   },
   delta: async () => {
     const sync = await client();
@@ -70,10 +97,7 @@ expose({
   },
   /** The same few records, again and again. */
   edit: async (edits: number, records: number) => {
-    for (let index = 0; index < records; index += 1) {
-      const answer = await fetch(`${root}/items/${keyOf(index)}`);
-      await answer.text();
-    }
+    await client();
     return timeEach(edits, async (index) => {
       const body = JSON.stringify({ stock: index });
       const headers = { 'Content-Type': 'application/merge-patch+json' };
@@ -110,5 +134,5 @@ expose({
     return timeEach(times, (index) => sync.statusOf('items', newItem(index).id));
   },
   statusQuery: (times: number) => timeEach(times, () => getText(`${root}/items?status=not-synchronized&limit=10`)),
-  asset: (times: number) => timeEach(times, () => getText('/bare-worker.js')),
+  asset: (times: number) => timeEach(times, () => getText('/asset')),
 });

@@ -38,6 +38,8 @@ expose({
   },
   filter: (reads: number, low: number, high: number) =>
     timeEach(reads, async () => (await all()).filter(({ stock }) => stock >= low && stock <= high)),
+  count: (reads: number, low: number, high: number) =>
+    timeEach(reads, async () => (await all()).filter(({ stock }) => stock >= low && stock <= high).length),
   filterUpdated: (reads: number, low: string, high: string) =>
     timeEach(reads, async () => (await all()).filter(({ updated }) => updated >= low && updated <= high)),
   sorted: (reads: number) =>

@@ -9,6 +9,15 @@ interface Checkpoint {
   readonly at: number;
 }
 
+interface Pulled {
+  readonly documents: WithDeleted<Item>[];
+  readonly checkpoint: Checkpoint;
+}
+
+function isPulled(value: unknown): value is Pulled {
+  return typeof value === 'object' && value !== null && 'documents' in value && 'checkpoint' in value;
+}
+
 const batchSize = 1000;
 
 async function open(): Promise<RxCollection<Item>> {
@@ -60,7 +69,8 @@ async function replicate(direction: 'pull' | 'push'): Promise<void> {
             batchSize,
             handler: async (checkpoint, limit) => {
               const answer = await fetch(`/rx/pull?after=${checkpoint?.at ?? 0}&limit=${limit}`);
-              const pulled: { documents: WithDeleted<Item>[]; checkpoint: Checkpoint } = await answer.json();
+              const pulled: unknown = await answer.json();
+              if (!isPulled(pulled)) throw new Error('The server answered something else.');
               return pulled;
             },
           },

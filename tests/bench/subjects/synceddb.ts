@@ -19,8 +19,9 @@ async function run(isDone: (event: 'fetched' | 'pushed', hasMore: boolean) => bo
     updatedAtAttribute: 'seq',
     buildFetchParams: (_store, offset) => {
       // Nothing at the first time, whatever its types say.
-      const after = Number(Reflect.get({ updatedAt: -1, ...offset }, 'updatedAt'));
-      return new URLSearchParams({ after: String(after), size: String(pageSize) });
+      const known = new Map(Object.entries({ ...offset }));
+      const after = String(Number(known.get('updatedAt') ?? -1));
+      return new URLSearchParams({ after, size: String(pageSize) });
     },
   });
   await new Promise<void>((resolve, reject) => {

@@ -1,6 +1,16 @@
-import { control, postEach, postMany } from '../page/requests.ts';
+import { newItem } from '../page/items.ts';
+import { control, post, postEach, postMany } from '../page/requests.ts';
 import { expose } from '../page/subject.ts';
-import { time } from '../page/time.ts';
+import { time, timeEach } from '../page/time.ts';
+
+function ask(what: 'replay' | 'size'): Promise<unknown> {
+  const { port1, port2 } = new MessageChannel();
+  const answer = new Promise<unknown>((resolve) => {
+    port1.onmessage = ({ data }) => resolve(data);
+  });
+  navigator.serviceWorker.controller?.postMessage(what, [port2]);
+  return answer;
+}
 
 expose({
   write: async (count: number) => {
@@ -11,25 +21,15 @@ expose({
     await control('/workbox-worker.js');
     return postMany('/rest/items', count);
   },
-  /** Gives 1 beside the time if the replay ended with an error, as it does at the first request without an answer. */
-  upload: async () => {
-    let failed = 0;
-    const seconds = await time(async () => {
-      const { port1, port2 } = new MessageChannel();
-      const done = new Promise<unknown>((resolve) => {
-        port1.onmessage = ({ data }) => resolve(data);
-      });
-      navigator.serviceWorker.controller?.postMessage('replay', [port2]);
-      failed = (await done) === 'done' ? 0 : 1;
-    });
-    return [seconds, failed];
+  edit: async (edits: number, records: number) => {
+    await control('/workbox-worker.js');
+    return timeEach(edits, (index) => post('/rest/items', { ...newItem(index % records), stock: index }));
   },
-  size: async () => {
-    const { port1, port2 } = new MessageChannel();
-    const done = new Promise<unknown>((resolve) => {
-      port1.onmessage = ({ data }) => resolve(data);
-    });
-    navigator.serviceWorker.controller?.postMessage('size', [port2]);
-    return Number(await done);
-  },
+  upload: () => time(() => ask('replay')),
+  uploadAll: (most: number) =>
+    time(async () => {
+      for (let attempt = 0; attempt < most && Number(await ask('size')) > 0; attempt += 1) await ask('replay');
+    }),
+  /** What it still holds; it reports nothing. */
+  settled: async () => [Number(await ask('size')), 0],
 });

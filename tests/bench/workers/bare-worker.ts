@@ -62,6 +62,7 @@ self.addEventListener('install', () => void self.skipWaiting());
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
 self.addEventListener('fetch', (event) => {
   const { pathname } = new URL(event.request.url);
+  if (pathname.startsWith('/proxied/')) event.respondWith(fetch(event.request));
   if (!pathname.startsWith('/api/')) return;
   if (pathname === '/api/fill') event.respondWith(fill());
   else if (event.request.method === 'POST') event.respondWith(keep(event.request));

@@ -1,0 +1,33 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Subject } from './subject.ts';
+
+const intervalMs = 200;
+const bytesInMegabyte = 1e6;
+
+/** The most that the worker's heap held while `work` was done, buffers included, in megabytes. Chromium only. */
+export async function heapDuring(subject: Subject, work: () => Promise<void>): Promise<number> {
+  const { tools } = await subject.browser();
+  if (tools === undefined) {
+    await work();
+    return Number.NaN;
+  }
+  const session = await tools.worker();
+  let peak = 0;
+  let isDone = false;
+  const watch = async (): Promise<void> => {
+    do {
+      const { usedSize, backingStorageSize } = await session.send('Runtime.getHeapUsage');
+      peak = Math.max(peak, usedSize + backingStorageSize);
+      await sleep(intervalMs);
+    } while (!isDone);
+  };
+  const watching = watch();
+  try {
+    await work();
+  } finally {
+    isDone = true;
+    await watching;
+    await session.detach();
+  }
+  return peak / bytesInMegabyte;
+}

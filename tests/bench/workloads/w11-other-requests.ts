@@ -1,0 +1,25 @@
+import { median as middleOf } from '../harness/statistics.ts';
+import type { Workload } from '../harness/workload.ts';
+
+const n = 500;
+
+const workload: Workload = {
+  name: 'W11',
+  title: 'requests that are not ours, one after the other',
+  metrics: { seconds: { says: 'one request, p50', unit: 's' } },
+  cases: [{ n, subjects: ['holdfast', 'no-worker', 'bare-worker'] }],
+  measure: async (subject) => {
+    if (subject.name === 'holdfast') await subject.call('connect');
+    return { seconds: middleOf(await subject.call('asset', n)) };
+  },
+  targets: [
+    {
+      says: 'not dearer than a worker that hands requests on, at least 1',
+      value: ({ ratio }) => ratio('seconds', n, 'bare-worker'),
+      atLeast: 1,
+    },
+  ],
+  remarks: ['The bare worker hands the request on by fetch; ours leaves it to the browser.'],
+};
+
+export default workload;

@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Subject } from '../harness/subject.ts';
+import type { Workload } from '../harness/workload.ts';
+
+const download = 100_000;
+const upload = 10_000;
+
+async function stop(subject: Subject, isHalf: () => boolean, isKilled: boolean): Promise<void> {
+  while (!isHalf()) await sleep(2);
+  if (isKilled) await subject.kill();
+  else await (await subject.browser()).tools?.stopWorkers();
+}
+
+/** Starts the work, breaks it off in the middle, and does it again. What becomes of the first call does not matter. */
+async function breakOff(subject: Subject, first: string, isHalf: () => boolean, isKilled: boolean): Promise<void> {
+  const started = subject.call(first, download).catch(() => undefined);
+  await stop(subject, isHalf, isKilled);
+  await started;
+}
+
+async function measureDownload(subject: Subject, isKilled: boolean): Promise<Record<string, number>> {
+  const { state } = subject.server;
+  state.loadItems(download);
+  await subject.call('connect');
+  await breakOff(subject, 'download', () => state.sent >= download / 2, isKilled);
+  const start = performance.now();
+  await subject.call('resume');
+  const seconds = (performance.now() - start) / 1000;
+  const [found = 0] = await subject.call('count', 1, '', download);
+  return { downloadSeconds: seconds, fetchedAgain: (state.sent - download) / download, found };
+}
+
+async function measureUpload(subject: Subject, isKilled: boolean): Promise<Record<string, number>> {
+  const { state } = subject.server;
+  state.loadItems(0);
+  state.isHeld = true;
+  await subject.call('loseServer');
+  await subject.call('prepare', upload);
+  state.isHeld = false;
+  await breakOff(subject, 'upload', () => state.received >= upload / 2, isKilled);
+  const start = performance.now();
+  await subject.call('uploadAll', 20);
+  const uploadSeconds = (performance.now() - start) / 1000;
+  const arrived = [...state.effects.values()];
+  const twice = arrived.filter((times) => times > 1).length;
+  return { uploadSeconds, sentAgain: state.received - upload, lost: upload - arrived.length, twice };
+}
+
+const workload: Workload = {
+  name: 'W8',
+  title:
+    'stopped at half of a download of 100,000 (n = 1: the worker; n = 2: the browser killed) and of an upload of 10,000',
+  metrics: {
+    downloadSeconds: { says: 'the rest of the download', unit: 's' },
+    fetchedAgain: { says: 'share of the records that the server sent again', unit: '' },
+    uploadSeconds: { says: 'the rest of the upload', unit: 's' },
+    sentAgain: { says: 'changes sent again', unit: '' },
+    lost: { says: 'lost', unit: '' },
+    twice: { says: 'applied twice', unit: '' },
+  },
+  cases: [
+    { n: 1, subjects: ['holdfast'] },
+    { n: 2, subjects: ['holdfast'] },
+  ],
+  measure: async (subject, n) => {
+    const first = await measureDownload(subject, n === 2);
+    await subject.close();
+    subject.server.state.reset();
+    return { ...first, ...(await measureUpload(subject, n === 2)) };
+  },
+  targets: [
+    { says: 'lost, 0', value: ({ median }) => median('lost', 1) + median('lost', 2), atMost: 0 },
+    { says: 'twice, 0', value: ({ median }) => median('twice', 1) + median('twice', 2), atMost: 0 },
+    {
+      says: 'changes sent again, at most a batch of 1,000',
+      value: ({ median }) => Math.max(median('sentAgain', 1), median('sentAgain', 2)),
+      atMost: 1000,
+    },
+  ],
+};
+
+export default workload;

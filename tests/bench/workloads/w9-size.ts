@@ -1,0 +1,67 @@
+import path from 'node:path';
+import { entrySize, folderSize } from '../harness/entry-size.ts';
+import type { Workload } from '../harness/workload.ts';
+
+const n = 100_000;
+
+/** What an app imports for the same purpose. */
+const entries: Readonly<Record<string, readonly { readonly metric: string; readonly source: string }[]>> = {
+  holdfast: [
+    { metric: 'worker', source: "export { startSync, batchBackend } from '../../../sw/index.ts';" },
+    { metric: 'page', source: "export { connectSync } from '../../../client/index.ts';" },
+  ],
+  idb: [{ metric: 'page', source: "export { openDB } from 'idb';" }],
+  dexie: [{ metric: 'page', source: "export { default } from 'dexie';" }],
+  rxdb: [
+    {
+      metric: 'page',
+      source:
+        "export { createRxDatabase } from 'rxdb/plugins/core'; export { getRxStorageDexie } from 'rxdb/plugins/storage-dexie'; export { replicateRxCollection } from 'rxdb/plugins/replication';",
+    },
+  ],
+  pouchdb: [{ metric: 'page', source: "export { default } from 'pouchdb-browser';" }],
+  synceddb: [{ metric: 'page', source: "export { openDB, SyncManager } from 'synceddb';" }],
+  tanstack: [
+    {
+      metric: 'page',
+      source:
+        "export { createCollection, localOnlyCollectionOptions } from '@tanstack/db'; export { startOfflineExecutor } from '@tanstack/offline-transactions';",
+    },
+  ],
+  workbox: [
+    {
+      metric: 'worker',
+      source:
+        "export { Queue } from 'workbox-background-sync/Queue.js'; export { registerRoute } from 'workbox-routing/registerRoute.js';",
+    },
+  ],
+};
+
+const stores = ['holdfast', 'idb', 'dexie', 'pouchdb', 'rxdb'];
+
+const workload: Workload = {
+  name: 'W9',
+  title: 'size of what an app loads, and of what 100,000 records take on disk (23.7 MB of JSON)',
+  metrics: {
+    worker: { says: 'worker, minified and gzipped, with dependencies', unit: 'kB' },
+    page: { says: 'page, minified and gzipped, with dependencies', unit: 'kB' },
+    disk: { says: 'on disk after the first download', unit: 'MB' },
+  },
+  cases: [{ n, subjects: Object.keys(entries) }],
+  limits: Object.fromEntries(Object.keys(entries).map((name) => [name, 1])),
+  measure: async (subject) => {
+    const sizes: Record<string, number> = {};
+    for (const { metric, source } of entries[subject.name] ?? []) sizes[metric] = await entrySize(source);
+    if (!stores.includes(subject.name)) return sizes;
+    subject.server.state.loadItems(n);
+    await subject.call('download', n);
+    await subject.close();
+    return { ...sizes, disk: folderSize(path.join(subject.profile, 'Default/IndexedDB')) };
+  },
+  targets: [
+    { says: 'kB of the worker, at most 24', value: ({ median }) => median('worker', n), atMost: 24 },
+    { says: 'kB of the page, at most 8', value: ({ median }) => median('page', n), atMost: 8 },
+  ],
+};
+
+export default workload;
