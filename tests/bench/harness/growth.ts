@@ -16,7 +16,7 @@ export const growthMetrics: Readonly<Record<string, Metric>> = {
 };
 
 export async function measureWaits(subject: Subject, records: number): Promise<Record<string, number>> {
-  const read = middleOf(await subject.call('readOne', times, records));
+  const read = middleOf(await subject.call('readOne', times, records / 2));
   const write = middleOf(await subject.call('edit', times, times));
   const pending = middleOf(await subject.call('pending', times));
   const status = middleOf(await subject.call('statusOf', times));

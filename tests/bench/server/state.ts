@@ -71,12 +71,12 @@ export class BenchState {
     this.#changes.length = 0;
   }
 
-  /** Other devices have changed and deleted records, spread over the table. */
+  /** Other devices have changed and deleted records, spread over the second half of the table. */
   advance(changed: number, deleted: number): void {
     const { count } = this.lines;
     const total = changed + deleted;
     for (let index = 0; index < total; index += 1) {
-      const at = Math.floor(((index + 0.5) * count) / total);
+      const at = Math.floor(count / 2 + ((index + 0.5) * count) / 2 / total);
       const record: unknown = JSON.parse(lineAt(this.lines, at));
       const isDeleted = index % Math.ceil(total / deleted) === 0;
       const text = isDeleted ? null : JSON.stringify({ ...Object(record), stock: 5000 + index });
