@@ -52,28 +52,25 @@ async function fetchedGeneration({ database, base }: Session, table: Table): Pro
   });
 }
 
-/** Stores what was found out about a content, beside a cancel that another worker may have stored. False: cancelled. */
+/** Stores what was found out about a content. False: the run was cancelled, by this worker or another. */
 async function noteOutcome(
   active: ActiveRun,
   note: { readonly warning: string; readonly hash: string } | null,
 ): Promise<boolean> {
   const { warnings, lackingContents = [] } = active.journal;
-  const stored = await active.session.database.write(['runs'], async (tx) => {
-    const row = await tx.objectStore('runs').get('open');
-    const cancelled = row !== undefined && 'cancelled' in row && row.cancelled;
+  const { goesOn, journal } = await active.session.database.write(['runs', 'meta'], async (tx) => {
     const next = {
       ...active.journal,
-      cancelled,
       ...(note === null || warnings.length >= warningsBound ? {} : { warnings: [...warnings, note.warning] }),
       ...(note === null || lackingContents.length >= lackingBound
         ? {}
         : { lackingContents: [...lackingContents, note.hash] }),
     };
     await tx.objectStore('runs').put(next);
-    return next;
+    return { journal: next, goesOn: (await getMeta(tx, 'cancelRun')) !== next.run };
   });
-  active.journal = stored;
-  return !stored.cancelled;
+  active.journal = journal;
+  return goesOn;
 }
 
 /** Fetches one content; the text of a warning if it cannot be had, which is no fault of the run. */

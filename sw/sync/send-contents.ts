@@ -25,11 +25,10 @@ async function park(active: ActiveRun, content: ContentToSend, error: SyncError)
   const code = error.code === 'too-large' || error.details['status'] === 413 ? 'too-large' : 'file';
   const message = `Its file could not be sent: ${error.message}`;
   const parked = await session.database.write(['changes', 'members', 'failures', 'runs', 'meta'], async (tx) => {
-    const [rows, inFlight, device, stored] = await Promise.all([
+    const [rows, inFlight, device] = await Promise.all([
       rowsOf(tx, content.table, content.key),
       seqsInFlight(tx),
       getMeta(tx, 'device'),
-      tx.objectStore('runs').get('open'),
     ]);
     const row = rows.find(({ seq }) => seq === content.seq);
     // An edit made meanwhile may name another content.
@@ -37,9 +36,7 @@ async function park(active: ActiveRun, content: ContentToSend, error: SyncError)
     const refused = { row, code, message, fields: null, retriable: true } as const;
     const failure = failureRow(session, active.journal, device ?? '', refused);
     const counted = { ...active.journal, failed: active.journal.failed + 1 };
-    const tallied = addToTally(counted, content.table, { failed: 1, failedKeys: [content.key] });
-    const cancelled = stored !== undefined && 'cancelled' in stored && stored.cancelled;
-    const journal = { ...tallied, cancelled };
+    const journal = addToTally(counted, content.table, { failed: 1, failedKeys: [content.key] });
     await Promise.all([
       tx.objectStore('changes').put(withState(row, 'rejected', { code, message, failure: failure.id })),
       tx.objectStore('failures').put(failure),
