@@ -4,10 +4,14 @@ import { callFor, type ActiveRun } from './session.ts';
 /** Faults that concern the whole run, whatever file they were met with. */
 const ofTheRun: ReadonlySet<string> = new Set([
   'auth-required',
-  'user-mismatch',
-  'protocol-version',
   'cancelled',
+  'no-credentials',
+  'protocol-version',
+  'quota',
+  'storage',
+  'storage-blocked',
   'user-changed',
+  'user-mismatch',
 ]);
 
 /** The slice is over; the transfer goes on in the next one from where it is. */
