@@ -1,6 +1,8 @@
 export { connectSync } from './connect-sync.ts';
 export type { ConnectOptions } from './connect-options.ts';
 export type { SyncClient, SyncEventDetails, SyncEventListener, SynchronizeCallOptions } from './sync-client.ts';
+export { filterBuilder, type FieldBuilder, type FilterBuilder } from '../sw/protocol/filter-builder.ts';
+export type { FilterTree } from '../sw/protocol/filter-tree.ts';
 export type { LiveChange, LiveOptions, LiveQuery } from './live-query.ts';
 export type { QueryResult } from './query.ts';
 export type { SetStatusCallOptions } from './record-client.ts';

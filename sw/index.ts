@@ -14,4 +14,6 @@ export type {
   ScopeOption,
   TableOptions,
 } from './store/schema.ts';
+export { filterBuilder, type FieldBuilder, type FilterBuilder } from './protocol/filter-builder.ts';
+export type { FilterTree } from './protocol/filter-tree.ts';
 export { ConfigurationError, FilterError, SyncError } from './protocol/errors.ts';

@@ -16,7 +16,7 @@ import { parseFilter } from './parse.ts';
 
 export type FilterObjectValue = FilterValue | Date | { readonly param: string };
 
-export interface FilterObjectTests {
+interface FilterObjectTests {
   readonly eq?: FilterObjectValue;
   readonly ne?: FilterObjectValue;
   readonly lt?: FilterObjectValue;
@@ -84,7 +84,7 @@ function fromEntries(filter: unknown, path: string, options: ParseOptions, depth
 }
 
 /** The condition that an entry of a filter object puts on one column. */
-export function fromColumn(key: string, value: unknown, options: ParseOptions = {}, path: string = key): FilterNode {
+function fromColumn(key: string, value: unknown, options: ParseOptions = {}, path: string = key): FilterNode {
   const name = resolveName(key, options, (expected, meant) => failureAt(path, expected, meant));
   const operand: FilterOperand = { type: 'column', name };
   if (value === null) return { type: 'isNull', operand };

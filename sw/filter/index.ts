@@ -2,7 +2,7 @@ export { isFilterTree } from '../protocol/filter-tree.ts';
 export type { CompileOptions, FilterParameters } from './bind.ts';
 export type { ColumnBounds, LeafBounds } from './bounds.ts';
 export { compileBounds, mayMatch } from './bounds.ts';
-export { filterBuilder } from './build.ts';
+export { filterBuilder } from '../protocol/filter-builder.ts';
 export { compileFilter } from './compile.ts';
 export { filterFailure } from './failure.ts';
 export { filterFromObject, toFilterTree } from './from-object.ts';
