@@ -5,6 +5,7 @@ import type { Route } from '../view/router.ts';
 import { createPlacesPage } from './places.ts';
 import { createProductsPage } from './products.ts';
 import { createSynchronizationPage } from './synchronization.ts';
+import { createStatusPage } from './status.ts';
 import { createVisitPage } from './visit.ts';
 import { createVisitsPage } from './visits.ts';
 
@@ -38,6 +39,8 @@ export function createPage(app: App, route: Route): Page {
       return createProductsPage(app);
     case 'synchronization':
       return createSynchronizationPage(app);
+    case 'status':
+      return createStatusPage(app);
     case 'missing':
       return missingPage;
   }

@@ -10,14 +10,12 @@ import { icon } from '../view/icons.ts';
 import type { App, Page } from '../view/page.ts';
 import { emptyState, failedState, skeletonRows } from '../view/parts.ts';
 import { statusMark } from '../view/status-mark.ts';
-import { createStatusTool } from '../view/status-tool.ts';
 
 const pageLength = 50;
 
 /** Products and their stock, which is edited in place. */
 export function createProductsPage(app: App): Page {
   let limit = pageLength;
-  const statusTool = createStatusTool(app);
 
   const list = createLoader(async (signal) => {
     const sync = await app.connected;
@@ -117,7 +115,9 @@ export function createProductsPage(app: App): Page {
   return {
     title: 'Products',
     tables: ['products'],
-    view: () => html`${rows()} ${statusTool.view()}`,
+    view: () =>
+      html`${rows()}
+        <p class="hint"><a href="/synchronization/status">Set the status by a filter</a></p>`,
     refresh: list.refresh,
     close: list.close,
   };

@@ -174,6 +174,7 @@ export function createSynchronizationPage(app: App): Page {
         <section aria-labelledby="pending-title">
           <h2 id="pending-title">Not synchronized</h2>
           ${pending === null ? html`<p class="hint">One moment …</p>` : pendingRows(pending)}
+          <p class="hint"><a href="/synchronization/status" data-testid="status-link">Set the status by a filter</a></p>
         </section>
         <section aria-labelledby="runs-title">
           <h2 id="runs-title">Last runs</h2>

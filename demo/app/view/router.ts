@@ -5,6 +5,7 @@ export type Route =
   | { readonly type: 'visit'; readonly key: string }
   | { readonly type: 'products' }
   | { readonly type: 'synchronization' }
+  | { readonly type: 'status' }
   | { readonly type: 'missing' };
 
 export function parseRoute(url: URL): Route {
@@ -14,6 +15,7 @@ export function parseRoute(url: URL): Route {
     if (second === 'new') return { type: 'new-visit', placeId: url.searchParams.get('place') };
     return { type: 'visit', key: decodeURIComponent(second) };
   }
+  if (first === 'synchronization' && second === 'status') return { type: 'status' };
   if (second !== undefined) return { type: 'missing' };
   switch (first) {
     case undefined:
