@@ -78,12 +78,87 @@ function stepBack(text: string, start: number, end: number, count: number): numb
   return position;
 }
 
-/**
- * Finds where the first occurrence of a piece ends. Bit i of `state` says that the piece's first i + 1 characters end
- * here; one step moves all bits on at once, 32 characters of the piece to a word. So `_` costs nothing extra, and the
- * worst text costs what any other does.
- */
 function pieceSearch(piece: Piece): PieceSearch {
+  const [only] = piece;
+  if (piece.length === 1 && only !== undefined && only !== ANY && only < 0xd800) return unitSearch(only);
+  return piece.length <= 32 ? shortSearch(piece) : longSearch(piece);
+}
+
+/** Where a single character ends, in either case: the browser's own search, which is faster than any loop. */
+function unitSearch(wanted: number): PieceSearch {
+  const lower = String.fromCharCode(wanted);
+  const upper = wanted >= 97 && wanted <= 122 ? String.fromCharCode(wanted - 32) : null;
+  return (text, start, end) => {
+    const first = text.indexOf(lower, start);
+    const low = first < 0 || first >= end ? end : first;
+    // Not past what was found: a text without the other case would be searched to its end for each piece.
+    const other = upper === null ? -1 : indexWithin(text, upper, start, low);
+    const found = other < 0 ? low : other;
+    return found < end ? found + 1 : -1;
+  };
+}
+
+function indexWithin(text: string, wanted: string, start: number, end: number): number {
+  // Long stretches are cut out, since a search cannot be told where to stop.
+  if (end - start > 64) return shifted(text.slice(start, end).indexOf(wanted), start);
+  const unit = wanted.charCodeAt(0);
+  for (let position = start; position < end; position++) if (text.charCodeAt(position) === unit) return position;
+  return -1;
+}
+
+function shifted(index: number, by: number): number {
+  return index < 0 ? -1 : index + by;
+}
+
+const slots = 256;
+
+/**
+ * Finds where the first occurrence of a piece of up to 32 characters ends. Bit i of the state says that the piece's first
+ * i + 1 characters end here; one step moves all bits on at once. So `_` costs nothing extra, and the worst text costs what
+ * any other does. A character's mask stands in the slot of its low bits; of two with the same slot one is in a map.
+ */
+function shortSearch(piece: Piece): PieceSearch {
+  let anywhere = 0;
+  piece.forEach((wanted, index) => {
+    if (wanted === ANY) anywhere |= 1 << index;
+  });
+  const masks = new Map<number, number>();
+  piece.forEach((wanted, index) => {
+    if (wanted !== ANY) masks.set(wanted, (masks.get(wanted) ?? anywhere) | (1 << index));
+  });
+  const codes = new Int32Array(slots).fill(-1);
+  const slotMasks = new Int32Array(slots);
+  let isSplit = false;
+  for (const [code, mask] of masks) {
+    const slot = code & (slots - 1);
+    if (codes[slot] === -1) [codes[slot], slotMasks[slot]] = [code, mask];
+    else isSplit = true;
+  }
+  const final = 1 << (piece.length - 1);
+  return (text, start, end) => {
+    let state = 0;
+    for (let position = start; position < end;) {
+      let code = text.charCodeAt(position);
+      position++;
+      if (code >= 65 && code <= 90) code += 32;
+      else if (code >= 0xd800 && code < 0xdc00 && position < end) {
+        const trail = text.charCodeAt(position);
+        if (trail >= 0xdc00 && trail < 0xe000) {
+          code = (code - 0xd800) * 0x400 + trail - 0xdc00 + 0x10000;
+          position++;
+        }
+      }
+      const slot = code & (slots - 1);
+      const mask = codes[slot] === code ? (slotMasks[slot] ?? 0) : isSplit ? (masks.get(code) ?? anywhere) : anywhere;
+      state = ((state << 1) | 1) & mask;
+      if (state & final) return position;
+    }
+    return -1;
+  };
+}
+
+/** The same for pieces of any length, 32 characters of the piece to a word. */
+function longSearch(piece: Piece): PieceSearch {
   const words = Math.ceil(piece.length / 32);
   const anywhere = new Int32Array(words);
   const masks = new Map<number, Int32Array>();
