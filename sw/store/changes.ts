@@ -42,8 +42,9 @@ export async function seqsInFlight(tx: AnyTransaction): Promise<ReadonlySet<numb
 export function detailOfRows(rows: readonly ChangeRow[], inFlight: ReadonlySet<number>, held: boolean): StatusDetail {
   const last = rows.at(-1);
   if (last === undefined) return 'clean';
-  if (rows.some((row) => inFlight.has(row.seq))) return 'in-flight';
+  // What the user said counts, also while what was sent before is being settled (K-12).
   if (held) return 'held';
+  if (rows.some((row) => inFlight.has(row.seq))) return 'in-flight';
   switch (last.state) {
     case 'pending':
       return 'pending';

@@ -3,6 +3,7 @@ import type { HeadRow, StoreName } from './format.ts';
 import type { Base } from './base.ts';
 import { readMarks } from './marks.ts';
 import { type Schema, isUploaded } from './schema.ts';
+import type { RecordKey } from '../protocol/record.ts';
 import type { PendingCounts, StatusDetail } from '../protocol/status.ts';
 
 export const countScope: StoreName[] = ['changes', 'commands', 'drafts', 'members', 'heads', 'marks'];
@@ -20,8 +21,8 @@ export async function countPending(tx: AnyTransaction): Promise<number> {
   return Math.max(0, changes + marks) + commands;
 }
 
-/** How many rows of each table are in flight. */
-async function countInFlight(tx: AnyTransaction): Promise<ReadonlyMap<string, number>> {
+/** How many rows of each table are in flight and not held. */
+async function countInFlight(tx: AnyTransaction, base: Base): Promise<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>();
   const members = await tx.objectStore('members').getAll();
   const seqs = new Set(members.flatMap((row) => row.seqs));
@@ -29,7 +30,13 @@ async function countInFlight(tx: AnyTransaction): Promise<ReadonlyMap<string, nu
   let [least, greatest] = [Infinity, -Infinity];
   for (const seq of seqs) [least, greatest] = [Math.min(least, seq), Math.max(greatest, seq)];
   const rows = await tx.objectStore('changes').index('seq').getAllKeys(IDBKeyRange.bound(least, greatest));
-  for (const [table, , seq] of rows) if (seqs.has(seq)) counts.set(table, (counts.get(table) ?? 0) + 1);
+  const held = new Map<string, ReadonlySet<RecordKey>>();
+  for (const [table, key, seq] of rows) {
+    if (!seqs.has(seq)) continue;
+    const keys = held.get(table) ?? new Set(await readMarks(tx, base, await base.readHead(tx, table), 'hold'));
+    held.set(table, keys);
+    if (!keys.has(key)) counts.set(table, (counts.get(table) ?? 0) + 1);
+  }
   return counts;
 }
 
@@ -45,7 +52,7 @@ async function countStuck(tx: AnyTransaction, base: Base, head: HeadRow): Promis
 /** What is not synchronized, by table and finer status, and how much of it a run would send now. */
 export async function countByTable(tx: AnyTransaction, base: Base, schema: Schema): Promise<PendingCounts> {
   const changes = tx.objectStore('changes');
-  const [commands, flying] = await Promise.all([tx.objectStore('commands').count(), countInFlight(tx)]);
+  const [commands, flying] = await Promise.all([tx.objectStore('commands').count(), countInFlight(tx, base)]);
   const tables: Record<string, Partial<Record<StatusDetail, number>>> = {};
   let total = commands;
   let sendable = commands;

@@ -163,6 +163,8 @@ describe('a status set by hand and the run that follows', () => {
     const run = session.engine.synchronize('call', { mode: 'unsynchronized' });
     await sent.given;
     expect(await set(session, 'visits', 'synchronized', `id = '${id}'`)).toBe(1);
+    expect((await see(session, 'visits', id)).detail).toBe('held');
+    expect(await readState(session)).toMatchObject({ pending: 0 });
     held.give();
     expect(await run).toMatchObject({ outcome: 'finished', uploaded: 1 });
     expect((await see(session, 'visits', id)).detail).toBe('clean');
