@@ -60,14 +60,14 @@ onBothDatabases(
     });
 
     it('serves the app at the address of each of its pages, to whoever asks for a page', async () => {
-      const as = (path: string, accept: string): Promise<Response> =>
-        fixture.fetch(path, { user: null, headers: { Accept: accept } });
-      for (const path of ['/visits', '/visits/ana-visit-1', '/visits/new?place=AD-1']) {
-        expect(await (await as(path, 'text/html,*/*;q=0.8')).text()).toContain('Rounds');
+      const as = (address: string, accept: string): Promise<Response> =>
+        fixture.fetch(address, { user: null, headers: { Accept: accept } });
+      for (const page of ['/visits', '/visits/ana-visit-1', '/visits/new?place=AD-1']) {
+        expect(await (await as(page, 'text/html,*/*;q=0.8')).text()).toContain('Rounds');
       }
       expect((await as('/visits', '*/*')).status).toBe(404);
-      for (const path of ['/api/nothing', '/sync/nothing', '/auth/nothing', '/nothing.js', '/assets/nothing']) {
-        const answer = await as(path, 'text/html');
+      for (const none of ['/api/nothing', '/sync/nothing', '/auth/nothing', '/nothing.js', '/assets/nothing']) {
+        const answer = await as(none, 'text/html');
         expect(answer.headers.get('Content-Type')).toBe('application/problem+json');
       }
     });
