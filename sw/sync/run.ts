@@ -40,11 +40,13 @@ export async function openRun(session: Session, request: RunRequest): Promise<Jo
   const includeParents = selection?.includeParents ?? true;
   const journal = await session.database.write(['runs', 'meta', 'changes', 'commands', 'selected'], async (tx) => {
     await storeSelection(tx, parts);
-    const [throughSeq, changes, commands] = await Promise.all([
+    const [throughSeq, changes, stuck, commands] = await Promise.all([
       getMeta(tx, 'seq'),
       tx.objectStore('changes').count(),
+      tx.objectStore('changes').index('stuck').count(),
       tx.objectStore('commands').count(),
     ]);
+    const uploadTotal = mode === 'selected' ? Math.min(keys, changes + commands) : changes - stuck + commands;
     const row: JournalRow = {
       id: 'open',
       run,
@@ -55,7 +57,7 @@ export async function openRun(session: Session, request: RunRequest): Promise<Jo
       state: 'uploading',
       throughSeq: throughSeq ?? 0,
       uploadedThrough: 0,
-      uploadTotal: mode === 'selected' ? Math.min(keys, changes + commands) : changes + commands,
+      uploadTotal,
       uploadDone: 0,
       resend: [],
       tally: {},
@@ -216,6 +218,8 @@ async function move(active: ActiveRun, event: RunEvent): Promise<SynchronizeResu
   if (transition.type === 'too-late') return null;
   const { state } = transition;
   if (state.type === 'ended') return endWithoutSwitch(active, { outcome: state.outcome, error: null });
+  // Nothing of the next phase is known yet, but tabs that open now are to see which it is.
+  if (state.type === 'downloading') report(active, { phase: 'download', table: null, done: 0, total: null });
   const { selection } = active.journal;
   const journal: JournalRow = {
     ...active.journal,

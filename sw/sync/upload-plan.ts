@@ -8,6 +8,7 @@ import type { Base } from '../store/base.ts';
 import type { BackendConnection } from '../backend/backend.ts';
 import type { RecordKey } from '../protocol/record.ts';
 import { contentsToSend, type ContentToSend } from './contents-to-send.ts';
+import { uploadStepOf, withProgress } from './progress.ts';
 import { orderForUpload, refId, referencesIn, type RecordRef, type UploadItem } from './upload-order.ts';
 import { afterPart, nextSelected } from './upload-selected.ts';
 import { encodeChange, encodeCommand } from './wire-change.ts';
@@ -209,6 +210,8 @@ async function planFrom(
   }
   const contents = await contentsToSend(tx, journal.run, selection.items);
   if (contents.length > 0) return { type: 'contents', contents };
+  // A tab that opens before the first answer sees that something is being sent.
+  const sending = withProgress(next, uploadStepOf(next));
   const items = orderForUpload(context.schema, selection.items);
   const tables = new Set(items.flatMap((item) => (item.type === 'change' ? [item.table] : [])));
   const onConflict = Object.fromEntries(
@@ -231,7 +234,7 @@ async function planFrom(
     tx
       .objectStore('members')
       .put({ batch: content.batch, run: journal.run, seqs: content.items.map((item) => item.seq) }),
-    tx.objectStore('runs').put(next),
+    tx.objectStore('runs').put(sending),
   ]);
-  return { type: 'batch', content, journal: next };
+  return { type: 'batch', content, journal: sending };
 }

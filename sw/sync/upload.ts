@@ -2,7 +2,7 @@ import { SyncError } from '../protocol/errors.ts';
 import type { StoreName, BatchContentRow } from '../store/format.ts';
 import { getMeta } from '../store/meta.ts';
 import { acknowledge } from './acknowledge.ts';
-import { report } from './progress.ts';
+import { report, uploadStepOf } from './progress.ts';
 import type { BackendCall, UploadReply } from '../backend/backend.ts';
 import { sendContents } from './send-contents.ts';
 import { callFor, type ActiveRun, type Session } from './session.ts';
@@ -71,12 +71,7 @@ async function sendBatch(active: ActiveRun, content: BatchContentRow): Promise<v
   });
   active.journal = journal;
   for (const event of events) session.announce(event);
-  report(active, {
-    phase: 'upload',
-    table: null,
-    done: journal.uploadDone,
-    total: Math.max(journal.uploadTotal, journal.uploadDone),
-  });
+  report(active, uploadStepOf(journal));
   if (reply.fault !== null) {
     if (!session.backend.idempotent) await parkUnanswered(session, content);
     throw reply.fault;
@@ -92,6 +87,10 @@ async function sendBatch(active: ActiveRun, content: BatchContentRow): Promise<v
 async function settleOldBatches(active: ActiveRun): Promise<void> {
   const { database } = active.session;
   const keys = await database.read(['batches'], (tx) => tx.objectStore('batches').getAllKeys());
+  if (keys.length > 0 && active.journal.progress?.phase !== 'upload') {
+    report(active, uploadStepOf(active.journal));
+    await database.write(['runs'], (tx) => tx.objectStore('runs').put(active.journal), { durability: 'relaxed' });
+  }
   for (const key of keys) {
     const content = await database.read(['batches'], (tx) => tx.objectStore('batches').get(key));
     if (content === undefined) continue;
@@ -122,6 +121,8 @@ export async function uploadStep(active: ActiveRun): Promise<UploadStep> {
       active.journal = plan.journal;
       return 'more';
     case 'batch':
+      // Once a run: else one that kills its worker again and again would seem to go on.
+      if (active.journal.progress?.phase !== 'upload') report(active, uploadStepOf(plan.journal));
       active.journal = plan.journal;
       await sendBatch(active, plan.content);
       return 'more';

@@ -4,8 +4,10 @@ import { createLoader } from './loader.ts';
 /** What the app shows of synchronizing, kept up to date from the client's events. */
 export interface SyncWatch {
   readonly state: SyncState | null;
-  /** Of the run that is going; null if none is. */
+  /** Of the run that is going; null if none is, or nothing is known of it yet. */
   readonly progress: Progress | null;
+  /** Whether a run has been going for so long that it is worth a place on the page. */
+  readonly showsRun: boolean;
   /** Whether the server answered when last asked, by the worker or by this page; null: not asked yet. */
   readonly online: boolean | null;
   readonly syncing: boolean;
@@ -22,6 +24,9 @@ export interface SyncWatcher extends SyncWatch {
   follow(sync: SyncClient): Promise<void>;
 }
 
+/** Most runs send what was just written, and are over before one could read that they are going. */
+const briefMs = 400;
+
 interface Listeners {
   readonly draw: () => void;
   /** Records of these tables changed, here or by a run. */
@@ -34,6 +39,7 @@ interface Listeners {
 export function createSyncWatch({ draw, onChanged, onBusy, onRunEnded }: Listeners): SyncWatcher {
   let state: SyncState | null = null;
   let progress: Progress | null = null;
+  let run: { readonly id: string; readonly startedAt: number } | null = null;
   let online: boolean | null = null;
   let authRequired = false;
   let updateWaiting = false;
@@ -47,11 +53,18 @@ export function createSyncWatch({ draw, onChanged, onBusy, onRunEnded }: Listene
   const counted = (): { pending: PendingCounts; failures: readonly Failure[] } | null =>
     counts.current.type === 'ready' ? counts.current.value : null;
 
+  const follows = (id: string, startedAt: number): void => {
+    if (run?.id === id) return;
+    run = { id, startedAt };
+    setTimeout(draw, briefMs + 10);
+  };
+
   const take = (next: SyncState): void => {
     if (next.reachable !== null && next.reachable !== state?.reachable) online = next.reachable;
     state = next;
     authRequired = next.authRequired;
     progress = next.syncing ? (next.progress ?? progress) : null;
+    if (next.run !== null) follows(next.run.id, next.run.startedAt);
     draw();
   };
 
@@ -61,6 +74,10 @@ export function createSyncWatch({ draw, onChanged, onBusy, onRunEnded }: Listene
     },
     get progress() {
       return progress;
+    },
+    get showsRun() {
+      const isGoing = state?.syncing === true || progress !== null;
+      return isGoing && run !== null && Math.abs(Date.now() - run.startedAt) >= briefMs;
     },
     get online() {
       return online;
@@ -93,8 +110,12 @@ export function createSyncWatch({ draw, onChanged, onBusy, onRunEnded }: Listene
       sync.addEventListener('state', (event) => {
         take(event.detail);
       });
+      sync.addEventListener('started', (event) => {
+        follows(event.detail.run, Date.now());
+      });
       sync.addEventListener('progress', (event) => {
         progress = event.detail;
+        follows(event.detail.run, Date.now());
         draw();
       });
       sync.addEventListener('finished', (event) => {

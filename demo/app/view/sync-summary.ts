@@ -36,42 +36,41 @@ function counts({ done, total, bytesReceived, bytesSent }: Progress): string {
   return bytes > 0 ? `${records} · ${formatBytes(bytes)}` : records;
 }
 
+function words(progress: Progress | null): string {
+  if (progress === null) return 'Synchronizing';
+  const { phase, table } = progress;
+  return `${phaseNames[phase]}${table === null ? '' : ` ${tableName(table).toLowerCase()}`}`;
+}
+
 /** The run that is going. Its phase and table are announced; the counts, which change ten times a second, are not. */
 export function runProgress(watch: SyncWatch, onCancel: () => void): TemplateResult {
-  const { progress } = watch;
-  const what =
-    progress === null
-      ? ''
-      : `${phaseNames[progress.phase]}${progress.table === null ? '' : ` ${tableName(progress.table).toLowerCase()}`}`;
+  const { progress, showsRun } = watch;
+  const what = showsRun ? words(progress) : '';
+  const total = progress?.total ?? null;
   const first = watch.state?.ready === false;
   return html`
     <p class="hidden" role="status">${what}</p>
     ${
-      progress === null
-        ? nothing
-        : html`
+      showsRun
+        ? html`
             <section
               class="run"
               aria-label="Synchronization under way"
               data-testid="progress"
-              data-phase=${progress.phase}
-              data-table=${progress.table ?? ''}
-              data-done=${progress.done}
-              data-total=${progress.total ?? ''}
+              data-phase=${progress?.phase ?? ''}
+              data-table=${progress?.table ?? ''}
+              data-done=${progress?.done ?? ''}
+              data-total=${total ?? ''}
             >
               <div class="run-words">
                 <strong>${what}</strong>
-                <span class="figures">${counts(progress)}</span>
+                <span class="figures">${progress === null ? nothing : counts(progress)}</span>
                 <button type="button" class="quiet" data-testid="sync-cancel" @click=${onCancel}>Cancel</button>
               </div>
               ${
-                progress.total === null
+                progress === null || total === null
                   ? html`<progress aria-label=${what}></progress>`
-                  : html`<progress
-                      aria-label=${what}
-                      max=${Math.max(1, progress.total)}
-                      .value=${progress.done}
-                    ></progress>`
+                  : html`<progress aria-label=${what} max=${Math.max(1, total)} .value=${progress.done}></progress>`
               }
               ${
                 first
@@ -83,6 +82,7 @@ export function runProgress(watch: SyncWatch, onCancel: () => void): TemplateRes
               }
             </section>
           `
+        : nothing
     }
   `;
 }
