@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isMutationId, type MutationId } from '../../sw/protocol/record.ts';
+import { isJsonObject, isMutationId, type MutationId } from '../../sw/protocol/record.ts';
 import type { Outcome } from '../../sw/protocol/wire.ts';
 import type { ChangeRow } from '../../sw/store/format.ts';
 import { parseSchema, type Table, type TableOptions } from '../../sw/store/schema.ts';
@@ -17,7 +17,7 @@ function theTable(options: Partial<TableOptions> = {}): Table {
   return table;
 }
 
-const text = (fields: object): string => JSON.stringify({ id: 'v', ...fields });
+const text = (record: object): string => JSON.stringify({ id: 'v', ...record });
 
 type Operation = ChangeRow['operation'];
 type Above = 'none' | 'update' | 'delete' | 'create';
@@ -64,7 +64,7 @@ type OutcomeName = keyof typeof outcomes;
 function fields(json: string | null): string {
   if (json === null) return 'nothing';
   const record: unknown = JSON.parse(json);
-  return Object.entries(Object(record))
+  return Object.entries(isJsonObject(record) ? record : {})
     .filter(([name]) => name !== 'id')
     .map(([name, value]) => `${name} ${String(value)}`)
     .join(' ');

@@ -25,7 +25,7 @@ export function theTable(): Table {
   return table;
 }
 
-function journal(): JournalRow {
+export function journal(): JournalRow {
   const run = randomUUID();
   if (!isRunId(run)) throw new Error('not an id');
   const counts = { throughSeq: 0, uploadedThrough: 0, uploadTotal: 0, uploadDone: 0, commands: 0, failed: 0 };
