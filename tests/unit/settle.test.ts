@@ -66,7 +66,7 @@ function fields(json: string | null): string {
   const record: unknown = JSON.parse(json);
   return Object.entries(isJsonObject(record) ? record : {})
     .filter(([name]) => name !== 'id')
-    .map(([name, value]) => `${name} ${String(value)}`)
+    .map(([name, value]) => `${name} ${JSON.stringify(value).replaceAll('"', '')}`)
     .join(' ');
 }
 
