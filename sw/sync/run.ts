@@ -1,5 +1,5 @@
-import { AuthRequiredError, CancelledError, SyncError, toPlainError } from '../protocol/errors.ts';
-import type { RunMode, RunOutcome, RunTrigger, SynchronizeResult, TableResult } from '../protocol/run.ts';
+import { AuthRequiredError, CancelledError, SyncError } from '../protocol/errors.ts';
+import type { RunMode, RunOutcome, RunTrigger, SynchronizeResult } from '../protocol/run.ts';
 import { isRunId } from '../protocol/record.ts';
 import { untilUnmoved } from '../store/base.ts';
 import type { FailureRow, JournalRow, StagedRow, StoreName } from '../store/format.ts';
@@ -12,6 +12,7 @@ import { downloadAll, downloadedTables } from './download.ts';
 import { fetchStep } from './fetch-contents.ts';
 import { report } from './progress.ts';
 import { nextBackoff } from './retry.ts';
+import { resultOf } from './run-result.ts';
 import { nextState, type RunEvent, type RunFacts } from './run-state.ts';
 import type { ActiveRun, Session } from './session.ts';
 import { findSuperseded, supersede, supersedeScope, type Superseded } from './superseded.ts';
@@ -79,32 +80,6 @@ export async function openRun(session: Session, request: RunRequest): Promise<Jo
 export async function readJournal(session: Session): Promise<JournalRow | null> {
   const row = await session.database.read(['runs'], (tx) => tx.objectStore('runs').get('open'));
   return row !== undefined && 'mode' in row ? row : null;
-}
-
-function resultOf(journal: JournalRow, outcome: RunOutcome, now: number, error: SyncError | null): SynchronizeResult {
-  const tables: Record<string, TableResult> = { ...journal.tally };
-  const sum = (field: 'uploaded' | 'downloaded' | 'removed' | 'failed'): number =>
-    Object.values(tables).reduce((total, table) => total + table[field], 0);
-  const { run, mode, trigger, user, startedAt, commands, bytesSent, bytesReceived, warnings } = journal;
-  return {
-    run,
-    mode,
-    trigger,
-    outcome,
-    user,
-    startedAt,
-    durationMs: Math.max(0, now - startedAt),
-    uploaded: sum('uploaded'),
-    downloaded: sum('downloaded'),
-    removed: sum('removed'),
-    failed: Math.max(sum('failed'), journal.failed),
-    commands,
-    bytesSent,
-    bytesReceived,
-    tables,
-    ...{ skipped: [], warnings },
-    ...(error === null ? {} : { error: toPlainError(error) }),
-  };
 }
 
 async function endRun(
