@@ -9,7 +9,7 @@ export type { SetStatusCallOptions } from './record-client.ts';
 export type { ListedStatus, QueryFacts, QueryOptions, QueryParameter } from '../sw/protocol/query.ts';
 export type { PageOptions, SetStatusOptions, SignInOptions } from '../sw/protocol/api.ts';
 export type { Draft } from '../sw/protocol/draft.ts';
-export type { SignOutOptions } from '../sw/protocol/unsent.ts';
+export type { ImportResult, SignOutOptions } from '../sw/protocol/unsent.ts';
 export type { SyncEventType } from '../sw/protocol/events.ts';
 export type { Json, JsonObject, JsonRecord, RecordKey, RunId } from '../sw/protocol/record.ts';
 export type {

@@ -1,8 +1,9 @@
 import type { Draft } from '../sw/protocol/draft.ts';
 import type { JsonRecord, RecordKey } from '../sw/protocol/record.ts';
+import type { ImportResult } from '../sw/protocol/unsent.ts';
 import { RecordClient } from './record-client.ts';
 
-/** The calls about work that has not gone out: drafts. */
+/** The calls about work that has not gone out: drafts, and taking it along. */
 export abstract class LocalWork extends RecordClient {
   /** There is something new to send. */
   protected abstract wrote(): void;
@@ -23,5 +24,17 @@ export abstract class LocalWork extends RecordClient {
 
   discardDraft(table: string, key: RecordKey): Promise<boolean> {
     return this.call((worker) => worker.discardDraft(table, key));
+  }
+
+  async exportUnsent(): Promise<File> {
+    const text = await this.read((worker) => worker.exportUnsent());
+    return new File([text], 'unsent.json', { type: 'application/json' });
+  }
+
+  async importUnsent(file: Blob): Promise<ImportResult> {
+    const text = await file.text();
+    const result = await this.call((worker) => worker.importUnsent(text));
+    this.wrote();
+    return result;
   }
 }

@@ -6,7 +6,7 @@ import type { JsonRecord, RecordKey } from '../sw/protocol/record.ts';
 import type { Progress, SynchronizeOptions, SynchronizeResult, SyncObstacle, SyncState } from '../sw/protocol/run.ts';
 import type { QueryOptions } from '../sw/protocol/query.ts';
 import type { Failure, PendingCounts, RecordStatus, SyncStatus } from '../sw/protocol/status.ts';
-import type { SignOutOptions } from '../sw/protocol/unsent.ts';
+import type { ImportResult, SignOutOptions } from '../sw/protocol/unsent.ts';
 import type { LiveOptions, LiveQuery } from './live-query.ts';
 import type { QueryResult } from './query.ts';
 import type { SetStatusCallOptions } from './record-client.ts';
@@ -129,6 +129,18 @@ export interface SyncClient extends EventTarget {
   commit(table: string, key: RecordKey): Promise<JsonRecord>;
   /** Gives a draft up. Resolves with whether there was one. */
   discardDraft(table: string, key: RecordKey): Promise<boolean>;
+
+  /**
+   * All of the user's work that is on this device only, as a file: changes, commands, drafts, held changes, failures with their
+   * content. Of files it has the references; the contents stay here. Nothing here changes.
+   */
+  exportUnsent(): Promise<File>;
+  /**
+   * Takes over what `exportUnsent` made, here or on another device: all of it, or nothing. Safe to repeat, and safe after the
+   * original was sent. Rejects with `invalid-file`, `user-mismatch` for another user's work, `VersionError` (`protocol-version`)
+   * for a file of a newer version.
+   */
+  importUnsent(file: Blob): Promise<ImportResult>;
 
   /** Changes that the server did not take, with their content and the reason, the newest first. */
   failures(options?: PageOptions): Promise<readonly Failure[]>;

@@ -4,7 +4,7 @@ import type { QueryAnswer, QueryOptions, QueryParameter } from './query.ts';
 import type { JsonRecord, RecordKey } from './record.ts';
 import type { RunTrigger, SynchronizeOptions, SynchronizeResult, SyncObstacle, SyncState } from './run.ts';
 import type { Failure, PendingCounts, RecordStatus, SyncStatus } from './status.ts';
-import type { SignOutOptions } from './unsent.ts';
+import type { ImportResult, SignOutOptions } from './unsent.ts';
 
 /** Errors lose their class on a port, so a call's outcome crosses as a value. */
 export type Reply<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: PlainError };
@@ -64,6 +64,9 @@ export interface WorkerMethods {
   drafts(table: string): Promise<Reply<readonly Draft[]>>;
   commit(table: string, key: RecordKey): Promise<Reply<JsonRecord>>;
   discardDraft(table: string, key: RecordKey): Promise<Reply<boolean>>;
+  /** The text of a file. */
+  exportUnsent(): Promise<Reply<string>>;
+  importUnsent(text: string): Promise<Reply<ImportResult>>;
   failures(options: PageOptions): Promise<Reply<readonly Failure[]>>;
   retry(failure: string): Promise<Reply<boolean>>;
   discard(failure: string): Promise<Reply<boolean>>;
@@ -91,6 +94,8 @@ export const workerMethods: readonly WorkerMethod[] = [
   'drafts',
   'commit',
   'discardDraft',
+  'exportUnsent',
+  'importUnsent',
   'failures',
   'retry',
   'discard',

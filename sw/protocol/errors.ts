@@ -12,6 +12,7 @@ export const errorCodes = [
   'exists',
   'filter',
   'invalid-body',
+  'invalid-file',
   'invalid-key',
   'invalid-request',
   'network',

@@ -19,3 +19,12 @@ export interface SignOutOptions {
   /** Whether the downloaded copy stays for the next sign-in. Removing it rejects with `unsent` where work would be lost. @default 'keep' */
   readonly data?: 'keep' | 'remove';
 }
+
+/** What an import did. What was here already, or imported before, is skipped. */
+export interface ImportResult {
+  readonly changes: number;
+  readonly commands: number;
+  readonly drafts: number;
+  readonly failures: number;
+  readonly skipped: number;
+}

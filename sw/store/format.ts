@@ -338,6 +338,8 @@ export interface Format extends DBSchema {
   files: { key: [number: number, chunk: number]; value: ArrayBuffer };
   contents: { key: string; value: ContentRow };
   sentContents: { key: string; value: SentContentRow };
+  /** When a mutation id or failure came in with an import. */
+  imported: { key: string; value: number };
   runs: { key: string; value: JournalRow | StagedRow };
   selected: { key: number; value: SelectedRow };
   history: { key: [startedAt: number, run: string]; value: SynchronizeResult };
@@ -361,6 +363,7 @@ export const storeNames = [
   'files',
   'contents',
   'sentContents',
+  'imported',
   'runs',
   'selected',
   'history',
@@ -391,6 +394,7 @@ export function createStores(database: IDBPDatabase<Format>): void {
   database.createObjectStore('files');
   database.createObjectStore('contents', { keyPath: 'hash' });
   database.createObjectStore('sentContents', { keyPath: 'hash' });
+  database.createObjectStore('imported');
   database.createObjectStore('runs', { keyPath: 'id' });
   database.createObjectStore('selected');
   database.createObjectStore('history', { keyPath: ['startedAt', 'run'] });

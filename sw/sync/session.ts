@@ -5,6 +5,7 @@ import type { SyncEvent } from '../protocol/events.ts';
 import type { JournalRow } from '../store/format.ts';
 import type { Base } from '../store/base.ts';
 import type { Database } from '../store/database.ts';
+import type { Migrate } from '../store/migrate-row.ts';
 import type { Schema } from '../store/schema.ts';
 
 /** One signed-in user's database with everything a run needs. It ends with the sign-in. */
@@ -13,6 +14,8 @@ export interface Session {
   readonly database: Database;
   readonly base: Base;
   readonly schema: Schema;
+  /** The app's function for what an older schema version stored. */
+  readonly migrate: Migrate | null;
   readonly backend: BackendConnection;
   readonly environment: Environment;
   /** Aborted when the user signs out or another signs in. */

@@ -118,6 +118,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       database,
       base,
       schema,
+      migrate: options.migrate ?? null,
       backend,
       environment,
       signal,

@@ -16,6 +16,7 @@ import { reply } from './reply.ts';
 import type { Sessions } from './sessions.ts';
 import { createSignInMethods } from './sign-in-methods.ts';
 import { findObstacle, readState, tellPending } from './state.ts';
+import { createUnsentMethods } from './unsent-methods.ts';
 
 function pageOf(options: PageOptions): { limit: number; offset: number } {
   const { limit = 100, offset = 0 } = options;
@@ -84,5 +85,6 @@ export function createWorkerMethods(sessions: Sessions, schema: Schema, newId: (
     ...createQueryMethods(sessions, schema),
     ...createSignInMethods(sessions, newId),
     ...createDraftMethods(sessions, schema, newId),
+    ...createUnsentMethods(sessions),
   };
 }

@@ -34,6 +34,8 @@ function methodsOf(own: Partial<WorkerMethods>): WorkerMethods {
     setStatus: () => fine({ count: 0, warnings: [] }),
     query: () => fine(queryAnswer([])),
     failures: () => fine([]),
+    exportUnsent: () => fine(''),
+    importUnsent: () => fine({ changes: 0, commands: 0, drafts: 0, failures: 0, skipped: 0 }),
     draft: () => fine({ table: 'visits', key: 'v1', record: {}, isNew: true, at: 0 }),
     drafts: () => fine([]),
     commit: () => fine({}),

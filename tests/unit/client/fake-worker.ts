@@ -154,6 +154,10 @@ export class FakeWorkers implements WorkerSource, WorkerTarget {
         setStatus: alive(methods.setStatus ?? (() => fine({ count: 0, warnings: [] }))),
         query: alive(methods.query ?? (() => fine(queryAnswer([])))),
         failures: alive(methods.failures ?? (() => fine([]))),
+        exportUnsent: alive(methods.exportUnsent ?? (() => fine(''))),
+        importUnsent: alive(
+          methods.importUnsent ?? (() => fine({ changes: 0, commands: 0, drafts: 0, failures: 0, skipped: 0 })),
+        ),
         draft: alive(methods.draft ?? ((table, record) => fine({ table, key: 'v1', record, isNew: true, at: 0 }))),
         drafts: alive(methods.drafts ?? (() => fine([]))),
         commit: alive(methods.commit ?? (() => fine({}))),

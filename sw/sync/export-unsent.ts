@@ -1,0 +1,41 @@
+import { getMeta } from '../store/meta.ts';
+import { readMarks } from '../store/marks.ts';
+import type { Session } from './session.ts';
+import { fileFormat, fileVersion, type UnsentFile } from './unsent-file.ts';
+
+/** The app's name, as the names of its databases have it. */
+export function appOf({ database, user }: Session): string {
+  return database.name.slice('holdfast:'.length, -(user.length + 1));
+}
+
+/**
+ * All of the user's work that is on this device only, as the text of a file: changes, what is on its way included, commands, drafts,
+ * held changes, and failures with their content. Of files it has the references; the contents stay here.
+ */
+export async function exportUnsent(session: Session): Promise<string> {
+  const { database, base, schema, environment, user } = session;
+  const file = await database.read(
+    ['changes', 'commands', 'drafts', 'failures', 'heads', 'marks', 'meta'],
+    async (tx): Promise<UnsentFile> => {
+      const [changes, commands, drafts, failures, device] = await Promise.all([
+        tx.objectStore('changes').getAll(),
+        tx.objectStore('commands').getAll(),
+        tx.objectStore('drafts').getAll(),
+        tx.objectStore('failures').getAll(),
+        getMeta(tx, 'device'),
+      ]);
+      const held = await Promise.all(
+        [...schema.tables.keys()].map(async (table) => {
+          const keys = await readMarks(tx, base, await base.readHead(tx, table), 'hold');
+          return [table, keys] as const;
+        }),
+      );
+      return {
+        ...{ format: fileFormat, version: fileVersion, app: appOf(session), schema: schema.version, user },
+        ...{ device: device ?? '', exportedAt: environment.now(), changes, commands, drafts, failures },
+        held: Object.fromEntries(held.filter(([, keys]) => keys.length > 0)),
+      };
+    },
+  );
+  return JSON.stringify(file);
+}
