@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { compileFilter } from '../../sw/filter/compile.ts';
 import { isFilterTree, printFilter } from '../../sw/filter/index.ts';
 import type { ColumnType, FilterTree } from '../../sw/protocol/filter-tree.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../sw/protocol/record.ts';
+import { isJsonObject, type JsonObject } from '../../sw/protocol/record.ts';
 import { filterTree, parameters, propertyOptions, textValue } from '../unit/filter-arbitraries.ts';
 import { arrayOf, asObject, create, onBothDatabases } from './server-fixture.ts';
 
@@ -29,8 +29,8 @@ const names: Readonly<Record<string, string>> = {
 };
 
 /** The same tree over visits; a list request has values in the place of parameters. */
-function overVisits(part: Json): Json {
-  if (Array.isArray(part)) return part.map(overVisits);
+function overVisits(part: unknown): unknown {
+  if (Array.isArray(part)) return part.map((item: unknown) => overVisits(item));
   if (!isJsonObject(part)) return part;
   const name = typeof part['name'] === 'string' ? part['name'] : '';
   if (part['type'] === 'column') return { type: 'column', name: names[name] ?? name };
@@ -60,7 +60,7 @@ onBothDatabases('A generated filter', (fixture) => {
     const stored = outcomes.map((outcome) => asObject(outcome['record']));
     let taken = 0;
     const compare = async (generated: FilterTree): Promise<void> => {
-      const tree: unknown = overVisits(JSON.parse(JSON.stringify(generated)));
+      const tree = overVisits(JSON.parse(JSON.stringify(generated)));
       if (!isFilterTree(tree)) return;
       const text = printFilter(tree);
       const query = `filter=${encodeURIComponent(`(${text}) AND id LIKE 'g%'`)}`;
