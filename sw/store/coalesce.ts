@@ -109,7 +109,9 @@ function overAmendable(write: IncomingWrite, last: ChangeRow): CoalescedWrite {
 }
 
 function isAmendable(row: ChangeRow, state: Pick<StoredState, 'inFlight' | 'sealedThrough'>): boolean {
-  return !state.inFlight.has(row.seq) && row.seq > state.sealedThrough && row.state !== 'unknown';
+  if (state.inFlight.has(row.seq) || row.state === 'unknown') return false;
+  // What the server refused is mended where it stands: a row over it could only be sent to a record that is not there.
+  return row.seq > state.sealedThrough || row.state === 'rejected' || row.state === 'conflict';
 }
 
 /** The coalescing table of SPEC 3.1: what one more write makes of a record's rows. Pure. */

@@ -125,4 +125,22 @@ describe('a write over what is there (SPEC 3.1, U-04, U-12, S-07)', () => {
     expect(result).toMatchObject({ type: 'amend', row: { state: 'pending', seq: 5 } });
     expect(result).not.toHaveProperty('row.stuck');
   });
+
+  it.each(['rejected', 'conflict'] as const)(
+    'of a sealed row that is %s mends that row, as nothing follows it',
+    (state) => {
+      const stuck: ChangeRow = { ...row('create'), state, stuck: ['visits', state] };
+      const write = {
+        table: 'visits',
+        key: 'v1',
+        operation: 'update',
+        text: '{}',
+        mutationId: id('new'),
+        schema: 1,
+        at: 9,
+      };
+      const result = coalesce({ ...write, operation: 'update' }, { ...stateOf('create', 'sealed'), rows: [stuck] });
+      expect(result).toMatchObject({ type: 'amend', row: { state: 'pending', operation: 'create', seq: 5 } });
+    },
+  );
 });
