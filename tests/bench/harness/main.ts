@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { writeReport } from '../report/report.ts';
 import { startBenchServer } from '../server/server.ts';
 import type { EngineName } from '../../support/engines/engine.ts';
 import { buildSubjects } from './build-subjects.ts';
@@ -17,6 +18,9 @@ const help = `npm run bench -- [W1 W3 …] [options]
   --engine NAME     chromium, firefox or webkit (chromium)
   --delay MS        how long the server waits before it answers (0)
   --json FILE       also writes the figures there
+  --report          writes docs/performance.md, from these figures and those of --from
+  --from FILE,FILE  figures of earlier runs, as --json wrote them; with --report and --none nothing is measured
+  --none            measures nothing
   --verbose         prints each measurement`;
 
 function engineOf(name: string): EngineName {
@@ -26,6 +30,23 @@ function engineOf(name: string): EngineName {
 
 function listOf(text: string | undefined): readonly string[] | undefined {
   return text?.split(',').map((part) => part.trim());
+}
+
+function isResults(value: unknown): value is Result[] {
+  return Array.isArray(value) && value.every((one) => typeof Object(one) === 'object' && 'workload' in Object(one));
+}
+
+function readResults(file: string): readonly Result[] {
+  const results: unknown = JSON.parse(readFileSync(file, 'utf8'));
+  if (!isResults(results)) throw new Error(`${file} holds no figures of a benchmark.`);
+  return results;
+}
+
+/** The later figures take the place of the earlier ones of the same workload, size and engine. */
+function merge(earlier: readonly Result[], later: readonly Result[]): readonly Result[] {
+  const place = ({ workload, n, engine }: Result): string => `${workload} ${n} ${engine}`;
+  const replaced = new Set(later.map(place));
+  return [...earlier.filter((result) => !replaced.has(place(result))), ...later];
 }
 
 export async function main(parameters: readonly string[]): Promise<void> {
@@ -39,6 +60,9 @@ export async function main(parameters: readonly string[]): Promise<void> {
       engine: { type: 'string', default: 'chromium' },
       delay: { type: 'string' },
       json: { type: 'string' },
+      report: { type: 'boolean', default: false },
+      from: { type: 'string' },
+      none: { type: 'boolean', default: false },
       verbose: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -47,7 +71,7 @@ export async function main(parameters: readonly string[]): Promise<void> {
     console.log(help);
     return;
   }
-  const chosen = findWorkloads(positionals);
+  const chosen = values.none ? [] : findWorkloads(positionals);
   const sizes = listOf(values.n)?.map(Number);
   const only = listOf(values.subjects);
   const names = new Set(chosen.flatMap(({ cases }) => cases.flatMap(({ subjects }) => subjects)));
@@ -79,4 +103,6 @@ export async function main(parameters: readonly string[]): Promise<void> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+  const earlier = (listOf(values.from) ?? []).flatMap((file) => readResults(file));
+  if (values.report) writeReport(merge(earlier, results));
 }

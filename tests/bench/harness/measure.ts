@@ -18,6 +18,9 @@ export interface Result {
   readonly seconds: readonly number[];
   readonly median: number;
   readonly unit: string;
+  readonly browser: string;
+  /** When, as ISO 8601. */
+  readonly at: string;
   /** Why there is no figure. */
   readonly failed?: string;
 }
@@ -39,12 +42,12 @@ async function measureOnce(
   name: string,
   n: number,
   { server, engine, delayMs }: MeasureOptions,
-): Promise<Readonly<Record<string, number>>> {
+): Promise<{ readonly measured: Readonly<Record<string, number>>; readonly version: string }> {
   const profile = mkdtempSync(path.join(tmpdir(), 'bench-profile-'));
   const subject = new Subject(name, server, profile, () => launchBrowser(engine, profile));
   server.state.delayMs = delayMs ?? workload.delayMs ?? 0;
   try {
-    return await workload.measure(subject, n);
+    return { measured: await workload.measure(subject, n), version: subject.version };
   } finally {
     await subject.close();
     server.state.reset();
@@ -57,11 +60,13 @@ async function measureCase(workload: Workload, one: Case, options: MeasureOption
   const subjects = one.subjects.filter((name) => name === ours || only === undefined || only.includes(name));
   const lists = new Map<string, number[]>();
   const failed = new Map<string, string>();
+  let browser = '';
   for (let round = 0; round < options.rounds; round += 1) {
     for (const name of subjects) {
       if (failed.has(name) || round >= (workload.limits?.[name] ?? options.rounds)) continue;
       try {
-        const measured = await measureOnce(workload, name, one.n, options);
+        const { measured, version } = await measureOnce(workload, name, one.n, options);
+        browser = version === '' ? browser : version;
         for (const [metric, value] of Object.entries(measured)) {
           const id = `${name}\n${metric}`;
           lists.set(id, [...(lists.get(id) ?? []), value]);
@@ -73,7 +78,7 @@ async function measureCase(workload: Workload, one: Case, options: MeasureOption
       }
     }
   }
-  const common = { workload: workload.name, engine, n: one.n };
+  const common = { workload: workload.name, engine, n: one.n, browser, at: new Date().toISOString() };
   const results = subjects.flatMap((subject) =>
     Object.entries(workload.metrics).flatMap(([metric, { unit }]): Result[] => {
       const seconds = lists.get(`${subject}\n${metric}`);

@@ -12,6 +12,8 @@ export class Subject {
   readonly server: BenchServer;
   /** The folder in which its browser keeps everything. */
   readonly profile: string;
+  /** The browser's name and version, once it runs. */
+  version = '';
   readonly #launch: () => Promise<BenchBrowser>;
   #browser: BenchBrowser | undefined;
   #page: BenchPage | undefined;
@@ -24,7 +26,9 @@ export class Subject {
   }
 
   async browser(): Promise<BenchBrowser> {
-    return (this.#browser ??= await this.#launch());
+    this.#browser ??= await this.#launch();
+    this.version = this.#browser.version;
+    return this.#browser;
   }
 
   /** Opens a further tab, or the first one. `settings` reach the subject as its page's address has them. */
