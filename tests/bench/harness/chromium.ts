@@ -11,7 +11,7 @@ const steady = ['--disable-background-timer-throttling', '--disable-renderer-bac
 const longest = 1_800_000;
 
 async function stopWorkers(browser: Browser): Promise<void> {
-  const [page] = await browser.pages();
+  const page = (await browser.pages()).at(-1);
   const session = await page?.createCDPSession();
   await session?.send('ServiceWorker.enable');
   await session?.send('ServiceWorker.stopAllWorkers');

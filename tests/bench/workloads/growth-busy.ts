@@ -26,7 +26,7 @@ const workload: Workload = {
     const readIdle = await p95('readOne', 200, table);
     const writeIdle = await p95('write', 100);
     state.loadItems(million);
-    const busy = subject.call('download', million);
+    const busy = subject.call('downloadAgain');
     await callSubject(tab, 'untilSyncing');
     const readBusy = await p95('readOne', 200, table);
     const writeBusy = await p95('edit', 100, 100);

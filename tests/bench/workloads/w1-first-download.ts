@@ -31,6 +31,7 @@ const workload: Workload = {
     if (n < million) await work();
     else await subject.call('connect');
     const heap = n < million ? {} : { heap: await heapDuring(subject, work) };
+    if (subject.name === 'holdfast' && state.sent !== n) throw new Error(`The server sent ${state.sent} records.`);
     return { seconds: seconds[0] ?? Number.NaN, ...heap };
   },
   targets: [
