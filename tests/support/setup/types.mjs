@@ -30,7 +30,11 @@ let failed = 0;
 
 async function checkNext() {
   for (let folder = waiting.shift(); folder !== undefined; folder = waiting.shift()) {
-    const { code, output } = await capture(process.execPath, [installed('typescript/bin/tsc'), '-p', folder]);
+    // What was found out about files that have not changed since is kept beside the packages.
+    const kept = path.join(root, 'node_modules/.cache/types', `${folder.replaceAll(path.sep, '-')}.tsbuildinfo`);
+    const incremental = ['--incremental', '--tsBuildInfoFile', kept];
+    const tsc = installed('typescript/bin/tsc');
+    const { code, output } = await capture(process.execPath, [tsc, '-p', folder, ...incremental]);
     console.log(`${code === 0 ? 'ok    ' : 'FAILED'} ${folder}`);
     if (code !== 0) {
       failed += 1;
