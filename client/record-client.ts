@@ -1,6 +1,8 @@
 import type { SetStatusOptions } from '../sw/protocol/api.ts';
 import type { QueryAnswer, QueryOptions } from '../sw/protocol/query.ts';
-import type { RecordKey } from '../sw/protocol/record.ts';
+import type { ClearOptions, ClearResult, Conflict } from '../sw/protocol/conflict.ts';
+import type { JsonRecord, RecordKey } from '../sw/protocol/record.ts';
+import type { ScopeOption } from '../sw/protocol/scope.ts';
 import type { PendingCounts, RecordStatus, SyncStatus } from '../sw/protocol/status.ts';
 import type { WorkerCall } from './connection.ts';
 import { RunningQuery, type LiveOptions, type LiveQuery } from './live-query.ts';
@@ -42,6 +44,22 @@ export abstract class RecordClient extends SyncEventTarget {
 
   pending(): Promise<PendingCounts> {
     return this.read((worker) => worker.pending());
+  }
+
+  setScope(table: string, scope: ScopeOption): Promise<boolean> {
+    return this.call((worker) => worker.setScope(table, scope));
+  }
+
+  clear(table: string, filter: string | object | null = null, options: ClearOptions = {}): Promise<ClearResult> {
+    return this.call((worker) => worker.clear(table, filter, options));
+  }
+
+  conflicts(): Promise<readonly Conflict[]> {
+    return this.read((worker) => worker.conflicts());
+  }
+
+  resolve(failure: string, record: JsonRecord | null): Promise<boolean> {
+    return this.call((worker) => worker.resolve(failure, record));
   }
 
   async setStatus(

@@ -1,7 +1,9 @@
 import type { PageOptions, SignInOptions } from '../sw/protocol/api.ts';
 import type { SyncError } from '../sw/protocol/errors.ts';
 import type { SyncEvent, SyncEventType } from '../sw/protocol/events.ts';
+import type { ClearOptions, ClearResult, Conflict } from '../sw/protocol/conflict.ts';
 import type { Draft } from '../sw/protocol/draft.ts';
+import type { ScopeOption } from '../sw/protocol/scope.ts';
 import type { JsonRecord, RecordKey } from '../sw/protocol/record.ts';
 import type { Progress, SynchronizeOptions, SynchronizeResult, SyncObstacle, SyncState } from '../sw/protocol/run.ts';
 import type { QueryOptions } from '../sw/protocol/query.ts';
@@ -141,6 +143,24 @@ export interface SyncClient extends EventTarget {
    * for a file of a newer version.
    */
   importUnsent(file: Blob): Promise<ImportResult>;
+  /**
+   * Sets which part of a table is downloaded, for the signed-in user and until it is set again. The next run of mode `all`
+   * fetches what enters and removes what leaves, never a record with a change. Rejects with `ConfigurationError` (`configuration`)
+   * naming what is wrong with the scope, or `unknown-table`.
+   */
+  setScope(table: string, scope: ScopeOption): Promise<boolean>;
+  /**
+   * Takes records away here, not on the server; without a filter, all of the table. Those with unsent changes stay, and are named
+   * in `refused`, unless `force`. The next download brings them back. Waits for a run that is going.
+   */
+  clear(table: string, filter?: string | object | null, options?: ClearOptions): Promise<ClearResult>;
+  /** The changes that wait for a choice under the policy `manual`, with the base, the local and the server's copy. */
+  conflicts(): Promise<readonly Conflict[]>;
+  /**
+   * Puts a record in place of a change in conflict, or of one that was rejected, to be sent with the next run; null deletes it.
+   * Resolves with whether there was such a failure, with a change that still stands for it.
+   */
+  resolve(failure: string, record: JsonRecord | null): Promise<boolean>;
 
   /** Changes that the server did not take, with their content and the reason, the newest first. */
   failures(options?: PageOptions): Promise<readonly Failure[]>;

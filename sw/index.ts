@@ -6,14 +6,8 @@ export { batchBackend } from './backend/batch-backend.ts';
 export type { BatchBackendOptions } from './backend/batch-backend.ts';
 export { restBackend, type RestBackendOptions } from './backend/rest-backend.ts';
 export type { Backend } from './backend/backend.ts';
-export type {
-  ColumnOptions,
-  ConflictCopies,
-  ConflictPolicy,
-  ReferenceOptions,
-  ScopeOption,
-  TableOptions,
-} from './store/schema.ts';
+export type { ColumnOptions, ConflictCopies, ConflictPolicy, ReferenceOptions, TableOptions } from './store/schema.ts';
 export { filterBuilder, type FieldBuilder, type FilterBuilder } from './protocol/filter-builder.ts';
 export type { FilterTree } from './protocol/filter-tree.ts';
 export { ConfigurationError, FilterError, SyncError } from './protocol/errors.ts';
+export type { ScopeOption } from './protocol/scope.ts';

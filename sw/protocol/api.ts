@@ -1,5 +1,7 @@
 import type { PlainError } from './errors.ts';
+import type { ClearOptions, ClearResult, Conflict } from './conflict.ts';
 import type { Draft } from './draft.ts';
+import type { ScopeOption } from './scope.ts';
 import type { QueryAnswer, QueryOptions, QueryParameter } from './query.ts';
 import type { JsonRecord, RecordKey } from './record.ts';
 import type { RunTrigger, SynchronizeOptions, SynchronizeResult, SyncObstacle, SyncState } from './run.ts';
@@ -67,6 +69,10 @@ export interface WorkerMethods {
   /** The text of a file. */
   exportUnsent(): Promise<Reply<string>>;
   importUnsent(text: string): Promise<Reply<ImportResult>>;
+  setScope(table: string, scope: ScopeOption): Promise<Reply<boolean>>;
+  clear(table: string, filter: string | object | null, options: ClearOptions): Promise<Reply<ClearResult>>;
+  conflicts(): Promise<Reply<readonly Conflict[]>>;
+  resolve(failure: string, record: JsonRecord | null): Promise<Reply<boolean>>;
   failures(options: PageOptions): Promise<Reply<readonly Failure[]>>;
   retry(failure: string): Promise<Reply<boolean>>;
   discard(failure: string): Promise<Reply<boolean>>;
@@ -96,6 +102,10 @@ export const workerMethods: readonly WorkerMethod[] = [
   'discardDraft',
   'exportUnsent',
   'importUnsent',
+  'setScope',
+  'clear',
+  'conflicts',
+  'resolve',
   'failures',
   'retry',
   'discard',

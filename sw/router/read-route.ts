@@ -1,5 +1,8 @@
 import { SyncError } from '../protocol/errors.ts';
 import type { RecordKey } from '../protocol/record.ts';
+import { isGroundOf } from '../store/cursor-ground.ts';
+import type { HeadRow } from '../store/format.ts';
+import { scopeOf } from '../sync/download.ts';
 import { readList } from '../store/list.ts';
 import { readView, type RecordView } from '../store/view.ts';
 import { holdsAll, type Table } from '../store/schema.ts';
@@ -52,6 +55,13 @@ export async function missingRecord(
   return fromNetwork(session, request, holds === 'when-complete' ? 'not-downloaded' : 'not-held');
 }
 
+/** Whether a list of the table's scope can be answered from here: it was downloaded under it, or whole. */
+function isHeldHere(table: Table, head: HeadRow): boolean {
+  return (
+    head.complete && (head.whole || (typeof table.scope === 'object' && isGroundOf(head.cursorFor, scopeOf(table))))
+  );
+}
+
 /** `GET` of a list. */
 export async function readMany(session: Session, table: Table, request: Request): Promise<Response> {
   if (table.scope === 'online') return markNetwork(await fromNetwork(session, request, 'online-only'));
@@ -60,9 +70,8 @@ export async function readMany(session: Session, table: Table, request: Request)
   if (query.status === 'draft') return listDrafts(session, table, query);
   const holds = holdsAll(table);
   const isStatusQuery = query.status !== null && query.status !== 'synchronized' && query.status !== 'clean';
-  const isHeld = await session.database.read(
-    ['heads'],
-    async (tx) => (await session.base.readHead(tx, table.name)).complete,
+  const isHeld = await session.database.read(['heads'], async (tx) =>
+    isHeldHere(table, await session.base.readHead(tx, table.name)),
   );
   if (!isStatusQuery && holds !== 'always' && (holds === 'never' || !isHeld)) {
     const response = await fromNetwork(session, request, holds === 'never' ? 'not-held' : 'not-downloaded');

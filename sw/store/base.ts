@@ -32,6 +32,7 @@ function emptyHead(table: string): HeadRow {
     cursor: null,
     cursorFor: '',
     complete: false,
+    whole: false,
     downloadedAt: 0,
     marks: 0,
     sendMarks: 0,

@@ -2,6 +2,7 @@ import type { DBSchema, IDBPDatabase } from 'idb';
 import type { ColumnBounds, ColumnVectors } from '../filter/index.ts';
 import type { Json, MutationId, RecordKey, RunId } from '../protocol/record.ts';
 import type { Failure } from '../protocol/status.ts';
+import type { ScopeOption } from '../protocol/scope.ts';
 import type { RunMode, RunTrigger, Progress, SelectedOutcomeName, SynchronizeResult } from '../protocol/run.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 
@@ -61,6 +62,8 @@ export interface HeadRow {
   readonly cursorFor: string;
   /** Whether a first download is complete, so that absence is known. */
   readonly complete: boolean;
+  /** Whether that was of the whole table, so that a missing record is known to be absent. */
+  readonly whole: boolean;
   /** Milliseconds since 1970 of the last download; 0: none. */
   readonly downloadedAt: number;
   /** Grows with each change of the table's marks. */
@@ -181,6 +184,8 @@ export interface StagedRow {
   readonly removed: number;
   readonly end: { readonly cursor: string; readonly count: number; readonly cursorFor: string } | null;
   readonly refused: boolean;
+  /** What it is downloaded for; if that is not so any more, it is not put in place. */
+  readonly ground?: string;
   /** Copies of selected records only: the cursor stays where it is. */
   readonly refresh?: boolean;
 }
@@ -306,6 +311,8 @@ export interface MetaValues {
   /** A run was asked for while another went. */
   readonly runAgain: { readonly mode: RunMode; readonly trigger: RunTrigger };
   readonly reachable: boolean;
+  /** Scopes that were set by a page, by table. */
+  readonly scopes: Readonly<Record<string, ScopeOption>>;
   /** The run that is to end as cancelled. */
   readonly cancelRun: RunId;
   /** By table: the head's generation for which all contents that the server has are here. */

@@ -14,7 +14,9 @@ function recallBase(base: Base, write: RecordWrite): { readonly stored: ChangeBa
   const record = base.recallRecord(head, write.key);
   if (record === undefined) return null;
   if (record !== null) return { stored: { text: record.text, version: record.version }, generation };
-  return head.complete || write.fetched !== undefined ? { stored: write.fetched ?? null, generation } : null;
+  return (head.complete && head.whole) || write.fetched !== undefined
+    ? { stored: write.fetched ?? null, generation }
+    : null;
 }
 
 interface Guess {

@@ -94,7 +94,7 @@ export function readList(database: Database, base: Base, table: Table, query: Li
       total: hits.length,
       notClean,
       notSynchronized: hits.filter(isNotSynchronized).length,
-      complete: head.complete,
+      complete: head.complete && head.whole,
       downloadedAt: head.downloadedAt,
       warnings: found.warnings,
     };

@@ -1,6 +1,8 @@
 import { ConfigurationError } from '../protocol/errors.ts';
+import type { ScopeOption } from '../protocol/scope.ts';
+import { checkScope } from './scope.ts';
 import type { ColumnType } from '../protocol/filter-tree.ts';
-import type { Json, JsonRecord, RecordKey } from '../protocol/record.ts';
+import type { JsonRecord, RecordKey } from '../protocol/record.ts';
 
 export interface ColumnOptions {
   readonly type: ColumnType;
@@ -11,15 +13,6 @@ export interface ColumnOptions {
 }
 
 export type ReferenceOptions = string | { readonly table: string; readonly onDelete?: 'restrict' | 'null' };
-
-/** Which part of a table is downloaded. */
-export type ScopeOption =
-  | 'all'
-  | 'nothing-clear'
-  | 'nothing-preserve'
-  | 'never'
-  | 'online'
-  | { readonly filter: string | object; readonly params?: Readonly<Record<string, Json>> };
 
 /** What a conflict function decides from; `server` null: the record was deleted there. */
 export interface ConflictCopies {
@@ -95,11 +88,13 @@ export interface TableFile {
 
 export interface Schema {
   readonly version: number;
+  /** As declared, with the scopes that the signed-in user's pages have set. */
   readonly tables: ReadonlyMap<string, Table>;
+  /** Puts these scopes in place of the declared ones. */
+  useScopes(scopes: Readonly<Record<string, ScopeOption>>): void;
 }
 
 const columnTypes: readonly string[] = ['string', 'number', 'boolean', 'date'];
-const scopeNames: readonly unknown[] = ['all', 'nothing-clear', 'nothing-preserve', 'never', 'online'];
 const directions: readonly unknown[] = ['both', 'up', 'down', 'local'];
 const deleteRules: readonly unknown[] = ['restrict', 'null'];
 const rejections: readonly unknown[] = ['keep', 'discard'];
@@ -169,10 +164,6 @@ function parseFile(option: string, key: string, value: string | FileOptions | un
   return { field, maxBytes };
 }
 
-function isFilterScope(scope: unknown): boolean {
-  return typeof scope === 'object' && scope !== null && 'filter' in scope;
-}
-
 function parseTable(name: string, options: TableOptions, tableNames: readonly string[]): Table {
   const option = `tables.${name}`;
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) fail(option, 'is not a table name: use letters, digits and _.');
@@ -198,22 +189,20 @@ function parseTable(name: string, options: TableOptions, tableNames: readonly st
     );
   }
   const { scope = 'all', direction = 'both', conflict = 'last-write-wins', onRejected = 'keep' } = options;
-  if (!scopeNames.includes(scope) && !isFilterScope(scope)) {
-    fail(`${option}.scope`, `is not one of ${scopeNames.join(', ')}, nor { filter, params }.`);
-  }
   if (!directions.includes(direction)) fail(`${option}.direction`, `is not one of ${directions.join(', ')}.`);
   if (!rejections.includes(onRejected)) fail(`${option}.onRejected`, `is not one of ${rejections.join(', ')}.`);
   if (typeof conflict !== 'function' && !policies.includes(conflict)) {
     fail(`${option}.conflict`, `is not one of ${policies.join(', ')}, nor a function.`);
   }
+  const types = Object.fromEntries([...columns.values()].map((column) => [column.name, column.type]));
   return {
     name,
     path: options.path.replace(/\/+$/, ''),
     key: options.key,
     keyType: keyColumn,
     columns,
-    columnTypes: Object.fromEntries([...columns.values()].map((column) => [column.name, column.type])),
-    scope,
+    columnTypes: types,
+    scope: checkScope(`startSync: ${option}.scope`, { name, columnTypes: types }, scope),
     references: parseReferences(name, options, tableNames),
     direction,
     conflict,
@@ -248,7 +237,14 @@ export function parseSchema(version: unknown, tables: unknown): Schema {
     if (other !== undefined) fail(`tables.${table.name}.path`, `is also the path of ${other}.`);
     paths.set(table.path, table.name);
   }
-  return { version, tables: parsed };
+  const current = new Map(parsed);
+  const useScopes = (scopes: Readonly<Record<string, ScopeOption>>): void => {
+    for (const [name, table] of parsed) {
+      const scope = Object.hasOwn(scopes, name) ? scopes[name] : undefined;
+      current.set(name, scope === undefined ? table : { ...table, scope });
+    }
+  };
+  return { version, tables: current, useScopes };
 }
 
 /** Whether changes of the table can be sent at all. */
@@ -258,9 +254,7 @@ export function isSendable(table: Table): boolean {
 
 /** Whether a run may upload the table's changes without being asked for these very records. */
 export function isUploaded(table: Table): boolean {
-  return (
-    table.scope !== 'never' && table.scope !== 'online' && table.direction !== 'down' && table.direction !== 'local'
-  );
+  return table.scope !== 'never' && table.direction !== 'down' && table.direction !== 'local';
 }
 
 /** Whether a run of mode `all` downloads records of the table. */
@@ -277,6 +271,11 @@ export function holdsAll(table: Table): 'always' | 'when-complete' | 'in-scope' 
   if (table.scope === 'never' || table.direction === 'local') return 'always';
   if (table.direction === 'up' || table.scope === 'nothing-clear' || table.scope === 'nothing-preserve') return 'never';
   return typeof table.scope === 'object' ? 'in-scope' : 'when-complete';
+}
+
+/** Whether a run of mode `all` leaves no base records of the table here. */
+export function isEmptied(table: Table): boolean {
+  return (table.scope === 'nothing-clear' || table.scope === 'online') && table.direction !== 'local';
 }
 
 /** Reads a record's key, or a key out of a URL; null if it is none of the table's type. */

@@ -4,6 +4,7 @@ import type { HeadRow, JournalRow, SegmentRow, StagedRow } from './format.ts';
 import { takeNumbers } from './meta.ts';
 import { packRecords } from './packed.ts';
 import type { Table } from './schema.ts';
+import { isWholeGround } from './cursor-ground.ts';
 import { compareKeys, type RecordKey } from '../protocol/record.ts';
 
 const leavesInTransaction = 16;
@@ -52,7 +53,7 @@ export interface StagingOptions {
 export function openStaging(
   database: Database,
   head: HeadRow,
-  options: { readonly full: boolean; readonly snapshot: string },
+  options: { readonly full: boolean; readonly snapshot: string; readonly ground?: string },
 ): Promise<StagedRow> {
   return database.write(['runs', 'meta'], async (tx) => {
     const row: StagedRow = {
@@ -69,6 +70,7 @@ export function openStaging(
       removed: 0,
       end: null,
       refused: false,
+      ...(options.ground === undefined ? {} : { ground: options.ground }),
     };
     await tx.objectStore('runs').put(row);
     return row;
@@ -180,7 +182,7 @@ export function createStaging({ database, table, row: opened, journal }: Staging
 
 /** The head that a staged table gets in the switch. Segments stored after staging began survive it. */
 export function switchedHead(head: HeadRow, staged: StagedRow, now: number): HeadRow {
-  const next = { ...head, generation: head.generation + 1, complete: true, downloadedAt: now };
+  const next = { ...head, generation: head.generation + 1, complete: true, whole: true, downloadedAt: now };
   const later = head.segments.filter((segment) => !staged.replaced.includes(segment.id));
   if (staged.refresh === true) {
     return {
@@ -193,7 +195,7 @@ export function switchedHead(head: HeadRow, staged: StagedRow, now: number): Hea
   if (staged.refused) return { ...next, root: null, segments: later, cursor: null, cursorFor: '', expectedCount: null };
   const { end } = staged;
   if (end === null) return head;
-  const settled = { ...next, cursor: end.cursor, cursorFor: end.cursorFor };
+  const settled = { ...next, whole: isWholeGround(end.cursorFor), cursor: end.cursor, cursorFor: end.cursorFor };
   const expectedCount = later.length === 0 ? end.count : null;
   if (staged.full) {
     const root = staged.root.counts.length > 0 ? staged.generation : null;

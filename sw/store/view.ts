@@ -33,7 +33,7 @@ export function readView(database: Database, base: Base, table: string, key: Rec
       return {
         text: record?.text ?? null,
         detail: marked ? 'pending' : 'clean',
-        absenceKnown: record !== null || head.complete,
+        absenceKnown: record !== null || (head.complete && head.whole),
         downloadedAt,
       };
     }),

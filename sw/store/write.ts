@@ -48,7 +48,7 @@ async function readState(tx: ReadTransaction, base: Base, write: RecordWrite): P
   const marked = record !== null && (await isMarked(tx, head, 'send', write.key));
   const stored: ChangeBase | null = record === null ? null : { text: record.text, version: record.version };
   const state = { rows, base: stored ?? write.fetched ?? null, marked, inFlight, sealedThrough };
-  const baseKnown = stored !== null || head.complete || write.fetched !== undefined;
+  const baseKnown = stored !== null || (head.complete && head.whole) || write.fetched !== undefined;
   return { head, state, baseKnown, signature };
 }
 

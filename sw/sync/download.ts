@@ -5,19 +5,20 @@ import { createStaging, openStaging, type Staging } from '../store/staging.ts';
 import type { ParsedRecord } from '../store/leaf-builder.ts';
 import type { HeadRow, StagedRow } from '../store/format.ts';
 import { type DownloadPiece, type DownloadRequestTable, wireScope } from '../backend/backend.ts';
+import { cursorGround } from '../store/cursor-ground.ts';
 import type { WireScope } from '../protocol/wire.ts';
+import { keepLocalColumns } from './local-columns.ts';
 import { report } from './progress.ts';
 import { callFor, type ActiveRun, type Session } from './session.ts';
 
-function scopeOf(table: Table): WireScope {
+export function scopeOf(table: Table): WireScope {
   const { scope } = table;
   if (typeof scope !== 'object') return wireScope(null, {});
   return wireScope(toFilterTree(scope.filter, { types: table.columnTypes, table: table.name }), scope.params ?? {});
 }
 
-/** What a cursor is good for (L-4). The server's epoch is in the cursor itself. */
-function cursorFor(session: Session, table: Table): string {
-  return JSON.stringify([session.user, session.schema.version, scopeOf(table)]);
+export function groundOf(session: Session, table: Table): string {
+  return cursorGround(session.user, session.schema.version, scopeOf(table));
 }
 
 export function downloadedTables(session: Session): Table[] {
@@ -39,7 +40,9 @@ async function readStarts(session: Session): Promise<TableStart[]> {
           session.base.readHead(tx, table.name),
           tx.objectStore('runs').get(`staged:${table.name}`),
         ]);
-        return { table, head, staged: row !== undefined && 'generation' in row ? row : undefined };
+        // What was staged for another scope is begun anew.
+        const isStanding = row !== undefined && 'generation' in row && row.ground === groundOf(session, table);
+        return { table, head, staged: isStanding ? row : undefined };
       }),
     ),
   );
@@ -47,7 +50,7 @@ async function readStarts(session: Session): Promise<TableStart[]> {
 
 function requestFor(active: ActiveRun, { table, head, staged }: TableStart): DownloadRequestTable {
   const { session, journal } = active;
-  const cursor = !journal.full && head.cursorFor === cursorFor(session, table) ? head.cursor : null;
+  const cursor = !journal.full && head.cursorFor === groundOf(session, table) ? head.cursor : null;
   const resume =
     staged?.full === true && staged.lastKey !== null ? { snapshot: staged.snapshot, after: staged.lastKey } : null;
   return { table: table.name, scope: scopeOf(table), cursor, resume };
@@ -97,7 +100,11 @@ class Receiver {
     const goesOn = piece.full && staged?.full === true && staged.snapshot === piece.snapshot;
     const row = goesOn
       ? staged
-      : await openStaging(session.database, head, { full: piece.full, snapshot: piece.snapshot });
+      : await openStaging(session.database, head, {
+          full: piece.full,
+          snapshot: piece.snapshot,
+          ground: groundOf(session, table),
+        });
     this.#staging = createStaging({ database: session.database, table, row, journal: () => this.#active.journal });
     if (piece.total === null) this.#total = null;
     else if (this.#total !== null) this.#total += piece.total;
@@ -129,7 +136,8 @@ class Receiver {
         return this.#open(piece);
       case 'records': {
         const staging = this.#current(piece.table);
-        const records = parsed(this.#start(piece.table).table, piece);
+        const { table } = this.#start(piece.table);
+        const records = await keepLocalColumns(session, table, parsed(table, piece));
         const { journal } = this.#active;
         this.#active.journal = { ...journal, bytesReceived: journal.bytesReceived + piece.bytes };
         this.#done += records.length;
@@ -142,12 +150,16 @@ class Receiver {
         return this.#current(piece.table).addChanges([], piece.keys);
       case 'end': {
         const { table } = this.#start(piece.table);
-        const end = { cursor: piece.cursor, count: piece.count, cursorFor: cursorFor(session, table) };
+        const end = { cursor: piece.cursor, count: piece.count, cursorFor: groundOf(session, table) };
         return this.#current(piece.table).end(end);
       }
       case 'refused': {
-        const { head } = this.#start(piece.table);
-        const row = await openStaging(session.database, head, { full: true, snapshot: '' });
+        const { head, table } = this.#start(piece.table);
+        const row = await openStaging(session.database, head, {
+          full: true,
+          snapshot: '',
+          ground: groundOf(session, table),
+        });
         const journal = { ...this.#active.journal, warnings: [...this.#active.journal.warnings, piece.message] };
         await session.database.write(['runs'], async (tx) => {
           await tx.objectStore('runs').put({ ...row, refused: true });

@@ -8,7 +8,7 @@ import { covers, createWaiting, outcomeOf, withRecords, type Waiting } from './j
 import { readRequest } from './read-request.ts';
 import { modeFor } from './triggers.ts';
 import { openRun, readJournal, runSlice, type RunRequest } from './run.ts';
-import { noCredentials, type ActiveRun, type Session } from './session.ts';
+import { noCredentials, runLock, type ActiveRun, type Session } from './session.ts';
 import { sweepContents } from './sweep-contents.ts';
 import { tellPending } from './state.ts';
 
@@ -37,7 +37,7 @@ interface Current {
 
 export function createEngine(session: Session): Engine {
   const { database, base, environment, schema } = session;
-  const lockName = `holdfast:${database.name}:run`;
+  const lockName = runLock(database);
   let current: Current | null = null;
   const waiting = new Map<string, Waiting>();
   const isGoing = (run: Current): boolean => current === run;

@@ -8,7 +8,8 @@ import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
 import { switchedHead } from '../store/staging.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import { changedKeys, type ChangedKeys } from './changed-keys.ts';
-import { downloadAll, downloadedTables } from './download.ts';
+import { emptyTables } from './empty-tables.ts';
+import { downloadAll, downloadedTables, groundOf } from './download.ts';
 import { fetchStep } from './fetch-contents.ts';
 import { report } from './progress.ts';
 import { nextBackoff } from './retry.ts';
@@ -154,11 +155,18 @@ async function switchHeads(active: ActiveRun, superseded: readonly Superseded[])
   const tables: Record<string, ChangedKeys> = {};
   let ended: readonly FailureRow[] = [];
   const isHolding = superseded.some(({ keys }) => keys.length > 0);
-  const scope: StoreName[] = [...endScope, 'heads', 'segments', ...(isHolding ? supersedeScope : [])];
+  const scope: StoreName[] = [...endScope, 'heads', 'segments', 'roots', ...(isHolding ? supersedeScope : [])];
   const result = await session.database.write([...new Set(scope)], async (tx) => {
     let { journal } = active;
     ended = await supersede(tx, session, journal.run, superseded);
     for (const staged of await stagedRows(tx)) {
+      const table = session.schema.tables.get(staged.table);
+      // Its scope was changed meanwhile: the next run downloads it for the new one.
+      const isForeign = staged.refresh !== true && (table === undefined || staged.ground !== groundOf(session, table));
+      if (isForeign) {
+        await tx.objectStore('runs').delete(staged.id);
+        continue;
+      }
       const head = await session.base.readHead(tx, staged.table);
       const next = switchedHead(head, staged, session.environment.now());
       await tx.objectStore('heads').put(next);
@@ -166,6 +174,12 @@ async function switchHeads(active: ActiveRun, superseded: readonly Superseded[])
       const { downloaded, removed } = staged;
       journal = addToTally(journal, staged.table, { downloaded, removed });
       if (downloaded + removed > 0 || staged.full) tables[staged.table] = await changedKeys(tx, staged);
+    }
+    if (journal.mode === 'all') {
+      for (const { table, removed } of await emptyTables(tx, session)) {
+        journal = addToTally(journal, table, { removed });
+        tables[table] = { changed: null, removed: null };
+      }
     }
     const transition = nextState(journal.state, { type: 'applied' }, factsOf(active, journal));
     if (transition.type === 'to' && transition.state.type !== 'ended') {

@@ -112,6 +112,8 @@ export function createSessions(options: SessionsOptions): Sessions {
       database.close();
       throw error;
     }
+    const scopes = await database.read(['meta'], (tx) => getMeta(tx, 'scopes'));
+    if (!signal.aborted) schema.useScopes(scopes ?? {});
     const given = (): Promise<Headers | null> => credentials.of(user, known?.user === user ? known.withHeaders : false);
     const session: Session = {
       user,

@@ -11,6 +11,7 @@ import { readView } from '../store/view.ts';
 import { createDraftMethods } from './draft-methods.ts';
 import { hasDraft } from './drafts.ts';
 import { recordKeyOf, tableOf } from './method-arguments.ts';
+import { createLocalDataMethods } from './local-data-methods.ts';
 import { createQueryMethods } from './query-methods.ts';
 import { reply } from './reply.ts';
 import type { Sessions } from './sessions.ts';
@@ -82,6 +83,7 @@ export function createWorkerMethods(sessions: Sessions, schema: Schema, newId: (
         await tellPending(session);
         return true;
       }),
+    ...createLocalDataMethods(sessions, schema, newId),
     ...createQueryMethods(sessions, schema),
     ...createSignInMethods(sessions, newId),
     ...createDraftMethods(sessions, schema, newId),

@@ -49,6 +49,7 @@ export interface WorkerOptions {
 /** One device: its databases, its locks, and the workers that come and go on it. */
 export class Device {
   readonly #fixture: Fixture;
+  readonly #tables: Readonly<Record<string, TableOptions>>;
   readonly name = `engine-${randomUUID()}`;
   readonly #locks = new LockSpace();
   #workers = 0;
@@ -56,8 +57,9 @@ export class Device {
   network: Network = (_path, forward) => forward();
   readonly events: SyncEvent[] = [];
 
-  constructor(fixture: Fixture) {
+  constructor(fixture: Fixture, declared: Readonly<Record<string, TableOptions>> = tables) {
     this.#fixture = fixture;
+    this.#tables = declared;
   }
 
   advance(milliseconds: number): void {
@@ -91,7 +93,7 @@ export class Device {
     };
     const sessions = createSessions({
       name: this.name,
-      schema: parseSchema(options.schema?.version ?? 1, options.schema?.tables ?? tables),
+      schema: parseSchema(options.schema?.version ?? 1, options.schema?.tables ?? this.#tables),
       migrate: options.migrate ?? null,
       backend: batchBackend({ url: '/sync' }),
       origin: this.#fixture.server.url,

@@ -185,7 +185,16 @@ describe('merging segments into leaves (SPEC L-7, L-8)', () => {
 
   it('is wanted when there are many segments, or many records in them', () => {
     const head = (segments: HeadRow['segments']): HeadRow => ({
-      ...{ table: 'items', generation: 1, root: null, segments, cursor: null, cursorFor: '', complete: true },
+      ...{
+        table: 'items',
+        generation: 1,
+        root: null,
+        segments,
+        cursor: null,
+        cursorFor: '',
+        complete: true,
+        whole: true,
+      },
       ...{ downloadedAt: 0, marks: 0, sendMarks: 0, holdMarks: 0, expectedCount: null },
     });
     const some = (count: number, records: number): HeadRow['segments'] =>

@@ -153,6 +153,10 @@ export class FakeWorkers implements WorkerSource, WorkerTarget {
         pending: alive(methods.pending ?? (() => fine({ total: 0, sendable: 0, tables: {}, commands: 0 }))),
         setStatus: alive(methods.setStatus ?? (() => fine({ count: 0, warnings: [] }))),
         query: alive(methods.query ?? (() => fine(queryAnswer([])))),
+        setScope: alive(methods.setScope ?? (() => fine(true))),
+        clear: alive(methods.clear ?? (() => fine({ cleared: 0, refused: [] }))),
+        conflicts: alive(methods.conflicts ?? (() => fine([]))),
+        resolve: alive(methods.resolve ?? (() => fine(false))),
         failures: alive(methods.failures ?? (() => fine([]))),
         exportUnsent: alive(methods.exportUnsent ?? (() => fine(''))),
         importUnsent: alive(

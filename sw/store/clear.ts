@@ -1,0 +1,63 @@
+import { type Base, untilUnmoved } from './base.ts';
+import { rowsOf } from './changes.ts';
+import { StaleReadError, type Database } from './database.ts';
+import { findMatches, type KeyQuery } from './find-keys.ts';
+import type { SegmentRef, StoreName } from './format.ts';
+import { removeMarks } from './marks.ts';
+import { takeNumbers } from './meta.ts';
+import { segmentOf } from './staging.ts';
+import type { Table } from './schema.ts';
+import type { ClearResult } from '../protocol/conflict.ts';
+import type { RecordKey } from '../protocol/record.ts';
+
+const keysInSegment = 4096;
+const keysNamed = 1000;
+const scope: StoreName[] = ['heads', 'segments', 'changes', 'marks', 'runs', 'meta'];
+
+/**
+ * Takes records away here, not on the server (R-02). Call it with the run lock held, since it writes a head. Afterwards absence
+ * is not known, and the next download brings the whole table. What is staged of the table is dropped with it.
+ */
+export function clearRecords(
+  database: Database,
+  base: Base,
+  table: Table,
+  request: { readonly query: KeyQuery; readonly force: boolean },
+): Promise<ClearResult> {
+  return untilUnmoved(async () => {
+    const { head, matches } = await findMatches(database, base, table, request.query);
+    const changed = matches.filter((match) => match.detail !== 'clean');
+    const given = request.force ? changed.filter((match) => match.detail !== 'in-flight') : [];
+    const kept = new Set(changed.filter((match) => !given.includes(match)).map((match) => match.key));
+    const keys = matches.map((match) => match.key).filter((key) => !kept.has(key));
+    if (keys.length > 0) {
+      await database.write(scope, async (tx) => {
+        let next = await base.readHead(tx, table.name);
+        if (next.generation !== head.generation) throw new StaleReadError(`${table.name} moved`);
+        for (const { key } of given) {
+          for (const row of await rowsOf(tx, table.name, key)) {
+            await tx.objectStore('changes').delete([table.name, key, row.seq]);
+          }
+        }
+        const dropped: RecordKey[] = given.map((match) => match.key);
+        next = await removeMarks(tx, next, 'send', dropped);
+        next = await removeMarks(tx, next, 'hold', dropped);
+        const refs: SegmentRef[] = [];
+        for (let start = 0; start < keys.length; start += keysInSegment) {
+          const segment = segmentOf(new Map(keys.slice(start, start + keysInSegment).map((key) => [key, null])));
+          const id = await takeNumbers(tx, 'number', 1);
+          await tx.objectStore('segments').put(segment, [table.name, id]);
+          refs.push({ id, records: 0, removals: segment.removed.length });
+        }
+        await tx.objectStore('runs').delete(`staged:${table.name}`);
+        await tx.objectStore('heads').put({
+          ...next,
+          generation: next.generation + 1,
+          segments: [...next.segments, ...refs],
+          ...{ cursor: null, complete: false, whole: false, expectedCount: null },
+        });
+      });
+    }
+    return { cleared: keys.length, refused: [...kept].slice(0, keysNamed) };
+  });
+}

@@ -1,0 +1,68 @@
+import type { Conflict } from '../protocol/conflict.ts';
+import { isJsonObject, type JsonRecord, type MutationId } from '../protocol/record.ts';
+import { rowsOf, withState } from './changes.ts';
+import type { Database } from './database.ts';
+import type { ChangeBase, ChangeRow } from './format.ts';
+
+function recordOf(text: string | null | undefined): JsonRecord | null {
+  const value: unknown = text === null || text === undefined ? null : JSON.parse(text);
+  return isJsonObject(value) ? value : null;
+}
+
+function fieldsThatDiffer(a: JsonRecord | null, b: JsonRecord | null): readonly string[] {
+  const names = new Set([...Object.keys(a ?? {}), ...Object.keys(b ?? {})]);
+  return [...names].filter((name) => JSON.stringify(a?.[name]) !== JSON.stringify(b?.[name]));
+}
+
+/** The changes that wait for a user's choice, with the three copies side by side. */
+export function readConflicts(database: Database): Promise<readonly Conflict[]> {
+  return database.read(['changes'], async (tx) => {
+    const rows = await tx.objectStore('changes').index('stuck').getAll();
+    return rows
+      .filter((row) => row.state === 'conflict')
+      .map((row) => {
+        const [base, local, server] = [recordOf(row.base?.text), recordOf(row.text), recordOf(row.server?.text)];
+        const fields = fieldsThatDiffer(local, server);
+        return { id: row.reason?.failure ?? '', table: row.table, key: row.key, base, local, server, fields };
+      });
+  });
+}
+
+function baseOf(row: ChangeRow): ChangeBase | null {
+  const { server, base } = row;
+  if (server === undefined) return base;
+  return server.text === null ? null : { text: server.text, version: server.version };
+}
+
+/**
+ * Puts the user's choice in place of a change that is in conflict or was rejected, based on the server's copy that they saw;
+ * null deletes the record. The failure goes. If the choice is the server's copy, nothing is left to send. Resolves to the
+ * record's place; null: there is no such failure, or no change stands for it any more.
+ */
+export function resolveFailure(
+  database: Database,
+  id: string,
+  record: JsonRecord | null,
+  mutationId: MutationId,
+): Promise<ChangeRow | null> {
+  return database.write(['failures', 'changes', 'members'], async (tx) => {
+    const failure = await tx.objectStore('failures').get(id);
+    if (failure === undefined || failure.seq === null) return null;
+    const rows = await rowsOf(tx, failure.table, failure.key);
+    const row = rows.find((candidate) => candidate.seq === failure.seq);
+    if (row === undefined || row.state === 'pending') return null;
+    await tx.objectStore('failures').delete(id);
+    const base = baseOf(row);
+    const text = record === null ? null : JSON.stringify(record);
+    const isServers =
+      fieldsThatDiffer(record, recordOf(base?.text)).length === 0 && (record === null) === (base === null);
+    if (isServers) {
+      await tx.objectStore('changes').delete([row.table, row.key, row.seq]);
+      return row;
+    }
+    const operation = text === null ? 'delete' : base === null ? 'create' : 'update';
+    const chosen = { ...withState(row, 'pending'), mutationId, operation, text, base, attempts: 0 } as const;
+    await tx.objectStore('changes').put({ ...chosen, whole: base === null });
+    return row;
+  });
+}

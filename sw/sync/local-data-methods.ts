@@ -1,0 +1,69 @@
+import type { WorkerMethods } from '../protocol/api.ts';
+import { SyncError } from '../protocol/errors.ts';
+import { isJsonObject, isMutationId } from '../protocol/record.ts';
+import { clearRecords } from '../store/clear.ts';
+import { readConflicts, resolveFailure } from '../store/conflicts.ts';
+import { getMeta, setMeta } from '../store/meta.ts';
+import type { Schema } from '../store/schema.ts';
+import { checkScope } from '../store/scope.ts';
+import { tableOf } from './method-arguments.ts';
+import { filterOf } from './query-methods.ts';
+import { reply } from './reply.ts';
+import type { Sessions } from './sessions.ts';
+import { runLock } from './session.ts';
+import { tellPending } from './state.ts';
+
+type LocalDataMethods = Pick<WorkerMethods, 'setScope' | 'clear' | 'conflicts' | 'resolve'>;
+
+/** What a page's calls about scopes, local copies and conflicts do. */
+export function createLocalDataMethods(sessions: Sessions, schema: Schema, newId: () => string): LocalDataMethods {
+  return {
+    setScope: (name, scope) =>
+      reply(async () => {
+        const session = await sessions.current();
+        const table = tableOf(schema, name);
+        const checked = checkScope(`setScope: the scope of ${table.name}`, table, scope);
+        const scopes = await session.database.write(['meta'], async (tx) => {
+          const next = { ...(await getMeta(tx, 'scopes')), [table.name]: checked };
+          await setMeta(tx, 'scopes', next);
+          return next;
+        });
+        if (!session.signal.aborted) schema.useScopes(scopes);
+        await tellPending(session);
+        return true;
+      }),
+    clear: (name, filter, { params, force = false }) =>
+      reply(async () => {
+        const session = await sessions.current();
+        const { database, base, environment, signal } = session;
+        const table = tableOf(schema, name);
+        const query = filterOf(table, filter, params);
+        const result = await environment.locks.request(runLock(database), { signal }, () =>
+          clearRecords(database, base, table, { query, force }),
+        );
+        const tables = { [table.name]: { changed: null, removed: null } };
+        session.announce({ type: 'changed', source: 'local', tables });
+        await tellPending(session);
+        return result;
+      }),
+    conflicts: () => reply(async () => readConflicts((await sessions.current()).database)),
+    resolve: (id, record) =>
+      reply(async () => {
+        const session = await sessions.current();
+        const mutationId = newId();
+        if (!isMutationId(mutationId)) throw new TypeError('newId made no usable id');
+        if (record !== null && !isJsonObject(record)) {
+          throw new SyncError(
+            'invalid-body',
+            'resolve takes the whole record, or null to delete it. Nothing was stored.',
+          );
+        }
+        const row = await resolveFailure(session.database, id, record, mutationId);
+        if (row === null) return false;
+        const tables = { [row.table]: { changed: [row.key], removed: [] } };
+        session.announce({ type: 'changed', source: 'local', tables });
+        await tellPending(session);
+        return true;
+      }),
+  };
+}
