@@ -128,7 +128,7 @@ expose({
   count: async (reads: number, low: number, high: number) => {
     const items = await collection();
     return timeEach(reads, async (index) => {
-      const selector = { stock: { $gte: low - index / 1000, $lte: high } };
+      const selector = { stock: { $gte: low - (index + 500) / 1000, $lte: high } };
       return (await items.find({ selector }).exec()).length;
     });
   },
