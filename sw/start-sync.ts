@@ -24,6 +24,11 @@ export interface CommandOptions {
   readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** A path of this origin; a segment that begins with a colon stands for any one. */
   readonly path: string;
+  /**
+   * The tables of the records that it names, by path parameter or field of the body. It then comes after the changes of
+   * these records only; edits of others made before and after it go as one.
+   */
+  readonly references?: Readonly<Record<string, string>>;
 }
 
 export interface StartSyncOptions {
@@ -85,7 +90,16 @@ function checkOptions(options: StartSyncOptions): void {
   if (typeof backend !== 'object' || typeof backend.connect !== 'function') {
     wrong('backend', 'must be batchBackend({ url }) or restBackend().');
   }
-  commands.forEach(({ method, path }, index) => {
+  commands.forEach((command, index) => {
+    checkNames(`commands[${index}]`, command, ['method', 'path', 'references']);
+    const { method, path, references = {} } = command;
+    for (const [parameter, table] of Object.entries(references)) {
+      if (!Object.hasOwn(options.tables, table))
+        wrong(
+          `commands[${index}].references.${parameter}`,
+          `names the table ${JSON.stringify(table)}, which is not declared.`,
+        );
+    }
     if (!['POST', 'PUT', 'PATCH', 'DELETE'].includes(method))
       wrong(`commands[${index}].method`, 'must be POST, PUT, PATCH or DELETE.');
     if (typeof path !== 'string' || !path.startsWith('/')) wrong(`commands[${index}].path`, 'must start with /.');

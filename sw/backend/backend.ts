@@ -10,6 +10,9 @@ export interface BackendTable {
   readonly keyType: 'string' | 'number';
   /** The field of a record that refers to its file. */
   readonly file?: { readonly field: string } | null;
+  /** The server makes the keys of new records. */
+  readonly serverKeys: boolean;
+  readonly references: readonly { readonly field: string; readonly table: string }[];
 }
 
 /** What a backend is given when the worker starts. Everything that reaches outside is here, so that it can be replaced. */
@@ -29,6 +32,8 @@ export interface BackendCall {
   /** Headers made for this attempt, never stored. */
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
+  /** Settles when it is stored that a request for this change goes out; it must not go out before. */
+  readonly onAttempt?: (id: MutationId) => Promise<void>;
 }
 
 /** The frame of an upload; the changes are texts of `WireChange`s, sent in this order. */
@@ -36,6 +41,8 @@ export interface UploadContent {
   readonly device: string;
   readonly run: string;
   readonly onConflict: Readonly<Record<string, 'overwrite' | 'report'>>;
+  /** The changes are to be taken together, or not at all. Only for a backend with `atomicGroups`. */
+  readonly group?: string;
   readonly changes: readonly string[];
 }
 
@@ -148,6 +155,8 @@ export interface BackendConnection {
   readonly needsUser: boolean;
   /** Whether an unanswered write may be sent again. False: its outcome is unknown and a user must decide. */
   readonly idempotent: boolean;
+  /** Whether it can have several changes taken together, or not at all. */
+  readonly atomicGroups: boolean;
 }
 
 /** What `startSync` takes as `backend`. */

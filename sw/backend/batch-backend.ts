@@ -165,11 +165,12 @@ function connect(context: BackendContext, base: string, live: boolean, stallMs: 
   return {
     files,
     idempotent: true,
+    atomicGroups: true,
     needsUser: true,
     liveUrl: live ? `${base}/live` : null,
 
-    encodeUpload: ({ device, run, onConflict, changes }: UploadContent) => {
-      const frame = JSON.stringify({ protocol: protocolVersion, schema: context.schema, device, run, onConflict });
+    encodeUpload: ({ changes, ...content }: UploadContent) => {
+      const frame = JSON.stringify({ protocol: protocolVersion, schema: context.schema, ...content });
       return `${frame.slice(0, -1)},"changes":[${changes.join(',')}]}`;
     },
 

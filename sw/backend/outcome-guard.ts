@@ -37,6 +37,8 @@ export function isOutcome(value: unknown): value is Outcome {
         typeof references['table'] === 'string' &&
         isRecordKey(references['key'])
       );
+    case 'undone':
+      return isMutationId(value['because']);
     case 'fenced':
       return true;
     default:

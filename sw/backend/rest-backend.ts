@@ -92,6 +92,7 @@ export function restBackend(options: RestBackendOptions = {}): Backend {
 function connect(context: BackendContext, client: RestClient, settings: Settings): BackendConnection {
   return {
     idempotent: settings.idempotency !== 'none',
+    atomicGroups: false,
     // An API may be open to everybody.
     needsUser: false,
     liveUrl: null,

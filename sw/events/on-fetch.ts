@@ -84,8 +84,8 @@ export function onFetch(options: FetchOptions): void {
     try {
       const session = await sessions.forClient(clientOf(event));
       const context = { session, client: clientOf(event), incarnation };
-      if (findCommand(commands, request.method, url, origin))
-        return await handleWrite(event, session, takeCommand(context, request));
+      const command = findCommand(commands, request.method, url, origin);
+      if (command !== null) return await handleWrite(event, session, takeCommand(context, command, request));
       const file = findFile(schema, url, origin);
       if (file !== null) return await answerFile(session, context, event, request, file);
       const target = findTable(schema, url, origin);
@@ -108,7 +108,7 @@ export function onFetch(options: FetchOptions): void {
   for (const method of methods) {
     registerRoute(
       ({ url, request }) =>
-        findCommand(commands, request.method, url, origin) ||
+        findCommand(commands, request.method, url, origin) !== null ||
         findTable(schema, url, origin) !== null ||
         findFile(schema, url, origin) !== null,
       answer,

@@ -81,6 +81,10 @@ export interface Failure {
   readonly message: string;
   /** A message for each field at fault. */
   readonly fields?: Readonly<Record<string, string>>;
+  /** For `dangling`: the record that the server does not have. */
+  readonly references?: { readonly table: string; readonly key: RecordKey };
+  /** The atomic group it was sent with, of which nothing was taken; to retry or to discard it is to do so with all of it. */
+  readonly group?: string;
   readonly user: string;
   readonly device: string;
   readonly run: string;

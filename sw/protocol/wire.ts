@@ -21,6 +21,12 @@ export type WireChange =
       readonly table: string;
       readonly key: RecordKey;
       readonly record: JsonRecord;
+      /**
+       * The key was made by the client for the time being: the server makes its own, which the outcome names. Until it has,
+       * the changes of the same upload mean this record by the temporary key: as their key, in a reference, in a command's
+       * path and body. A repeat of the mutation id gets the key that was made the first time.
+       */
+      readonly temporary?: true;
     }
   | {
       /** The whole record as it is here; `fields` names those that differ from the base (all, if it was marked). */
@@ -61,6 +67,8 @@ export interface UploadRequest {
    * the same; `report` answers `conflict` with the current record. `report` where a table is not named.
    */
   readonly onConflict: Readonly<Record<string, 'overwrite' | 'report'>>;
+  /** The changes belong together: they are all applied, or none is. */
+  readonly group?: string;
   readonly changes: readonly WireChange[];
 }
 
@@ -73,6 +81,7 @@ export interface UploadRequest {
  * - `conflict`: not applied, the record has another version; `record` null: it was deleted meanwhile (never for a delete).
  * - `gone`: an update or command for a record that was deleted. `forbidden`: not (any more) readable or writable by this user.
  * - `dangling`: it refers to a record that the server does not have; `references` names it.
+ * - `undone`: it was not applied because another change of its group was not, which is named.
  * - `later`: not applied, a fault of the server's own; try again. `fenced`: refused for ever, see settle.
  */
 export type Outcome =
@@ -105,6 +114,7 @@ export type Outcome =
       readonly message: string;
       readonly references: { readonly table: string; readonly key: RecordKey };
     }
+  | { readonly type: 'undone'; readonly mutationId: MutationId; readonly because: MutationId }
   | { readonly type: 'later'; readonly mutationId: MutationId; readonly message: string }
   | { readonly type: 'fenced'; readonly mutationId: MutationId };
 

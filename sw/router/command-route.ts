@@ -2,6 +2,7 @@ import { SyncError } from '../protocol/errors.ts';
 import { requestRowKey } from '../store/requests.ts';
 import { writeCommand } from '../store/command-write.ts';
 import { identify } from './identity.ts';
+import { namesOfCommand, type CommandPattern } from './match.ts';
 import { newMutationId, readBody, type WriteAnswer, type WriteContext } from './write-route.ts';
 
 function accepted(body: string | null): Response {
@@ -12,9 +13,14 @@ function accepted(body: string | null): Response {
 }
 
 /** A declared command: kept in order with the changes, and answered 202 with its id once it is on disk. */
-export async function takeCommand(context: WriteContext, request: Request): Promise<WriteAnswer> {
+export async function takeCommand(
+  context: WriteContext,
+  pattern: CommandPattern,
+  request: Request,
+): Promise<WriteAnswer> {
   const { session } = context;
-  const { pathname, search } = new URL(request.url);
+  const url = new URL(request.url);
+  const { pathname, search } = url;
   const hasBody = (await request.clone().text()) !== '';
   const body = hasBody ? await readBody(request) : { text: '', value: null };
   const identity = identify(request, body.text, { ...context, dispatch: session.environment.newId() });
@@ -26,11 +32,13 @@ export async function takeCommand(context: WriteContext, request: Request): Prom
       method: request.method,
       path: `${pathname}${search}`,
       body: body.value,
+      names: namesOfCommand(session.schema, pattern, url, body.value),
       state: 'pending',
       attempts: 0,
       madeAt: session.environment.now(),
     },
     identity,
+    { schema: session.schema, sealsAll: pattern.references === null },
   );
   switch (result.type) {
     case 'stored':

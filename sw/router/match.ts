@@ -1,20 +1,33 @@
-import type { RecordKey } from '../protocol/record.ts';
-import { keyOf, type Schema, type Table } from '../store/schema.ts';
+import { isJsonObject, type Json, type RecordKey } from '../protocol/record.ts';
+import type { RecordRef } from '../store/blocked.ts';
+import { decoded, keyOf, type Schema, type Table } from '../store/schema.ts';
 
 export interface CommandPattern {
   readonly method: string;
   readonly segments: readonly string[];
+  /** Path parameters and fields of the body that name records, by the records' table; null: not declared. */
+  readonly references: Readonly<Record<string, string>> | null;
 }
 
 /** `/api/visits/:id/close`: a segment that begins with a colon stands for any one. */
-export function parseCommand(command: { readonly method: string; readonly path: string }): CommandPattern {
-  return { method: command.method.toUpperCase(), segments: command.path.split('/') };
+export function parseCommand(command: {
+  readonly method: string;
+  readonly path: string;
+  readonly references?: Readonly<Record<string, string>>;
+}): CommandPattern {
+  const { method, path, references = null } = command;
+  return { method: method.toUpperCase(), segments: path.split('/'), references };
 }
 
-export function findCommand(commands: readonly CommandPattern[], method: string, url: URL, origin: string): boolean {
-  if (commands.length === 0 || url.origin !== origin) return false;
+export function findCommand(
+  commands: readonly CommandPattern[],
+  method: string,
+  url: URL,
+  origin: string,
+): CommandPattern | null {
+  if (commands.length === 0 || url.origin !== origin) return null;
   const parts = url.pathname.split('/');
-  return commands.some(
+  const found = commands.find(
     (command) =>
       command.method === method &&
       command.segments.length === parts.length &&
@@ -22,14 +35,36 @@ export function findCommand(commands: readonly CommandPattern[], method: string,
         segment.startsWith(':') ? parts[index] !== '' : segment === parts[index],
       ),
   );
+  return found ?? null;
 }
 
-function decoded(text: string): string | null {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return null;
+/**
+ * The records that a command names: by what is declared, else by its path where that goes on from a table's own, as
+ * `/api/visits/:id/close` does.
+ */
+export function namesOfCommand(schema: Schema, pattern: CommandPattern, url: URL, body: Json): readonly RecordRef[] {
+  const parts = url.pathname.split('/');
+  const names: RecordRef[] = [];
+  const add = (table: Table | undefined, value: Json | undefined): void => {
+    const key = table === undefined ? null : keyOf(table, value);
+    if (table !== undefined && key !== null) names.push({ table: table.name, key });
+  };
+  const parameters = new Map<string, string | null>();
+  pattern.segments.forEach((segment, index) => {
+    if (segment.startsWith(':')) parameters.set(segment.slice(1), decoded(parts[index] ?? ''));
+  });
+  if (pattern.references === null) {
+    for (const table of schema.tables.values()) {
+      const depth = table.path.split('/').length;
+      const isIts = table.path === parts.slice(0, depth).join('/') && pattern.segments[depth]?.startsWith(':') === true;
+      if (isIts) add(table, decoded(parts[depth] ?? ''));
+    }
   }
+  for (const [name, table] of Object.entries(pattern.references ?? {})) {
+    const inBody = isJsonObject(body) && Object.hasOwn(body, name) ? body[name] : undefined;
+    add(schema.tables.get(table), parameters.get(name) ?? inBody);
+  }
+  return names;
 }
 
 /** The file that an address belongs to: `<table>/<key>/<field>`. */

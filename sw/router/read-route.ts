@@ -24,17 +24,19 @@ function headerJson(value: unknown): string {
 }
 
 /** `GET` of one record. */
-export async function readOne(session: Session, table: Table, key: RecordKey, request: Request): Promise<Response> {
+export async function readOne(session: Session, table: Table, asked: RecordKey, request: Request): Promise<Response> {
   if (table.scope === 'online') return markNetwork(await fromNetwork(session, request, 'online-only'));
+  const view = await readView(session.database, session.base, table.name, asked);
+  const { key } = view;
   const draft = request.headers.get('Sync-Draft') === 'true' ? await readDraft(session, table, key) : null;
   if (draft !== null) return answerDraft(JSON.stringify(draft.record));
-  const view = await readView(session.database, session.base, table.name, key);
   const now = session.environment.now();
   if (view.text !== null) {
     const headers = {
       'Content-Type': 'application/json',
       ...statusHeaders(view.detail),
       ...ageHeader(view.downloadedAt, now),
+      ...(key === asked ? {} : { 'Content-Location': `${table.path}/${encodeURIComponent(key)}` }),
     };
     return new Response(view.text, { headers });
   }

@@ -13,10 +13,12 @@ import type { StoredContent } from '../store/contents.ts';
 import { checkFileField, withFileOf } from '../store/file-field.ts';
 import { requestRowKey } from '../store/requests.ts';
 import { keyOf, type Table } from '../store/schema.ts';
+import { temporaryKey } from '../store/aliases.ts';
 import { writeRecord } from '../store/write.ts';
 import { fetchBase, isWhole } from '../sync/fetch-base.ts';
 import type { Session } from '../sync/session.ts';
 import { statusHeaders } from './answers.ts';
+import { nameRequest } from './current-keys.ts';
 import { writeDraftOf } from './draft-route.ts';
 import { identify } from './identity.ts';
 import { fromNetwork } from './network.ts';
@@ -91,6 +93,16 @@ function withKey(table: Table, record: JsonObject, key: RecordKey, text: string)
 export function prepareCreate(session: Session, table: Table, record: JsonObject, text: string): Prepared {
   const given = Object.hasOwn(record, table.key) ? record[table.key] : null;
   const isGiven = given !== null && given !== undefined && given !== '';
+  if (table.serverKeys) {
+    if (isGiven) {
+      throw new SyncError(
+        'invalid-key',
+        `The server makes the keys of ${table.name}; leave ${table.key} out. Nothing was stored.`,
+      );
+    }
+    const key = temporaryKey(table, session.environment.newId());
+    return { operation: 'create', key, keyIsNew: true, content: () => withKey(table, record, key, text) };
+  }
   if (!isGiven && table.keyType === 'number') {
     throw new SyncError(
       'invalid-key',
@@ -131,7 +143,8 @@ function prepare(
       const kept = withFileOf(table, record, view);
       return withKey(table, kept, key, kept === record ? body.text : JSON.stringify(kept));
     };
-    return { operation: 'put', key, keyIsNew: false, content };
+    // Where the server makes the keys, a record under an unknown one cannot be made.
+    return { operation: table.serverKeys ? 'update' : 'put', key, keyIsNew: false, content };
   }
   return {
     operation: 'update',
@@ -172,8 +185,20 @@ export async function writeOne(
   if (table.direction === 'down')
     throw new SyncError('unsupported', `${table.name} is only downloaded; it cannot be written here.`);
   const body = request.method === 'DELETE' ? null : await readBody(request);
-  const prepared = prepare(session, table, key, request.method, body);
-  return commitWrite(context, table, prepared, { request, body: body?.text ?? '' });
+  const prepareNamed = async (): Promise<NamedWrite> => {
+    const { key: current, body: named, aliases } = await nameRequest(session, table, key, body);
+    return {
+      ...prepare(session, table, current, request.method, named),
+      ...(aliases === undefined ? {} : { aliases }),
+    };
+  };
+  const source = { request, body: body?.text ?? '', prepareAgain: prepareNamed };
+  return commitWrite(context, table, await prepareNamed(), source);
+}
+
+interface NamedWrite extends Prepared {
+  /** As `RecordWrite.aliases`. */
+  readonly aliases?: number;
 }
 
 export interface WriteSource {
@@ -181,27 +206,31 @@ export interface WriteSource {
   /** What tells the request from others: its body, or the body's hash. */
   readonly body: string;
   readonly file?: StoredContent;
+  /** For when a record that the write names got another key before it was stored. */
+  readonly prepareAgain?: () => Promise<NamedWrite>;
 }
 
 /** Stores a prepared write, and answers it once it is on disk. */
 export async function commitWrite(
   context: WriteContext,
   table: Table,
-  prepared: Prepared,
-  { request, body, file }: WriteSource,
+  given: NamedWrite,
+  { request, body, file, prepareAgain }: WriteSource,
 ): Promise<WriteAnswer> {
   const { session } = context;
   const identity = identify(request, body, { ...context, dispatch: session.environment.newId() });
-  const location = `${table.path}/${encodeURIComponent(String(prepared.key))}`;
-  if (request.headers.get('Sync-Draft') === 'true')
-    return writeDraftOf(session, table, {
-      ...prepared,
-      location,
-      request: identity,
-      mutationId: newMutationId(session),
-    });
+  let prepared = given;
   let fetched: ChangeBase | null | undefined = isWhole(table) ? null : undefined;
   for (;;) {
+    const location = `${table.path}/${encodeURIComponent(String(prepared.key))}`;
+    if (request.headers.get('Sync-Draft') === 'true') {
+      return writeDraftOf(session, table, {
+        ...prepared,
+        location,
+        request: identity,
+        mutationId: newMutationId(session),
+      });
+    }
     const result = await writeRecord(
       session.database,
       session.base,
@@ -252,6 +281,9 @@ export async function commitWrite(
           'request-changed',
           'This Idempotency-Key was used for another request. Nothing was stored; take a new key.',
         );
+      case 'renamed':
+        if (prepareAgain !== undefined) prepared = await prepareAgain();
+        break;
       case 'unknown-base':
         // A create under a key of the app's own need not wait: the server says if the key is taken.
         fetched = prepared.operation === 'create' ? null : await fetchBase(session, table, prepared.key);

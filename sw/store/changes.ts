@@ -1,5 +1,5 @@
 import type { AnyTransaction } from './database.ts';
-import type { ChangeRow, ChangeState } from './format.ts';
+import type { ChangeRow, ChangeState, CommandRow } from './format.ts';
 import type { RecordKey } from '../protocol/record.ts';
 import type { StatusDetail } from '../protocol/status.ts';
 
@@ -25,10 +25,23 @@ export function withState(row: ChangeRow, state: ChangeState, reason?: ChangeRow
   const { table, key, seq, mutationId, operation, text, base, whole, schema, attempts, madeAt, server } = row;
   return {
     ...{ table, key, seq, mutationId, operation, text, base, whole, schema, attempts, madeAt },
+    ...(row.sealed === true ? { sealed: true } : {}),
+    ...(row.group === undefined ? {} : { group: row.group }),
     state,
     ...(state === 'pending' ? {} : { stuck: [table, state] as const }),
     ...(reason === undefined ? {} : { reason }),
     ...(state === 'conflict' && server !== undefined ? { server } : {}),
+  };
+}
+
+/** A command under another state, as `withState`. */
+export function withCommandState(row: CommandRow, state: ChangeState, reason?: CommandRow['reason']): CommandRow {
+  const { seq, mutationId, method, path, body, names, attempts, madeAt, group } = row;
+  return {
+    ...{ seq, mutationId, method, path, body, names, attempts, madeAt, state },
+    ...(group === undefined ? {} : { group }),
+    ...(state === 'pending' ? {} : { stuck: state }),
+    ...(reason === undefined ? {} : { reason }),
   };
 }
 

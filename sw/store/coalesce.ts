@@ -110,8 +110,9 @@ function overAmendable(write: IncomingWrite, last: ChangeRow): CoalescedWrite {
 
 function isAmendable(row: ChangeRow, state: Pick<StoredState, 'inFlight' | 'sealedThrough'>): boolean {
   if (state.inFlight.has(row.seq) || row.state === 'unknown') return false;
-  // What the server refused is mended where it stands: a row over it could only be sent to a record that is not there.
-  return row.seq > state.sealedThrough || row.state === 'rejected' || row.state === 'conflict';
+  // What the server refused, or what waits, is mended in its place: nothing that follows it was taken before it.
+  if (row.state !== 'pending') return true;
+  return row.seq > state.sealedThrough && row.sealed !== true && row.group === undefined;
 }
 
 /** The coalescing table of SPEC 3.1: what one more write makes of a record's rows. Pure. */

@@ -6,9 +6,14 @@ import type { Failure } from '../protocol/status.ts';
 import { removeMark } from './marks.ts';
 
 function withoutBookkeeping(row: FailureRow): Failure {
-  const { id, table, key, operation, content, base, code, message, fields, user, device, run, at, retriable } = row;
-  const failure = { id, table, key, operation, content, base, code, message, user, device, run, at, retriable };
-  return fields === undefined ? failure : { ...failure, fields };
+  const { id, table, key, operation, content, base, code, message, user, device, run, at, retriable } = row;
+  const { fields, references, group } = row;
+  return {
+    ...{ id, table, key, operation, content, base, code, message, user, device, run, at, retriable },
+    ...(fields === undefined ? {} : { fields }),
+    ...(references === undefined ? {} : { references }),
+    ...(group === undefined ? {} : { group }),
+  };
 }
 
 /** Failures, newest first. */

@@ -97,6 +97,9 @@ export interface ChangeRow {
   readonly whole: boolean;
   /** The schema version under which it was written. */
   readonly schema: number;
+  /** A command that named this record sealed the row: a later edit makes another one. */
+  readonly sealed?: true;
+  readonly group?: GroupRef;
   readonly state: ChangeState;
   /** `[table, state]` where the state is not `pending`: an index lists only what is stuck. */
   readonly stuck?: readonly [string, ChangeState];
@@ -114,14 +117,26 @@ export interface ChangeRow {
   readonly madeAt: number;
 }
 
+/** An atomic group: its changes and commands have the `size` seqs from `first` on, and are sent by themselves, together. */
+export interface GroupRef {
+  readonly id: string;
+  readonly first: number;
+  readonly size: number;
+}
+
 export interface CommandRow {
   readonly seq: number;
+  readonly group?: GroupRef;
+  /** The records that it names; it waits for those that the server does not have yet. */
+  readonly names: readonly { readonly table: string; readonly key: RecordKey }[];
+  /** Its state, where that is not `pending`: an index lists only what is stuck. */
+  readonly stuck?: ChangeState;
   readonly mutationId: MutationId;
   readonly method: string;
   readonly path: string;
   readonly body: Json;
   readonly state: ChangeState;
-  readonly reason?: { readonly code: string; readonly message: string; readonly failure?: string };
+  readonly reason?: NonNullable<ChangeRow['reason']>;
   readonly attempts: number;
   readonly madeAt: number;
 }
@@ -148,6 +163,8 @@ export interface BatchContentRow {
   readonly batch: number;
   readonly run: RunId;
   readonly items: readonly BatchItem[];
+  /** For a server without idempotency: the ids of which a first request has gone out. */
+  readonly attempted?: readonly MutationId[];
   readonly body: string;
   readonly attempts: number;
 }
@@ -163,6 +180,7 @@ export interface MarkRow {
 export interface FailureRow extends Failure {
   /** The change that still stands for it, if there is one. */
   readonly seq: number | null;
+  readonly mutationId?: MutationId;
   /** Whether the server's failure log has it. */
   readonly reported: 0 | 1;
 }
@@ -288,6 +306,13 @@ export interface RequestRow {
   readonly explicit: boolean;
 }
 
+/** What a temporary key has become (U-08). Kept for good: a page may hold the old address. */
+export interface AliasRow {
+  readonly table: string;
+  readonly from: RecordKey;
+  readonly to: RecordKey;
+}
+
 /** Single values of a database. */
 export interface MetaValues {
   readonly device: string;
@@ -315,6 +340,8 @@ export interface MetaValues {
   readonly scopes: Readonly<Record<string, ScopeOption>>;
   /** The run that is to end as cancelled. */
   readonly cancelRun: RunId;
+  /** How many temporary keys were replaced so far. */
+  readonly aliases: number;
   /** By table: the head's generation for which all contents that the server has are here. */
   readonly contentsFetched: Readonly<Record<string, number>>;
 }
@@ -335,7 +362,8 @@ export interface Format extends DBSchema {
     value: ChangeRow;
     indexes: { seq: number; stuck: [table: string, state: string] };
   };
-  commands: { key: number; value: CommandRow };
+  commands: { key: number; value: CommandRow; indexes: { stuck: string } };
+  aliases: { key: [table: string, from: RecordKey]; value: AliasRow };
   members: { key: number; value: BatchMembersRow };
   batches: { key: number; value: BatchContentRow };
   marks: { key: [table: string, kind: string, first: RecordKey]; value: MarkRow };
@@ -362,6 +390,7 @@ export const storeNames = [
   'heads',
   'changes',
   'commands',
+  'aliases',
   'members',
   'batches',
   'marks',
@@ -390,7 +419,9 @@ export function createStores(database: IDBPDatabase<Format>): void {
   const changes = database.createObjectStore('changes', { keyPath: ['table', 'key', 'seq'] });
   changes.createIndex('seq', 'seq');
   changes.createIndex('stuck', 'stuck');
-  database.createObjectStore('commands', { keyPath: 'seq' });
+  const commands = database.createObjectStore('commands', { keyPath: 'seq' });
+  commands.createIndex('stuck', 'stuck');
+  database.createObjectStore('aliases', { keyPath: ['table', 'from'] });
   database.createObjectStore('members', { keyPath: 'batch' });
   database.createObjectStore('batches', { keyPath: 'batch' });
   database.createObjectStore('marks');

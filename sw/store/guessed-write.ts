@@ -1,3 +1,4 @@
+import { countAliases } from './aliases.ts';
 import type { Base } from './base.ts';
 import { coalesce } from './coalesce.ts';
 import { StaleReadError, type Database, type WriteTransaction } from './database.ts';
@@ -23,13 +24,19 @@ interface Guess {
   readonly generation: number;
   readonly row: ChangeRow;
   readonly request: RequestRow | null;
+  readonly aliases: number | undefined;
 }
 
 /** Reads and writes go out together; if what was read is not what was guessed, all of it is rolled back. */
-async function commitGuess(tx: WriteTransaction, base: Base, { generation, row, request }: Guess): Promise<void> {
+async function commitGuess(
+  tx: WriteTransaction,
+  base: Base,
+  { generation, row, request, aliases }: Guess,
+): Promise<void> {
   const changes = tx.objectStore('changes');
   const requests = tx.objectStore('requests');
-  const [head, change, seq, repeated] = await Promise.all([
+  const [known, head, change, seq, repeated] = await Promise.all([
+    aliases === undefined ? undefined : countAliases(tx),
     base.readHead(tx, row.table),
     changes.getKey(IDBKeyRange.bound([row.table, row.key], [row.table, row.key, []])),
     getMeta(tx, 'seq'),
@@ -40,7 +47,7 @@ async function commitGuess(tx: WriteTransaction, base: Base, { generation, row, 
   ]);
   const isUnmarked = head.sendMarks + head.holdMarks === 0;
   const isRight = head.generation === generation && isUnmarked && change === undefined && repeated === undefined;
-  if (!isRight || (seq ?? 0) !== row.seq - 1) throw new StaleReadError('a guessed write');
+  if (!isRight || known !== aliases || (seq ?? 0) !== row.seq - 1) throw new StaleReadError('a guessed write');
 }
 
 /**
@@ -74,7 +81,12 @@ export async function writeAsGuessed(
   const seq = recent.seq + 1;
   recent.seq = seq;
   const result = { created: stored === null, text };
-  const guess = { generation, row: { ...coalesced.row, seq }, request: requestRowOf(write, now, result) };
+  const guess = {
+    generation,
+    row: { ...coalesced.row, seq },
+    request: requestRowOf(write, now, result),
+    aliases: write.aliases,
+  };
   try {
     await database.write(['heads', 'changes', 'meta', 'requests'], (tx) => commitGuess(tx, base, guess));
   } catch (error) {

@@ -17,6 +17,11 @@ export interface RecordWrite {
   readonly keyIsNew: boolean;
   /** The server's copy, read because the base does not hold the record; null: the server has none. */
   readonly fetched?: ChangeBase | null;
+  /**
+   * How many temporary keys had been replaced when the write's own keys were looked up. Given where it names a record that
+   * may have one: if more were replaced meanwhile, nothing is stored, and its keys are to be looked up again.
+   */
+  readonly aliases?: number;
   readonly mutationId: MutationId;
   readonly schema: number;
   /** The content that the record is to name: it is named in the transaction that stores the change. */
@@ -37,6 +42,8 @@ export type WriteResult =
   | { readonly type: 'refused'; readonly code: 'exists' | 'not-found' }
   /** The record is not held here and absence is not known: read it from the server and try again (D-08). */
   | { readonly type: 'unknown-base' }
+  /** A record that it names got another key meanwhile. */
+  | { readonly type: 'renamed' }
   | { readonly type: 'repeated'; readonly row: RequestRow }
   | { readonly type: 'request-changed' };
 

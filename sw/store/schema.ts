@@ -12,7 +12,18 @@ export interface ColumnOptions {
   readonly index?: boolean;
 }
 
-export type ReferenceOptions = string | { readonly table: string; readonly onDelete?: 'restrict' | 'null' };
+export type DeleteRule = 'server' | 'restrict' | 'null';
+
+export type ReferenceOptions =
+  | string
+  | {
+      readonly table: string;
+      /**
+       * What deleting the record referred to does here, offline too: it is refused (`restrict`), the field of the records
+       * that refer to it becomes null (`null`), or nothing, as the server will decide (`server`). @default 'server'
+       */
+      readonly onDelete?: DeleteRule;
+    };
 
 /** What a conflict function decides from; `server` null: the record was deleted there. */
 export interface ConflictCopies {
@@ -31,6 +42,11 @@ export interface TableOptions {
   readonly path: string;
   /** The field that holds the primary key. */
   readonly key: string;
+  /**
+   * The server makes the keys of new records. Here they go by temporary ones (a negative number or a UUID) until it has,
+   * and are found by these afterwards too. @default false
+   */
+  readonly serverKeys?: boolean;
   readonly columns?: Readonly<Record<string, ColumnType | ColumnOptions>>;
   /** @default 'all' */
   readonly scope?: ScopeOption;
@@ -62,7 +78,7 @@ export interface Column {
 export interface Reference {
   readonly field: string;
   readonly table: string;
-  readonly onDelete: 'restrict' | 'null';
+  readonly onDelete: DeleteRule;
 }
 
 /** A declared table, checked and with its defaults filled in. */
@@ -71,6 +87,7 @@ export interface Table {
   readonly path: string;
   readonly key: string;
   readonly keyType: 'string' | 'number';
+  readonly serverKeys: boolean;
   readonly columns: ReadonlyMap<string, Column>;
   readonly columnTypes: Readonly<Record<string, ColumnType>>;
   readonly scope: ScopeOption;
@@ -96,7 +113,7 @@ export interface Schema {
 
 const columnTypes: readonly string[] = ['string', 'number', 'boolean', 'date'];
 const directions: readonly unknown[] = ['both', 'up', 'down', 'local'];
-const deleteRules: readonly unknown[] = ['restrict', 'null'];
+const deleteRules: readonly unknown[] = ['server', 'restrict', 'null'];
 const rejections: readonly unknown[] = ['keep', 'discard'];
 const policies: readonly unknown[] = ['last-write-wins', 'server-wins', 'merge', 'manual'];
 
@@ -116,6 +133,7 @@ const columnOptions: readonly string[] = ['type', 'local', 'index'];
 const tableOptions: readonly string[] = [
   'path',
   'key',
+  'serverKeys',
   'columns',
   'scope',
   'references',
@@ -136,7 +154,8 @@ function parseColumn(option: string, name: string, value: ColumnType | ColumnOpt
 
 function parseReferences(name: string, options: TableOptions, tableNames: readonly string[]): Reference[] {
   return Object.entries(options.references ?? {}).map(([field, value]) => {
-    const { table, onDelete = 'restrict' } = typeof value === 'string' ? { table: value } : value;
+    const { table, onDelete = 'server' }: Exclude<ReferenceOptions, string> =
+      typeof value === 'string' ? { table: value } : value;
     if (!tableNames.includes(table)) {
       fail(
         `tables.${name}.references.${field}`,
@@ -188,6 +207,8 @@ function parseTable(name: string, options: TableOptions, tableNames: readonly st
       `is the key and has the type ${keyColumn}; a key is a string or a number.`,
     );
   }
+  const { serverKeys = false } = options;
+  if (typeof serverKeys !== 'boolean') fail(`${option}.serverKeys`, 'is not true or false.');
   const { scope = 'all', direction = 'both', conflict = 'last-write-wins', onRejected = 'keep' } = options;
   if (!directions.includes(direction)) fail(`${option}.direction`, `is not one of ${directions.join(', ')}.`);
   if (!rejections.includes(onRejected)) fail(`${option}.onRejected`, `is not one of ${rejections.join(', ')}.`);
@@ -200,6 +221,7 @@ function parseTable(name: string, options: TableOptions, tableNames: readonly st
     path: options.path.replace(/\/+$/, ''),
     key: options.key,
     keyType: keyColumn,
+    serverKeys,
     columns,
     columnTypes: types,
     scope: checkScope(`startSync: ${option}.scope`, { name, columnTypes: types }, scope),
@@ -276,6 +298,15 @@ export function holdsAll(table: Table): 'always' | 'when-complete' | 'in-scope' 
 /** Whether a run of mode `all` leaves no base records of the table here. */
 export function isEmptied(table: Table): boolean {
   return (table.scope === 'nothing-clear' || table.scope === 'online') && table.direction !== 'local';
+}
+
+/** A part of a URL's path as text; null if it is not encoded as one. */
+export function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
 }
 
 /** Reads a record's key, or a key out of a URL; null if it is none of the table's type. */

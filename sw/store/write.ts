@@ -1,4 +1,6 @@
+import { countAliases } from './aliases.ts';
 import { type Base, untilUnmoved } from './base.ts';
+import { releaseFollowers } from './blocked.ts';
 import { rowsOf, seqsInFlight } from './changes.ts';
 import { coalesce, type CoalescedWrite, type StoredState } from './coalesce.ts';
 import { StaleReadError, type Database, type ReadTransaction, type WriteTransaction } from './database.ts';
@@ -16,6 +18,7 @@ interface ReadState {
   readonly head: HeadRow;
   readonly state: StoredState;
   readonly baseKnown: boolean;
+  readonly isRenamed: boolean;
   /** Changes whenever anything changed that the computation rests on. */
   readonly signature: string;
 }
@@ -26,12 +29,13 @@ function signatureOf(
   members: readonly number[],
   sealedThrough: number,
 ): string {
-  const versions = rows.map((row) => `${row.seq}:${row.mutationId}:${row.state}`);
+  const versions = rows.map((row) => `${row.seq}:${row.mutationId}:${row.state}:${row.sealed === true}`);
   return JSON.stringify([head.generation, head.marks, versions, members, sealedThrough]);
 }
 
 async function readState(tx: ReadTransaction, base: Base, write: RecordWrite): Promise<ReadState> {
-  const [head, rows, members, inFlight, sealed] = await Promise.all([
+  const [aliases, head, rows, members, inFlight, sealed] = await Promise.all([
+    write.aliases === undefined ? undefined : countAliases(tx),
     base.readHead(tx, write.table),
     rowsOf(tx, write.table, write.key),
     tx.objectStore('members').getAllKeys(),
@@ -39,17 +43,18 @@ async function readState(tx: ReadTransaction, base: Base, write: RecordWrite): P
     getMeta(tx, 'sealedThrough'),
   ]);
   const sealedThrough = sealed ?? 0;
+  const isRenamed = aliases !== write.aliases;
   const signature = signatureOf(head, rows, members, sealedThrough);
   if (rows.length > 0 || write.keyIsNew) {
     const state = { rows, base: null, marked: false, inFlight, sealedThrough };
-    return { head, state, baseKnown: true, signature };
+    return { head, state, baseKnown: true, isRenamed, signature };
   }
   const record = await base.readRecord(tx, head, write.key);
   const marked = record !== null && (await isMarked(tx, head, 'send', write.key));
   const stored: ChangeBase | null = record === null ? null : { text: record.text, version: record.version };
   const state = { rows, base: stored ?? write.fetched ?? null, marked, inFlight, sealedThrough };
   const baseKnown = stored !== null || (head.complete && head.whole) || write.fetched !== undefined;
-  return { head, state, baseKnown, signature };
+  return { head, state, baseKnown, isRenamed, signature };
 }
 
 /**
@@ -69,7 +74,8 @@ async function commit(
   const { coalesced, request, signature } = computed;
   const requests = tx.objectStore('requests');
   const changes = tx.objectStore('changes');
-  const [head, rows, members, sealed, seq, repeated] = await Promise.all([
+  const [aliases, head, rows, members, sealed, seq, repeated] = await Promise.all([
+    write.aliases === undefined ? undefined : countAliases(tx),
     base.readHead(tx, write.table),
     rowsOf(tx, write.table, write.key),
     tx.objectStore('members').getAllKeys(),
@@ -78,12 +84,14 @@ async function commit(
     request?.explicit === true ? requests.getKey(request.fingerprint) : undefined,
   ]);
   if (signatureOf(head, rows, members, sealed ?? 0) !== signature || repeated !== undefined) return null;
+  if (aliases !== write.aliases) return null;
   await removeMark(tx, await removeMark(tx, head, 'send', write.key), 'hold', write.key);
   let last = seq ?? 0;
   const writes: Promise<unknown>[] = request === null ? [] : [requests.put(request)];
   switch (coalesced.type) {
     case 'amend':
       writes.push(changes.put(coalesced.row));
+      if (rows.at(-1)?.state !== 'pending') await releaseFollowers(tx, [coalesced.row]);
       break;
     case 'append': {
       last += 1;
@@ -92,6 +100,7 @@ async function commit(
     }
     case 'drop':
       writes.push(changes.delete([coalesced.row.table, coalesced.row.key, coalesced.row.seq]));
+      await releaseFollowers(tx, [coalesced.row]);
       break;
   }
   if (write.file !== undefined) writes.push(nameContent(tx, write.file));
@@ -127,7 +136,7 @@ export async function writeRecord(
   const readScope: StoreName[] = write.keyIsNew
     ? ['heads', 'changes', 'members', 'meta', 'requests']
     : ['heads', 'changes', 'members', 'meta', 'requests', 'marks', 'roots', 'segments', 'leaves'];
-  const writeScope: StoreName[] = ['heads', 'changes', 'members', 'meta', 'requests', 'marks'];
+  const writeScope: StoreName[] = ['heads', 'changes', 'commands', 'members', 'meta', 'requests', 'marks'];
   if (write.file !== undefined) writeScope.push(...contentScope);
   if (write.draft !== undefined) writeScope.push('drafts');
   for (let attempt = 0; attempt < maximumAttempts; attempt += 1) {
@@ -146,6 +155,7 @@ export async function writeRecord(
       await database.write(['requests'], (tx) => claimRequest(tx, row, request));
       return { type: 'repeated', row };
     }
+    if (read.isRenamed) return { type: 'renamed' };
     if (!read.baseKnown) return { type: 'unknown-base' };
     const view =
       read.state.rows.at(-1)?.text ?? (read.state.rows.length === 0 ? (read.state.base?.text ?? null) : null);

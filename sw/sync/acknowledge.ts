@@ -1,8 +1,10 @@
+import { releaseFollowers, type RecordRef } from '../store/blocked.ts';
 import { rowsOf } from '../store/changes.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import type { BatchContentRow, BatchItem, ChangeRow, FailureRow, JournalRow } from '../store/format.ts';
 import { releaseHolds } from '../store/marks.ts';
 import { setMeta, takeNumbers } from '../store/meta.ts';
+import { namesOf, renameRecords, renameWireChange, type Rename } from '../store/rename.ts';
 import { segmentOf, type Overlay } from '../store/staging.ts';
 import {
   compareKeys,
@@ -16,7 +18,9 @@ import type { SyncEvent } from '../protocol/events.ts';
 import type { Outcome } from '../protocol/wire.ts';
 import { parseStored } from './rebase.ts';
 import type { Session } from './session.ts';
-import { settle, type SettledFailure, type Settlement } from './settle.ts';
+import { settleCommand } from './settle-command.ts';
+import { settle, type SettledFailure, type Settlement, type UndoneGroup } from './settle.ts';
+import { refId } from './upload-order.ts';
 import { noteVerdicts, type Verdict } from '../store/selected.ts';
 import { addToTally } from './tally.ts';
 import { verdictsOf } from './verdicts.ts';
@@ -91,6 +95,9 @@ export function failureRow(session: Session, journal: JournalRow, device: string
     at: session.environment.now(),
     retriable,
     seq: retriable ? row.seq : null,
+    mutationId: row.mutationId,
+    ...(failure.references === undefined ? {} : { references: failure.references }),
+    ...(row.group === undefined ? {} : { group: row.group.id }),
     reported: 0,
   };
 }
@@ -188,46 +195,49 @@ function note(effects: Effects, item: ChangeItem, settlement: Settlement): void 
   }
 }
 
-async function settleCommand(
+interface CommandItem {
+  readonly item: BatchItem;
+  readonly outcome: Outcome;
+  readonly group: UndoneGroup;
+}
+
+async function applyCommand(
   tx: WriteTransaction,
   session: Session,
   context: { journal: JournalRow; device: string },
-  item: BatchItem,
-  outcome: Outcome,
+  { item, outcome, group }: CommandItem,
   effects: Effects,
 ): Promise<void> {
   const store = tx.objectStore('commands');
   const row = await store.get(item.seq);
   if (row === undefined) return;
-  if (outcome.type === 'applied') {
-    effects.commands += 1;
-    await store.delete(item.seq);
-    return;
-  }
-  if (outcome.type === 'later') {
-    effects.later += 1;
-    return;
-  }
-  const message = 'message' in outcome ? outcome.message : 'The server did not take the command.';
-  const code = outcome.type === 'rejected' ? outcome.code : outcome.type === 'fenced' ? 'unknown' : outcome.type;
+  const settled = settleCommand(row, outcome, { newId: () => newMutationId(session), ...group });
+  if (settled.verdict === 'taken') effects.commands += 1;
+  if (settled.verdict === 'later') effects.later += 1;
+  if (settled.row === null) await store.delete(item.seq);
+  else if (settled.failure === null) await store.put(settled.row);
+  if (settled.failure === null || settled.row === null) return;
+  const id = session.environment.newId();
   effects.failures.push({
-    id: session.environment.newId(),
+    id,
     table: '',
     key: row.mutationId,
     operation: 'command',
     content: { method: row.method, path: row.path, body: row.body },
     base: null,
-    code,
-    message,
+    ...settled.failure,
     user: session.user,
     device: context.device,
     run: context.journal.run,
     at: session.environment.now(),
-    retriable: false,
-    seq: null,
+    retriable: true,
+    seq: row.seq,
+    mutationId: row.mutationId,
+    ...(row.group === undefined ? {} : { group: row.group.id }),
     reported: 0,
   });
-  await store.delete(item.seq);
+  const { reason } = settled.row;
+  await store.put(reason === undefined ? settled.row : { ...settled.row, reason: { ...reason, failure: id } });
 }
 
 async function storeHeads(tx: WriteTransaction, session: Session, effects: Effects): Promise<void> {
@@ -259,13 +269,47 @@ function eventsOf(effects: Effects): SyncEvent[] {
   return [{ type: 'changed', source: 'server', tables }, ...failures];
 }
 
-/** The stored body without the changes that were answered; the others keep their ids. */
-function withoutChanges(body: string, answered: ReadonlySet<string>): string {
+/** The stored body without the changes that were answered; the others keep their ids, and name records as they are known now. */
+function withoutChanges(body: string, answered: ReadonlySet<string>, rename: (change: unknown) => unknown): string {
   const frame = parseStored(body);
   const { changes } = frame;
   const isAnswered = (id: unknown): boolean => typeof id === 'string' && answered.has(id);
   const isLeft = (change: Json): boolean => !isJsonObject(change) || !isAnswered(change['mutationId']);
-  return JSON.stringify({ ...frame, changes: Array.isArray(changes) ? changes.filter(isLeft) : changes });
+  return JSON.stringify({ ...frame, changes: Array.isArray(changes) ? changes.filter(isLeft).map(rename) : changes });
+}
+
+/**
+ * The new record that is still here, unsent or refused, because of which the server could not take an item: it waits for
+ * that record (U-07). Null: the server's word stands.
+ */
+async function waitsForCreate(
+  tx: WriteTransaction,
+  { item, outcome, left }: { item: BatchItem; outcome: Outcome; left: ReadonlyMap<string, boolean> },
+): Promise<RecordRef | null> {
+  const refs = outcome.type === 'dangling' ? [outcome.references] : [];
+  if (item.type === 'command' && outcome.type === 'gone') {
+    refs.push(...((await tx.objectStore('commands').get(item.seq))?.names ?? []));
+  }
+  for (const ref of refs) {
+    if (left.get(refId(ref)) === false) continue;
+    const [first] = await rowsOf(tx, ref.table, ref.key);
+    if (first?.operation === 'create') return ref;
+  }
+  return null;
+}
+
+/** The records to which the server gave other keys than they have here. */
+function renamesOf(
+  { schema }: Session,
+  items: readonly BatchItem[],
+  outcomes: ReadonlyMap<MutationId, Outcome>,
+): readonly Rename[] {
+  return items.flatMap((item) => {
+    const outcome = outcomes.get(item.mutationId);
+    if (item.type !== 'change' || outcome?.type !== 'applied' || outcome.key === undefined) return [];
+    const isOther = outcome.key !== item.key && schema.tables.get(item.table)?.serverKeys === true;
+    return isOther ? [{ table: item.table, from: item.key, to: outcome.key }] : [];
+  });
 }
 
 /**
@@ -286,18 +330,41 @@ export async function acknowledge(
   const { content, device } = context;
   const effects = new Effects();
   const outcomes = new Map(context.outcomes.map((outcome) => [outcome.mutationId, outcome]));
-  const settled = content.items.filter((item) => outcomes.has(item.mutationId));
+  const renames = renamesOf(session, content.items, outcomes);
+  const names = namesOf(renames);
+  await renameRecords(tx, session, renames);
+  for (const { table, from } of renames) effects.of(table).changed.push(from);
+  const items = content.items.map((item): BatchItem =>
+    item.type === 'change' ? { ...item, key: names.of(item.table, item.key) } : item,
+  );
+  const settled = items.filter((item) => outcomes.has(item.mutationId));
   const changed = settled.filter((item) => item.type === 'change');
   const rows = changed.length === 0 ? new Map<number, ChangeRow[]>() : await readRows(tx, changed);
   const gone: ChangeRow[] = [];
   const settledWhole: ChangeItem[] = [];
   const settlements: [Settlement, FailureRow | null][] = [];
   const verdicts: Verdict[] = [];
-  for (const item of settled) {
-    const outcome = outcomes.get(item.mutationId);
-    if (outcome === undefined) continue;
+  const kept = new Map<MutationId, UndoneGroup>();
+  const taken: RecordRef[] = [];
+  const left = new Map<string, boolean>();
+  // What kept a group back decides for the others of it.
+  const isUndone = (item: BatchItem): boolean => outcomes.get(item.mutationId)?.type === 'undone';
+  for (const item of [...settled].sort((a, b) => Number(isUndone(a)) - Number(isUndone(b)))) {
+    const given = outcomes.get(item.mutationId);
+    if (given === undefined) continue;
+    // Whoever selected records without their parents asked for the server's word.
+    const isAlone = context.journal.selection?.includeParents === false;
+    const waits = isAlone ? null : await waitsForCreate(tx, { item, outcome: given, left });
+    const outcome: Outcome =
+      waits === null ? given : { type: 'undone', mutationId: item.mutationId, because: item.mutationId };
+    if (waits !== null) kept.set(item.mutationId, { blocker: waits, again: false });
+    const group: UndoneGroup = (outcome.type === 'undone' ? kept.get(outcome.because) : undefined) ?? {
+      blocker: null,
+      again: false,
+    };
     if (item.type === 'command') {
-      await settleCommand(tx, session, context, item, outcome, effects);
+      kept.set(item.mutationId, { blocker: { table: '', key: item.mutationId }, again: outcome.type === 'later' });
+      await applyCommand(tx, session, context, { item, outcome, group }, effects);
       continue;
     }
     const table = session.schema.tables.get(item.table);
@@ -305,15 +372,22 @@ export async function acknowledge(
     const row = all.find((candidate) => candidate.seq === item.seq);
     if (table === undefined || row === undefined) continue;
     const above = all.filter((candidate) => candidate.seq > item.seq);
-    const settlement = settle({ table, row, above, outcome, newId: () => newMutationId(session) });
+    const settlement = settle({ table, row, above, outcome, newId: () => newMutationId(session), group });
+    const isLeft = settlement.rows.length > 0;
+    left.set(refId(item), isLeft);
+    kept.set(item.mutationId, {
+      blocker: isLeft ? { table: item.table, key: item.key } : null,
+      again: settlement.again || settlement.verdict === 'later',
+    });
+    if (!isLeft || settlement.verdict === 'uploaded') taken.push({ table: item.table, key: item.key });
     const failure =
       settlement.failure === null ? null : failureRow(session, context.journal, device, settlement.failure);
     if (failure !== null) effects.failures.push(failure);
     if (settlement.again) effects.resend.push(...settlement.rows.slice(0, 1).map((again) => again.seq));
     note(effects, item, settlement);
     verdicts.push(...verdictsOf(item, settlement));
-    const kept = new Set(settlement.rows.map((left) => left.seq));
-    gone.push(...[row, ...above].filter((old) => !kept.has(old.seq)));
+    const stays = new Set(settlement.rows.map(({ seq }) => seq));
+    gone.push(...[row, ...above].filter((old) => !stays.has(old.seq)));
     if (settlement.rows.length === 0) settledWhole.push(item);
     settlements.push([settlement, failure]);
   }
@@ -323,10 +397,12 @@ export async function acknowledge(
     ...settlements.map(([settlement, failure]) => storeRows(tx, settlement, failure)),
     ...effects.failures.map((failure) => tx.objectStore('failures').put(failure)),
   ]);
+  const released = await releaseFollowers(tx, taken);
+  effects.resend.push(...released.filter((seq) => seq <= context.journal.uploadedThrough));
   await storeHeads(tx, session, effects);
   if (context.journal.selection !== undefined) await noteVerdicts(tx, context.journal.selection.done, verdicts);
   if (context.serverEpoch !== null) await setMeta(tx, 'serverEpoch', context.serverEpoch);
-  const rest = content.items.filter((item) => !outcomes.has(item.mutationId));
+  const rest = items.filter((item) => !outcomes.has(item.mutationId));
   if (rest.length === 0) {
     await Promise.all([
       tx.objectStore('batches').delete(content.batch),
@@ -336,7 +412,8 @@ export async function acknowledge(
   if (rest.length > 0 && rest.length < content.items.length) {
     // What was answered must not go out once more with the rest.
     const seqs = rest.map((item) => item.seq);
-    const body = withoutChanges(content.body, new Set(settled.map((item) => item.mutationId)));
+    const rename = (change: unknown): unknown => renameWireChange(session.schema, names, change);
+    const body = withoutChanges(content.body, new Set(settled.map((item) => item.mutationId)), rename);
     await Promise.all([
       tx.objectStore('batches').put({ ...content, items: rest, body }),
       tx.objectStore('members').put({ batch: content.batch, run: content.run, seqs }),

@@ -1,3 +1,4 @@
+import { waitingFor, type RecordRef } from '../store/blocked.ts';
 import { withState } from '../store/changes.ts';
 import type { ChangeBase, ChangeRow } from '../store/format.ts';
 import type { Table } from '../store/schema.ts';
@@ -18,6 +19,15 @@ export interface SettleInput {
   readonly above: readonly ChangeRow[];
   readonly outcome: Outcome;
   readonly newId: () => MutationId;
+  /** For `undone`: what became of the change that kept the group back. */
+  readonly group?: UndoneGroup;
+}
+
+export interface UndoneGroup {
+  /** For what the group waits; null if it cannot be taken any more as it was. */
+  readonly blocker: RecordRef | null;
+  /** What kept it back is sent again by itself. */
+  readonly again: boolean;
 }
 
 export type BaseEffect =
@@ -31,6 +41,7 @@ export interface SettledFailure {
   readonly code: FailureCode;
   readonly message: string;
   readonly fields: Readonly<Record<string, string>> | null;
+  readonly references?: RecordRef;
   /** Whether the change stays here and can be sent again. */
   readonly retriable: boolean;
 }
@@ -88,7 +99,9 @@ function applied(input: SettleInput, outcome: Extract<Outcome, { type: 'applied'
 
 /** A row and the one over it as one, for when the lower one was not taken (SPEC 3.1, applied after the fact). */
 function joined(lower: ChangeRow, upper: ChangeRow, mutationId: MutationId): ChangeRow | null {
-  const row = { ...withState(upper, 'pending'), mutationId };
+  // What belongs to a group stays in its place there.
+  const place = lower.group === undefined ? {} : { group: lower.group, seq: lower.seq };
+  const row = { ...withState(upper, 'pending'), mutationId, ...place };
   if (lower.operation === 'create') {
     if (upper.operation === 'delete') return null;
     return { ...row, operation: 'create', base: null, whole: true };
@@ -121,9 +134,10 @@ function notTaken(
     const rest = joinAll(row, above, newId);
     return { verdict: 'failed', rows: rest === null ? [] : [rest], base, failure: null, again: false };
   }
-  const { fields = null } = extra;
+  const { fields = null, references } = extra;
   const retriable = table.onRejected === 'keep';
-  const failure: SettledFailure = { row, code, message, fields, retriable };
+  const named = references === undefined ? {} : { references };
+  const failure: SettledFailure = { row, code, message, fields, retriable, ...named };
   const rejected = withState(row, 'rejected', { code, message, ...extra });
   return { verdict: 'failed', rows: retriable ? [rejected] : [], base, failure, again: false };
 }
@@ -196,6 +210,24 @@ function conflicting(input: SettleInput, outcome: Extract<Outcome, { type: 'conf
   return sendAgain(local.text);
 }
 
+/** Not applied, because another change of its group was not: it goes where that one goes (invariant 9). */
+function undone(input: SettleInput): Settlement {
+  const { row, above, newId, group = { blocker: null, again: false } } = input;
+  const base: BaseEffect = { type: 'keep' };
+  const joinedRow = joinAll(row, above, newId);
+  if (joinedRow === null) return { verdict: 'failed', rows: [], base, failure: null, again: false };
+  const again = { ...withState(joinedRow, 'pending'), mutationId: newId() };
+  if (group.again) return { verdict: 'failed', rows: [again], base, failure: null, again: true };
+  if (group.blocker !== null) {
+    const rows = [withState(again, 'blocked', waitingFor(group.blocker))];
+    return { verdict: 'failed', rows, base, failure: null, again: false };
+  }
+  const message = 'Another part of its group can no longer be taken.';
+  const rows = [withState(again, 'rejected', { code: 'superseded', message })];
+  const failure: SettledFailure = { row: again, code: 'superseded', message, fields: null, retriable: true };
+  return { verdict: 'failed', rows, base, failure, again: false };
+}
+
 /** What the server's outcome makes of a record's rows and base: SPEC 3.2 and 3.3. Pure but for the app's own conflict function. */
 export function settle(input: SettleInput): Settlement {
   const { outcome, row } = input;
@@ -219,6 +251,8 @@ export function settle(input: SettleInput): Settlement {
         : lost(input, 'forbidden', outcome.message);
     case 'conflict':
       return conflicting(input, outcome);
+    case 'undone':
+      return undone(input);
     case 'later':
     case 'fenced': {
       const rest = joinAll(row, input.above, input.newId);

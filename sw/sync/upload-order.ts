@@ -1,16 +1,12 @@
 import type { ChangeRow, CommandRow } from '../store/format.ts';
+import type { RecordRef } from '../store/blocked.ts';
 import type { Schema, Table } from '../store/schema.ts';
-import { isRecordKey, type RecordKey } from '../protocol/record.ts';
+import { isRecordKey } from '../protocol/record.ts';
 import { parseStored } from './rebase.ts';
 
 export type UploadItem =
   | { readonly type: 'change'; readonly row: ChangeRow; readonly table: Table }
   | { readonly type: 'command'; readonly row: CommandRow };
-
-export interface RecordRef {
-  readonly table: string;
-  readonly key: RecordKey;
-}
 
 export function refId({ table, key }: RecordRef): string {
   return `${table}\u0000${typeof key}\u0000${key}`;
@@ -26,6 +22,13 @@ export function referencesIn(table: Table, text: string | null): readonly Record
   });
 }
 
+/** The records to which a record referred before a change, and does not after it. */
+export function leftBy(table: Table, row: ChangeRow): readonly RecordRef[] {
+  if (row.base === null) return [];
+  const after = new Set(referencesIn(table, row.text).map(refId));
+  return referencesIn(table, row.base.text).filter((ref) => !after.has(refId(ref)));
+}
+
 /**
  * The order of upload (U-01): as made, but a parent's create goes before what refers to it, and what referred to a record
  * goes before that record's delete. A command stays behind all that was made before it. Pure; the items must come as made.
@@ -36,11 +39,8 @@ export function orderForUpload(schema: Schema, items: readonly UploadItem[]): re
   for (const item of items) {
     if (item.type !== 'change') continue;
     if (item.row.operation === 'create') creates.set(refId(item.row), item);
-    const before = item.row.base?.text ?? null;
-    const after = new Set(referencesIn(item.table, item.row.text).map(refId));
-    for (const ref of referencesIn(item.table, before)) {
+    for (const ref of leftBy(item.table, item.row)) {
       const id = refId(ref);
-      if (after.has(id)) continue;
       leavers.set(id, [...(leavers.get(id) ?? []), item]);
     }
   }

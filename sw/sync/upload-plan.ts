@@ -1,19 +1,23 @@
-import { rowsOf, withState } from '../store/changes.ts';
+import { waitingFor, type RecordRef } from '../store/blocked.ts';
+import { rowsOf, withCommandState, withState } from '../store/changes.ts';
 import type { WriteTransaction } from '../store/database.ts';
-import type { BatchContentRow, BatchItem, ChangeRow, CommandRow, JournalRow } from '../store/format.ts';
+import type { BatchContentRow, BatchItem, ChangeRow, CommandRow, GroupRef, JournalRow } from '../store/format.ts';
 import { readMarks } from '../store/marks.ts';
 import { takeNumbers } from '../store/meta.ts';
 import { isSendable, isUploaded, type Schema, type Table } from '../store/schema.ts';
 import type { Base } from '../store/base.ts';
 import type { BackendConnection } from '../backend/backend.ts';
 import type { RecordKey } from '../protocol/record.ts';
+import { Leavers } from './upload-leavers.ts';
+import { orderForUpload, refId, referencesIn, type UploadItem } from './upload-order.ts';
 import { contentsToSend, type ContentToSend } from './contents-to-send.ts';
 import { uploadStepOf, withProgress } from './progress.ts';
-import { orderForUpload, refId, referencesIn, type RecordRef, type UploadItem } from './upload-order.ts';
 import { afterPart, nextSelected } from './upload-selected.ts';
 import { encodeChange, encodeCommand } from './wire-change.ts';
 
 const changesInBatch = 1000;
+/** Without idempotency: what a worker that is stopped leaves open is for the user to decide. */
+const attemptsInBatch = 6;
 const charactersInBatch = 2_000_000;
 
 export interface PlanContext {
@@ -37,21 +41,28 @@ interface Stretch {
   readonly through: number;
 }
 
-async function nextRows(tx: WriteTransaction, journal: JournalRow): Promise<Stretch> {
+async function nextRows(tx: WriteTransaction, journal: JournalRow, limit: number): Promise<Stretch> {
   const { uploadedThrough, throughSeq, resend } = journal;
   if (resend.length > 0) {
-    const found = await Promise.all(resend.map((seq) => tx.objectStore('changes').index('seq').get(seq)));
-    return { rows: found.filter((row) => row !== undefined), commands: [], through: uploadedThrough };
+    const [rows, commands] = await Promise.all([
+      Promise.all(resend.map((seq) => tx.objectStore('changes').index('seq').get(seq))),
+      Promise.all(resend.map((seq) => tx.objectStore('commands').get(seq))),
+    ]);
+    return {
+      rows: rows.filter((row) => row !== undefined),
+      commands: commands.filter((row) => row !== undefined),
+      through: uploadedThrough,
+    };
   }
   if (uploadedThrough >= throughSeq) return { rows: [], commands: [], through: throughSeq };
   const range = IDBKeyRange.bound(uploadedThrough, throughSeq, true, false);
   const [rows, commands] = await Promise.all([
-    tx.objectStore('changes').index('seq').getAll(range, changesInBatch),
-    tx.objectStore('commands').getAll(range, changesInBatch),
+    tx.objectStore('changes').index('seq').getAll(range, limit),
+    tx.objectStore('commands').getAll(range, limit),
   ]);
   // What lies behind a full page is for the next one.
-  const rowsEnd = rows.length === changesInBatch ? (rows.at(-1)?.seq ?? throughSeq) : throughSeq;
-  const commandsEnd = commands.length === changesInBatch ? (commands.at(-1)?.seq ?? throughSeq) : throughSeq;
+  const rowsEnd = rows.length === limit ? (rows.at(-1)?.seq ?? throughSeq) : throughSeq;
+  const commandsEnd = commands.length === limit ? (commands.at(-1)?.seq ?? throughSeq) : throughSeq;
   const through = Math.min(rowsEnd, commandsEnd);
   return {
     rows: rows.filter((row) => row.seq <= through),
@@ -69,12 +80,15 @@ class Selection {
   readonly #verdicts = new Map<string, RecordRef | null>();
   /** The held keys of each table: read once, since a request for each row would take longer than the upload. */
   readonly #held = new Map<string, ReadonlySet<RecordKey>>();
+  readonly #leavers: Leavers;
+  readonly #leaving = new Set<number>();
   readonly items: UploadItem[] = [];
 
   constructor(tx: WriteTransaction, context: PlanContext, journal: JournalRow) {
     this.#tx = tx;
     this.#context = context;
     this.#journal = journal;
+    this.#leavers = new Leavers(tx, context.schema);
   }
 
   /** Whether another row of the record is in the batch already. */
@@ -128,23 +142,116 @@ class Selection {
     this.items.push(item);
   }
 
-  addCommand(row: CommandRow): void {
-    if (row.state === 'pending') this.#choose({ type: 'command', row });
+  /** What a command names must be there before it, as far as it can be (U-12); null: the command need not wait. */
+  async #commandWaitsFor(row: CommandRow): Promise<RecordRef | null> {
+    for (const ref of row.names) {
+      if (this.holds(ref)) continue;
+      const [first] = await rowsOf(this.#tx, ref.table, ref.key);
+      const table = this.#context.schema.tables.get(ref.table);
+      if (first === undefined || table === undefined) continue;
+      if (first.operation === 'create') {
+        const blocker = await this.#bringParent(ref, [refId(ref)]);
+        if (blocker !== null) return blocker;
+      } else if (first.seq < row.seq && !(await this.#isSendable(table, first))) return ref;
+    }
+    return null;
   }
 
-  async addChange(row: ChangeRow): Promise<void> {
-    const table = this.#context.schema.tables.get(row.table);
-    if (table === undefined || this.holds(row) || !(await this.#isSendable(table, row))) return;
-    const blocker = await this.#waitsFor(table, row, [refId(row)]);
-    if (blocker === null) {
-      this.#choose({ type: 'change', row, table });
-      return;
-    }
-    const message = `It refers to ${blocker.table} ${String(blocker.key)}, which the server did not take yet.`;
-    await this.#tx
-      .objectStore('changes')
-      .put(withState(row, 'blocked', { code: 'blocked', message, references: blocker }));
+  async addCommand(row: CommandRow): Promise<RecordRef | null> {
+    if (row.state !== 'pending' && row.state !== 'blocked') return null;
+    const blocker = await this.#commandWaitsFor(row);
+    if (blocker === null) this.#choose({ type: 'command', row });
+    else await this.#tx.objectStore('commands').put(withCommandState(row, 'blocked', waitingFor(blocker)));
+    return blocker;
   }
+
+  /** A row over another that is not settled waits, wherever that one is (invariant 3). */
+  async #isFirst(row: ChangeRow): Promise<boolean> {
+    if (row.base === null || row.base.version !== null) return true;
+    const [first] = await rowsOf(this.#tx, row.table, row.key);
+    return first?.seq === row.seq;
+  }
+
+  /** What takes a reference to the record away goes before its delete. False: such a change can only go in a later batch. */
+  async #bringLeavers(row: ChangeRow): Promise<boolean> {
+    const isReferredTo = [...this.#context.schema.tables.values()].some((table) =>
+      table.references.some((reference) => reference.table === row.table),
+    );
+    // Records that refer to each other, or to themselves, are met again here.
+    if (!isReferredTo || this.#leaving.has(row.seq)) return true;
+    this.#leaving.add(row.seq);
+    for (const leaver of await this.#leavers.of(row)) {
+      const chosen = this.#chosen.get(refId(leaver));
+      if (chosen?.row.seq === leaver.seq) continue;
+      const [first] = await rowsOf(this.#tx, leaver.table, leaver.key);
+      if (first?.seq === leaver.seq) await this.addChange(leaver);
+      else if (chosen !== undefined) return false;
+    }
+    return true;
+  }
+
+  /** False: the change must wait for the batch after this one. */
+  async addChange(row: ChangeRow): Promise<boolean> {
+    const table = this.#context.schema.tables.get(row.table);
+    if (table === undefined || this.holds(row) || !(await this.#isSendable(table, row))) return true;
+    if (!(await this.#isFirst(row))) return true;
+    if (row.operation === 'delete' && !(await this.#bringLeavers(row))) return false;
+    const blocker = await this.#waitsFor(table, row, [refId(row)]);
+    if (blocker === null) this.#choose({ type: 'change', row, table });
+    else await this.#tx.objectStore('changes').put(withState(row, 'blocked', waitingFor(blocker)));
+    return true;
+  }
+
+  /**
+   * Chooses a whole group, or nothing of it: then what it waits for is named. It makes a batch of its own; false: new
+   * records that it refers to make one before it.
+   */
+  async addGroup(members: readonly (ChangeRow | CommandRow)[]): Promise<boolean> {
+    const blocker = await this.#groupWaitsFor(members);
+    if (this.items.length > 0) return false;
+    for (const row of members) {
+      if (blocker === null) {
+        const table = 'method' in row ? undefined : this.#context.schema.tables.get(row.table);
+        if ('method' in row) this.#choose({ type: 'command', row });
+        else if (table !== undefined) this.#choose({ type: 'change', row, table });
+      } else if (row.state === 'pending' || row.state === 'blocked') {
+        if ('method' in row) {
+          await this.#tx.objectStore('commands').put(withCommandState(row, 'blocked', waitingFor(blocker)));
+        } else await this.#tx.objectStore('changes').put(withState(row, 'blocked', waitingFor(blocker)));
+      }
+    }
+    return true;
+  }
+
+  async #groupWaitsFor(members: readonly (ChangeRow | CommandRow)[]): Promise<RecordRef | null> {
+    const own = members.map((row) => ('method' in row ? '' : refId(row)));
+    for (const row of members) {
+      const isOpen = row.state === 'pending' || row.state === 'blocked';
+      if ('method' in row) {
+        if (!isOpen) return { table: '', key: row.mutationId };
+        const named = { ...row, names: row.names.filter((ref) => !own.includes(refId(ref))) };
+        const blocker = await this.#commandWaitsFor(named);
+        if (blocker !== null) return blocker;
+        continue;
+      }
+      const table = this.#context.schema.tables.get(row.table);
+      if (!isOpen || table === undefined || !(await this.#isSendable(table, row)) || !(await this.#isFirst(row))) {
+        return { table: row.table, key: row.key };
+      }
+      const blocker = await this.#waitsFor(table, row, own);
+      if (blocker !== null) return blocker;
+    }
+    return null;
+  }
+}
+
+async function readGroup(tx: WriteTransaction, { id, first, size }: GroupRef): Promise<(ChangeRow | CommandRow)[]> {
+  const range = IDBKeyRange.bound(first, first + size - 1);
+  const [rows, commands] = await Promise.all([
+    tx.objectStore('changes').index('seq').getAll(range),
+    tx.objectStore('commands').getAll(range),
+  ]);
+  return [...rows, ...commands].filter((row) => row.group?.id === id).sort((a, b) => a.seq - b.seq);
 }
 
 function encode(item: UploadItem): string {
@@ -169,7 +276,7 @@ export async function planBatch(tx: WriteTransaction, context: PlanContext, jour
       ? { type: 'done' }
       : planFrom(tx, context, journal, { ...part, through: journal.uploadedThrough });
   }
-  const next = await nextRows(tx, journal);
+  const next = await nextRows(tx, journal, context.backend.idempotent ? changesInBatch : attemptsInBatch);
   if (next.rows.length > 0 || next.commands.length > 0) return planFrom(tx, context, journal, next);
   if (journal.uploadedThrough >= journal.throughSeq && journal.resend.length === 0) return { type: 'done' };
   const skipped = { ...journal, uploadedThrough: next.through, resend: [] };
@@ -187,14 +294,23 @@ async function planFrom(
   const waiting: (ChangeRow | CommandRow)[] = [...rows, ...commands].sort((a, b) => a.seq - b.seq);
   let reached = journal.uploadedThrough;
   let characters = 0;
+  const visited = new Set<number>();
   for (const row of waiting) {
-    if ('method' in row) selection.addCommand(row);
+    if (row.group !== undefined) {
+      if (selection.items.length > 0 || !(await selection.addGroup(await readGroup(tx, row.group)))) break;
+      visited.add(row.seq);
+      reached = Math.max(reached, row.seq);
+      if (selection.items.length > 0) break;
+      continue;
+    }
+    if ('method' in row) await selection.addCommand(row);
     else {
       // A second row of a record waits until the first is settled (invariant 3).
       if (selection.holds(row) && !selection.items.some((item) => item.row.seq === row.seq)) break;
-      await selection.addChange(row);
+      if (!(await selection.addChange(row))) break;
       characters += row.text?.length ?? 0;
     }
+    visited.add(row.seq);
     reached = Math.max(reached, row.seq);
     if (characters > charactersInBatch) break;
   }
@@ -202,7 +318,8 @@ async function planFrom(
   const uploadedThrough = journal.resend.length > 0 ? journal.uploadedThrough : complete ? through : reached;
   // A part of a selection is looked at until nothing of it can be sent.
   const isSelected = journal.selection !== undefined;
-  const next: JournalRow = { ...journal, ...(isSelected ? {} : { uploadedThrough }), resend: [] };
+  const resend = journal.resend.length === 0 ? [] : waiting.map((row) => row.seq).filter((seq) => !visited.has(seq));
+  const next: JournalRow = { ...journal, ...(isSelected ? {} : { uploadedThrough }), resend };
   if (selection.items.length === 0) {
     const skipped = isSelected ? afterPart(next) : next;
     await tx.objectStore('runs').put(skipped);
@@ -217,6 +334,7 @@ async function planFrom(
   const onConflict = Object.fromEntries(
     [...tables].map((table) => [table.name, table.conflict === 'last-write-wins' ? 'overwrite' : 'report'] as const),
   );
+  const group = items.find((item) => item.row.group !== undefined)?.row.group?.id;
   const content: BatchContentRow = {
     batch: await takeNumbers(tx, 'number', 1),
     run: journal.run,
@@ -225,6 +343,7 @@ async function planFrom(
       device: context.device,
       run: journal.run,
       onConflict,
+      ...(group === undefined ? {} : { group }),
       changes: items.map(encode),
     }),
     attempts: 0,

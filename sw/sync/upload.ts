@@ -1,6 +1,7 @@
 import { SyncError } from '../protocol/errors.ts';
 import type { StoreName, BatchContentRow } from '../store/format.ts';
 import { getMeta } from '../store/meta.ts';
+import { renameScope } from '../store/rename.ts';
 import { acknowledge } from './acknowledge.ts';
 import { report, uploadStepOf } from './progress.ts';
 import type { BackendCall, UploadReply } from '../backend/backend.ts';
@@ -21,7 +22,7 @@ const planScope: StoreName[] = [
   'sentContents',
   'selected',
 ];
-const settleScope: StoreName[] = [...planScope, 'segments', 'failures'];
+const settleScope: StoreName[] = [...new Set([...planScope, ...renameScope, 'segments' as const, 'failures' as const])];
 
 /**
  * What a server answers must be one outcome for each id that was sent, else it is no answer (T-3). A reply with a fault may

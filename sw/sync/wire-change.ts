@@ -22,6 +22,10 @@ export function encodeChange(table: Table, row: ChangeRow): string {
   const frame = { type: row.operation, mutationId: row.mutationId, table: row.table, key: row.key };
   switch (row.operation) {
     case 'create':
+      if (table.serverKeys) {
+        const head = JSON.stringify({ ...frame, temporary: true });
+        return `${head.slice(0, -1)},"record":${withoutLocal(table, row.text ?? '{}')}}`;
+      }
       return `${JSON.stringify(frame).slice(0, -1)},"record":${withoutLocal(table, row.text ?? '{}')}}`;
     case 'update': {
       const text = row.text ?? '{}';

@@ -14,13 +14,15 @@ import type { JsonObject, JsonRecord } from '../../sw/protocol/record.ts';
 import type { WireScope } from '../../sw/protocol/wire.ts';
 import { Fixture, type User } from './server-fixture.ts';
 
+const plain = { serverKeys: false, references: [] } as const;
+
 const tables: readonly BackendTable[] = [
-  { name: 'products', path: '/api/products', key: 'Code', keyType: 'number' },
-  { name: 'places', path: '/api/places', key: 'id', keyType: 'string' },
-  { name: 'visits', path: '/api/visits', key: 'id', keyType: 'string' },
-  { name: 'lines', path: '/api/lines', key: 'id', keyType: 'string' },
-  { name: 'photos', path: '/api/photos', key: 'id', keyType: 'string', file: { field: 'content' } },
-  { name: 'preferences', path: '/api/preferences', key: 'name', keyType: 'string' },
+  { name: 'products', path: '/api/products', key: 'Code', keyType: 'number', ...plain },
+  { name: 'places', path: '/api/places', key: 'id', keyType: 'string', ...plain },
+  { name: 'visits', path: '/api/visits', key: 'id', keyType: 'string', ...plain },
+  { name: 'lines', path: '/api/lines', key: 'id', keyType: 'string', ...plain },
+  { name: 'photos', path: '/api/photos', key: 'id', keyType: 'string', file: { field: 'content' }, ...plain },
+  { name: 'preferences', path: '/api/preferences', key: 'name', keyType: 'string', ...plain },
 ];
 
 type Fetch = BackendContext['fetch'];

@@ -1,6 +1,7 @@
 import 'fake-indexeddb/auto';
 import { randomUUID } from 'node:crypto';
 import { batchBackend } from '../../sw/backend/batch-backend.ts';
+import type { Backend } from '../../sw/backend/backend.ts';
 import type { SyncEvent } from '../../sw/protocol/events.ts';
 import {
   isJsonObject,
@@ -22,6 +23,13 @@ const tables: Readonly<Record<string, TableOptions>> = {
   places: { path: '/api/places', key: 'id', columns: { name: { type: 'string', index: true }, country: 'string' } },
   products: { path: '/api/products', key: 'Code', columns: { Code: 'number', Name: 'string', Stock: 'number' } },
   visits: { path: '/api/visits', key: 'id', references: { placeId: 'places' }, conflict: 'merge' },
+  tasks: {
+    path: '/api/tasks',
+    key: 'id',
+    serverKeys: true,
+    columns: { id: 'number', visitId: 'string', afterId: 'number' },
+    references: { visitId: 'visits', afterId: 'tasks' },
+  },
   lines: { path: '/api/lines', key: 'id', references: { visitId: 'visits', productCode: 'products' } },
   photos: { path: '/api/photos', key: 'id', references: { visitId: 'visits' }, file: 'content' },
 };
@@ -43,6 +51,8 @@ export interface WorkerOptions {
   /** @default version 1 with the demo's tables */
   readonly schema?: { readonly version: number; readonly tables: Readonly<Record<string, TableOptions>> };
   readonly migrate?: Migrate;
+  /** @default that of the batch protocol */
+  readonly backend?: Backend;
   readonly onEvent?: (user: string, event: SyncEvent) => void;
 }
 
@@ -95,7 +105,7 @@ export class Device {
       name: this.name,
       schema: parseSchema(options.schema?.version ?? 1, options.schema?.tables ?? this.#tables),
       migrate: options.migrate ?? null,
-      backend: batchBackend({ url: '/sync' }),
+      backend: options.backend ?? batchBackend({ url: '/sync' }),
       origin: this.#fixture.server.url,
       headers:
         options.headers === undefined ? ({ user }) => ({ Authorization: `Bearer ${user}-demo` }) : options.headers,

@@ -23,13 +23,15 @@ describe('a change that a command sealed', () => {
     const [hash, dispatch] = [randomUUID(), randomUUID()];
     const identity = { hash, explicit: false, bodyHash: hash, dispatch, incarnation: 'one' };
     const command = { mutationId: newId(), method: 'POST', path: `/api/visits/${id}/close`, body: {} };
-    await writeCommand(session.database, { ...command, state: 'pending', attempts: 0, madeAt: 1 }, identity);
+    const waiting = { names: [{ table: 'visits', key: id }], state: 'pending', attempts: 0, madeAt: 1 } as const;
+    const scope = { schema: session.schema, sealsAll: true };
+    await writeCommand(session.database, { ...command, ...waiting }, identity, scope);
     const first = await session.engine.synchronize('one', { mode: 'unsynchronized' });
     expect(first.outcome).toBe('partial');
     expect((await see(session, 'visits', id)).detail).toBe('rejected');
     await write(session, 'visits', id, { id, note: 'mended' });
     const second = await session.engine.synchronize('two', { mode: 'unsynchronized' });
-    expect(second).toMatchObject({ outcome: 'finished', uploaded: 1 });
+    expect(second).toMatchObject({ outcome: 'finished', uploaded: 1, commands: 1 });
     expect(await see(session, 'visits', id)).toMatchObject({ detail: 'clean', record: { note: 'mended' } });
     expect((await fixture.fetch(`/api/visits/${id}`)).status).toBe(200);
   });

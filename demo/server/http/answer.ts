@@ -46,7 +46,8 @@ export function answerOf({ outcome, created, replayed }: Applied, { table, metho
       throw new ProblemError(422, 'dangling', outcome.message, { references: outcome.references });
     case 'fenced':
       throw new ProblemError(409, 'cancelled', 'The client has given up this request before it arrived.');
+    case 'undone':
     case 'later':
-      throw new ProblemError(503, 'server', outcome.message);
+      throw new ProblemError(503, 'server', 'message' in outcome ? outcome.message : 'It was undone with its group.');
   }
 }

@@ -118,6 +118,9 @@ export function restRoutes(server: ServerContext): Hono<Environment> {
     const ledger = context.req.header('Idempotency-Key') !== undefined;
     for (let attempt = 1; ; attempt += 1) {
       const known = (await find(context, table, key)) !== null || context.req.header('If-Match') !== undefined;
+      if (!known && table.serverKeys === true) {
+        throw new ProblemError(404, 'not-found', `${table.name} has no such record, and makes the keys of new ones.`);
+      }
       const fields = [...new Set([...Object.keys(table.columns), ...Object.keys(record)])];
       const baseVersion = baseVersionOf(context);
       const applied = await write(
@@ -257,6 +260,8 @@ function baseVersionOf(context: RequestContext): string | null {
 
 /** A key made here follows from the idempotency key, so that a repeated request makes no second record. */
 function keyToCreate(table: TableDefinition, sent: JsonObject, idempotencyKey: string | undefined): RecordKey {
+  // Any will do: the table's sequence makes the key.
+  if (table.serverKeys === true) return hasNumberKey(table) ? 0 : '';
   const key = Object.hasOwn(sent, table.key) ? sent[table.key] : undefined;
   if (typeof key === 'string' || typeof key === 'number') return key;
   if (hasNumberKey(table) || (key !== undefined && key !== null)) {

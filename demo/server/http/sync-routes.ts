@@ -41,8 +41,9 @@ export function syncRoutes(server: ServerContext, feed: LiveFeed): Hono<Environm
 
   routes.post('/upload', async (context) => {
     const { user } = sessionOf(context);
-    const { changes, onConflict } = asUploadRequest(await body(context));
-    const applied = await applyChanges(database, { catalog, user, users: usersOf(context), onConflict }, changes);
+    const { changes, onConflict, group } = asUploadRequest(await body(context));
+    const writing = { catalog, user, users: usersOf(context), onConflict };
+    const applied = await applyChanges(database, writing, changes, { group: group !== undefined });
     const outcomes = applied.map(({ outcome }) => outcome);
     const response: UploadResponse = { protocol: protocolVersion, serverEpoch, outcomes };
     return context.json(response);

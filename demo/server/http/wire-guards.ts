@@ -75,7 +75,10 @@ function asChange(value: Json): WireChange {
   const subject = { mutationId, table: asText(change['table'], 'table'), key: asKey(change['key']) };
   switch (type) {
     case 'create':
-      return { type, ...subject, record: asObject(change['record'], 'record') };
+      return {
+        ...{ type, ...subject, record: asObject(change['record'], 'record') },
+        ...(change['temporary'] === true ? { temporary: true } : {}),
+      };
     case 'update':
       return {
         type,
@@ -105,6 +108,7 @@ export function asUploadRequest(body: Json): UploadRequest {
         policy === 'overwrite' || policy === 'report' ? policy : fail('onConflict'),
       ]),
     ),
+    ...(request['group'] === undefined ? {} : { group: asText(request['group'], 'group') }),
     changes: asArray(request['changes'], 'changes').map(asChange),
   };
 }

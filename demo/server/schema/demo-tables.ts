@@ -92,6 +92,19 @@ export const demoTables: readonly TableDefinition[] = [
     },
   },
   {
+    name: 'tasks',
+    key: 'id',
+    access: { type: 'parent', column: 'visitId', table: 'visits' },
+    serverKeys: true,
+    columns: {
+      id: { type: 'number', integer: true },
+      visitId: { type: 'string', required: true, references: { table: 'visits', onDelete: 'cascade' } },
+      title: { type: 'string', required: true },
+      done: { type: 'boolean' },
+      afterId: { type: 'number', references: { table: 'tasks', onDelete: 'restrict' } },
+    },
+  },
+  {
     name: 'preferences',
     key: 'name',
     access: { type: 'personal' },

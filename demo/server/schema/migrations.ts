@@ -115,6 +115,15 @@ const migrations: readonly Migration[] = [
       await runAll(tx, contents);
     },
   },
+  {
+    version: 4,
+    description: 'tasks, whose keys the server makes',
+    run: async (tx) => {
+      const catalog = new Catalog(demoTables);
+      await tx.query('alter table sync_ledger add column if not exists assigned_key text');
+      await runAll(tx, tableDdl(catalog.get('tasks'), catalog));
+    },
+  },
 ];
 
 /** Two servers that start at once on one database wait for each other here. */

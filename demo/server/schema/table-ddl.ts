@@ -16,6 +16,11 @@ export function sqlType(column: ColumnDefinition): string {
   }
 }
 
+/** Where the keys of a table with `serverKeys` come from. A number that was taken is never given again. */
+export function sequenceOf(table: TableDefinition): string {
+  return `${table.name}_${table.key}_seq`;
+}
+
 /**
  * The SQL that makes a table. Beside its columns each row has
  *
@@ -55,8 +60,17 @@ export function tableDdl(table: TableDefinition, catalog: Catalog): string {
     ...(table.access.type === 'shared' ? [] : ['_owner']),
     ...columns.flatMap(([column, { references }]) => (references === undefined ? [] : [quoteName(column)])),
   ];
+  const sequence = quoteName(sequenceOf(table));
+  const identity =
+    table.serverKeys === true
+      ? [
+          `create sequence if not exists ${sequence} owned by ${name}.${key};`,
+          `alter table ${name} alter column ${key} set default nextval('${sequence}');`,
+        ]
+      : [];
   return [
     `create table if not exists ${name} (${lines.join(', ')});`,
+    ...identity,
     ...indexed.map((column) => {
       const index = quoteName(`${table.name}_by_${column.replaceAll('"', '')}`);
       return `create index if not exists ${index} on ${name} (${column});`;

@@ -48,6 +48,8 @@ export interface TableDefinition {
   readonly name: string;
   readonly key: string;
   readonly access: Access;
+  /** New records get a number of this table's sequence for their key; what a client sends for it is temporary. */
+  readonly serverKeys?: boolean;
   readonly columns: Readonly<Record<string, ColumnDefinition>>;
   /** In order, on each record that was written and is valid, before it is committed. */
   readonly hooks?: readonly ((record: JsonRecord) => HookResult)[];

@@ -1,9 +1,18 @@
 import type { JsonRecord } from '../../../sw/protocol/record.ts';
 import type { Outcome, WireChange } from '../../../sw/protocol/wire.ts';
 import { type Database, type Queryable, sqlState } from '../database/database.ts';
+import { assignKeys, type NamedChanges } from './assign-keys.ts';
 import { type Decision, decide } from './decide.ts';
 import { flush } from './flush.ts';
-import { isSameSubject, type LedgerRow, readLedger, reserve, storeOutcomes, subjectOf } from './ledger.ts';
+import {
+  isSameSubject,
+  type LedgerRow,
+  readLedger,
+  reserve,
+  storeAssignedKeys,
+  storeOutcomes,
+  subjectOf,
+} from './ledger.ts';
 import { OwnWrites } from './own-writes.ts';
 import { prefetch } from './prefetch.ts';
 import { replay } from './replay.ts';
@@ -17,23 +26,29 @@ const attempts = 3;
 /** `created`: by this very request, not by an earlier one that it repeats. */
 export type Applied = { readonly outcome: Outcome; readonly created: boolean; readonly replayed: boolean };
 
+interface ApplyOptions {
+  readonly ledger?: boolean;
+  readonly group?: boolean;
+}
+
 /**
  * Applies changes in their order, each by itself: a fault of one refuses that one alone. All that this user has not sent
  * before under the same mutation ids is applied in one transaction, with its ledger rows, which are entered first; so after
  * a crash or a broken connection either all of it stands or nothing, and sending it again is safe. What was sent before is
  * answered as then, with the current records.
  *
- * A change without a mutation id of its own (`ledger: false`) is not entered, and applied each time.
+ * A change without a mutation id of its own (`ledger: false`) is not entered, and applied each time. With `group`, all are
+ * applied or none is: if one is refused, the others are `undone`.
  */
 export async function applyChanges(
   database: Database,
   context: WriteContext,
   changes: readonly WireChange[],
-  { ledger = true }: { ledger?: boolean } = {},
+  { ledger = true, group = false }: ApplyOptions = {},
 ): Promise<Applied[]> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await database.transaction((tx) => applyWithin(tx, context, changes, ledger));
+      return await database.transaction((tx) => applyWithin(tx, context, changes, { ledger, group }));
     } catch (error) {
       if (attempt === attempts || !passingStates.has(sqlState(error))) throw error;
     }
@@ -44,7 +59,7 @@ async function applyWithin(
   tx: Queryable,
   context: WriteContext,
   changes: readonly WireChange[],
-  ledger: boolean,
+  { ledger, group }: Required<ApplyOptions>,
 ): Promise<Applied[]> {
   const { catalog, user } = context;
   const subjects = new Map(changes.map((change) => [String(change.mutationId), subjectOf(catalog, change)]));
@@ -55,8 +70,17 @@ async function applyWithin(
     if (reserved.has(change.mutationId) && !seen.has(change.mutationId)) first.add(change);
     seen.add(change.mutationId);
   }
-  const applied = await applyAll(tx, context, [...first]);
+  const named = await assignKeys(tx, context, changes, (change) => first.has(change));
+  const chosen = [...first].flatMap((change) => named.changes.get(change) ?? []);
+  const results = group ? await applyGroup(tx, context, chosen) : await applyAll(tx, context, chosen);
+  const applied = new Map(
+    [...first].flatMap((change) => {
+      const result = results.get(named.changes.get(change) ?? change);
+      return result === undefined ? [] : [[change, asSent(result, named.asSent)] as const];
+    }),
+  );
   if (ledger) {
+    await storeAssignedKeys(tx, user, named.keys);
     await storeOutcomes(
       tx,
       user,
@@ -77,6 +101,17 @@ async function applyWithin(
     const outcome = isRepeat(context, change, rows.get(change.mutationId)) && replays.get(change.mutationId);
     return { outcome: outcome || misused(change), created: false, replayed: true };
   });
+}
+
+/** What refers to a refused record is told so by the key that it was sent with. */
+function asSent(applied: Applied, nameOf: NamedChanges['asSent']): Applied {
+  const { outcome } = applied;
+  if (outcome.type !== 'dangling') return applied;
+  const { table, key } = outcome.references;
+  const sent = nameOf(table, key);
+  if (sent === key) return applied;
+  const message = outcome.message.replace(String(key), String(sent));
+  return { ...applied, outcome: { ...outcome, message, references: { table, key: sent } } };
 }
 
 function isRepeat({ catalog }: WriteContext, change: WireChange, row: LedgerRow | undefined): boolean {
@@ -114,6 +149,41 @@ async function applyAll(
     applied.set(change, result ?? { outcome: { type: 'later', mutationId, message }, created: false, replayed: false });
   }
   return applied;
+}
+
+/** All or none: a refusal of one undoes the others, which may come again with it, under other mutation ids. */
+async function applyGroup(
+  tx: Queryable,
+  context: WriteContext,
+  changes: readonly WireChange[],
+): Promise<Map<WireChange, Applied>> {
+  for (let attempt = 1; attempt <= attempts; attempt += 1) {
+    await tx.query('savepoint whole_group');
+    const results = await tryGroup(tx, { ...context, ownWrites: new OwnWrites() }, changes);
+    const refused = [...(results ?? [])].find(([, { outcome }]) => outcome.type !== 'applied');
+    if (results !== null && refused === undefined) {
+      await tx.query('release savepoint whole_group');
+      return results;
+    }
+    await tx.query('rollback to savepoint whole_group');
+    await tx.query('release savepoint whole_group');
+    if (results === null || refused === undefined) continue;
+    const because = refused[0].mutationId;
+    return new Map(
+      [...results].map(([change, result]) => {
+        const { mutationId } = change;
+        const undone: Applied = { outcome: { type: 'undone', mutationId, because }, created: false, replayed: false };
+        return [change, result.outcome.type === 'applied' ? undone : result];
+      }),
+    );
+  }
+  const message = 'The database refused this group of changes for now.';
+  return new Map(
+    changes.map((change): [WireChange, Applied] => [
+      change,
+      { outcome: { type: 'later', mutationId: change.mutationId, message }, created: false, replayed: false },
+    ]),
+  );
 }
 
 /** Null when the database refused it; then nothing of it stands. Throws when the connection is of no more use. */

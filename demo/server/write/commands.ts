@@ -18,7 +18,7 @@ interface CommandDefinition {
   readonly run: (state: RowState, context: CommandContext) => CommandResult;
 }
 
-/** Closing a visit that is closed changes nothing, and so does handing one over to the user who has it. */
+/** Closing what is closed, completing what is done, and handing over to the user who has it already change nothing. */
 const commands: readonly CommandDefinition[] = [
   {
     table: 'visits',
@@ -35,6 +35,11 @@ const commands: readonly CommandDefinition[] = [
       }
       return { type: 'state', state: { ...state, owner: to } };
     },
+  },
+  {
+    table: 'tasks',
+    name: 'complete',
+    run: (state) => ({ type: 'state', state: { ...state, record: { ...state.record, done: true } } }),
   },
 ];
 

@@ -11,7 +11,7 @@ import type { WriteContext } from './write-context.ts';
 
 const maxRecordBytes = 1_048_576;
 
-export type Refusal = Exclude<Outcome, { readonly type: 'applied' | 'fenced' | 'later' }>;
+export type Refusal = Exclude<Outcome, { readonly type: 'applied' | 'fenced' | 'later' | 'undone' }>;
 
 /** `applied` leaves the record and version to be read when everything was written. */
 export type Decision = { readonly type: 'applied'; readonly entry: Entry; readonly created: boolean } | Refusal;

@@ -20,6 +20,8 @@ interface Subject {
 
 export interface LedgerRow extends Subject {
   readonly mutationId: MutationId;
+  /** The key that the server made, where `key` is a temporary one. */
+  readonly assignedKey: RecordKey | null;
   /** Null for `applied`: the record is read again at each replay. */
   readonly outcome: StoredOutcome | null;
 }
@@ -67,7 +69,7 @@ export async function readLedger(
 ): Promise<ReadonlyMap<string, LedgerRow>> {
   if (mutationIds.length === 0) return new Map();
   const rows = await tx.query(
-    'select mutation_id, operation, table_name, record_key, outcome from sync_ledger ' +
+    'select mutation_id, operation, table_name, record_key, assigned_key, outcome from sync_ledger ' +
       'where user_name = $1 and mutation_id = any($2::text[])',
     [user, mutationIds],
   );
@@ -76,6 +78,7 @@ export async function readLedger(
 
 function ledgerRowOf(row: SqlRow): LedgerRow {
   const key: unknown = JSON.parse(textOrNull(row, 'record_key') ?? 'null');
+  const assigned: unknown = JSON.parse(textOrNull(row, 'assigned_key') ?? 'null');
   const outcome = textOrNull(row, 'outcome');
   const mutationId = textOf(row, 'mutation_id');
   if (!isMutationId(mutationId)) throw new Error('The ledger holds something that is no mutation id.');
@@ -84,6 +87,7 @@ function ledgerRowOf(row: SqlRow): LedgerRow {
     operation: textOf(row, 'operation'),
     table: textOrNull(row, 'table_name'),
     key: isRecordKey(key) ? key : null,
+    assignedKey: isRecordKey(assigned) ? assigned : null,
     outcome: outcome === null ? null : parseOutcome(outcome),
   };
 }
@@ -96,7 +100,7 @@ function parseOutcome(text: string): StoredOutcome {
 }
 
 function isStoredOutcome(value: unknown): value is StoredOutcome {
-  const types: unknown[] = ['rejected', 'conflict', 'gone', 'forbidden', 'dangling', 'fenced'];
+  const types: unknown[] = ['rejected', 'conflict', 'gone', 'forbidden', 'dangling', 'fenced', 'undone'];
   return isJsonObject(value) && types.includes(value['type']);
 }
 
@@ -121,6 +125,20 @@ export async function storeOutcomes(tx: Queryable, user: string, outcomes: reado
       undecided.map(({ mutationId }) => mutationId),
     ]);
   }
+}
+
+/** Notes which records the changes were about that named theirs by a temporary key. */
+export async function storeAssignedKeys(
+  tx: Queryable,
+  user: string,
+  keys: ReadonlyMap<string, RecordKey>,
+): Promise<void> {
+  if (keys.size === 0) return;
+  await tx.query(
+    'update sync_ledger as l set assigned_key = r.key from unnest($2::text[], $3::text[]) as r(id, key) ' +
+      'where l.user_name = $1 and l.mutation_id = r.id',
+    [user, [...keys.keys()], [...keys.values()].map((key) => JSON.stringify(key))],
+  );
 }
 
 /** Enters ids as never to be applied, but for those that are known. */

@@ -14,10 +14,12 @@ export async function replay(
 ): Promise<ReadonlyMap<string, Outcome>> {
   const set = new WorkingSet(tx, user);
   const keys = new Map<TableDefinition, RecordKey[]>();
+  const keyOf = (row: LedgerRow): RecordKey | null => row.assignedKey ?? row.key;
   const subjects = rows.flatMap((row) => {
     const table = row.table === null ? undefined : catalog.find(row.table);
+    const key = keyOf(row);
     const shown = row.outcome === null || row.outcome.type === 'conflict';
-    return shown && table !== undefined && row.key !== null ? [{ table, key: row.key }] : [];
+    return shown && table !== undefined && key !== null ? [{ table, key }] : [];
   });
   for (const { table, key } of subjects) {
     const wanted = keys.get(table);
@@ -29,7 +31,8 @@ export async function replay(
   return new Map(
     rows.map((row): [string, Outcome] => {
       const table = row.table === null ? undefined : catalog.find(row.table);
-      const state = table === undefined || row.key === null ? null : (set.find(table, row.key)?.current ?? null);
+      const key = keyOf(row);
+      const state = table === undefined || key === null ? null : (set.find(table, key)?.current ?? null);
       const shown =
         state !== null && isReadable(state, user) && (row.outcome !== null || row.operation !== 'delete')
           ? state
@@ -44,5 +47,6 @@ function outcomeOf(row: LedgerRow, shown: { record: JsonRecord; version: bigint 
   if (row.outcome?.type === 'conflict') return { ...row.outcome, ...current };
   if (row.outcome !== null) return row.outcome;
   const { mutationId } = row;
-  return { type: 'applied', mutationId, ...(row.key === null ? {} : { key: row.key }), ...current };
+  const key = row.assignedKey ?? row.key;
+  return { type: 'applied', mutationId, ...(key === null ? {} : { key }), ...current };
 }

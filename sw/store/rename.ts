@@ -1,0 +1,174 @@
+import { addAliases } from './aliases.ts';
+import type { Base } from './base.ts';
+import { rowsBetween, rowsOf } from './changes.ts';
+import type { WriteTransaction } from './database.ts';
+import type { ChangeRow, StoreName } from './format.ts';
+import { packMarks, readMarks, writeMarks } from './marks.ts';
+import type { Schema, Table } from './schema.ts';
+import { KeyNames } from '../protocol/key-names.ts';
+import { compareKeys, isJsonObject, type RecordKey } from '../protocol/record.ts';
+
+/** What `renameRecords` writes to. */
+export const renameScope: StoreName[] = [
+  'aliases',
+  'changes',
+  'commands',
+  'drafts',
+  'failures',
+  'heads',
+  'marks',
+  'meta',
+];
+
+export interface Rename {
+  readonly table: string;
+  readonly from: RecordKey;
+  readonly to: RecordKey;
+}
+
+export function namesOf(renames: readonly Rename[]): KeyNames {
+  const names = new KeyNames();
+  for (const { table, from, to } of renames) names.add(table, from, to);
+  return names;
+}
+
+function renameText(table: Table, names: KeyNames, text: string): string {
+  const record: unknown = JSON.parse(text);
+  if (!isJsonObject(record)) return text;
+  const renamed = names.inRecord(record, [...table.references, { field: table.key, table: table.name }]);
+  return renamed === record ? text : JSON.stringify(renamed);
+}
+
+interface NamedRow {
+  readonly key: RecordKey;
+  readonly text: string | null;
+  readonly base: { readonly text: string; readonly version: string | null } | null;
+}
+
+/** The same object if it names none of the records. */
+function renameRow<Row extends NamedRow>(table: Table, names: KeyNames, row: Row): Row {
+  const key = names.of(table.name, row.key);
+  const text = row.text === null ? null : renameText(table, names, row.text);
+  const baseText = row.base === null ? null : renameText(table, names, row.base.text);
+  if (key === row.key && text === row.text && baseText === (row.base?.text ?? null)) return row;
+  return { ...row, key, text, base: row.base === null || baseText === null ? null : { ...row.base, text: baseText } };
+}
+
+function renameReason(names: KeyNames, row: ChangeRow): ChangeRow {
+  const { reason } = row;
+  if (reason?.references === undefined) return row;
+  const { table, key } = reason.references;
+  const current = names.of(table, key);
+  return current === key ? row : { ...row, reason: { ...reason, references: { table, key: current } } };
+}
+
+async function renameChanges(
+  tx: WriteTransaction,
+  schema: Schema,
+  names: KeyNames,
+  renames: readonly Rename[],
+): Promise<void> {
+  const changes = tx.objectStore('changes');
+  const renamed = new Set(renames.map((rename) => rename.table));
+  for (const table of schema.tables.values()) {
+    const refers = table.references.some((reference) => renamed.has(reference.table));
+    if (!refers && !renamed.has(table.name)) continue;
+    const own = renames.filter((rename) => rename.table === table.name);
+    const rows = refers
+      ? await rowsBetween(tx, table.name, null, null)
+      : (await Promise.all(own.map(({ from }) => rowsOf(tx, table.name, from)))).flat();
+    const writes: Promise<unknown>[] = [];
+    for (const row of rows) {
+      const next = renameReason(names, renameRow(table, names, row));
+      if (next === row) continue;
+      if (next.key !== row.key) writes.push(changes.delete([row.table, row.key, row.seq]));
+      writes.push(changes.put(next));
+    }
+    await Promise.all(writes);
+    const drafts = tx.objectStore('drafts');
+    for (const draft of await drafts.getAll(IDBKeyRange.bound([table.name], [table.name, []]))) {
+      const next = renameRow(table, names, draft);
+      if (next === draft) continue;
+      await drafts.delete([draft.table, draft.key]);
+      await drafts.put(next);
+    }
+  }
+}
+
+async function renameCommands(tx: WriteTransaction, names: KeyNames): Promise<void> {
+  const store = tx.objectStore('commands');
+  for (const row of await store.getAll()) {
+    const next = {
+      ...row,
+      path: names.inPath(row.path),
+      body: names.inJson(row.body),
+      names: row.names.map(({ table, key }) => ({ table, key: names.of(table, key) })),
+    };
+    if (JSON.stringify(next) !== JSON.stringify(row)) await store.put(next);
+  }
+}
+
+async function renameFailures(tx: WriteTransaction, schema: Schema, names: KeyNames): Promise<void> {
+  const store = tx.objectStore('failures');
+  for (const row of await store.getAll()) {
+    const table = schema.tables.get(row.table);
+    const rename = (value: unknown): unknown =>
+      table !== undefined && isJsonObject(value)
+        ? names.inRecord(value, [...table.references, { field: table.key, table: table.name }])
+        : value;
+    const next = {
+      ...row,
+      key: names.of(row.table, row.key),
+      content: rename(row.content),
+      base: rename(row.base),
+      ...(row.references === undefined
+        ? {}
+        : { references: { ...row.references, key: names.of(row.references.table, row.references.key) } }),
+    };
+    if (JSON.stringify(next) !== JSON.stringify(row)) await store.put(next);
+  }
+}
+
+async function renameMarks(tx: WriteTransaction, base: Base, names: KeyNames, tables: Iterable<string>): Promise<void> {
+  for (const table of tables) {
+    let head = await base.readHead(tx, table);
+    for (const kind of ['send', 'hold'] as const) {
+      const keys = await readMarks(tx, base, head, kind);
+      const renamed = keys.map((key) => names.of(table, key));
+      if (renamed.every((key, index) => key === keys[index])) continue;
+      head = await writeMarks(tx, head, { [kind]: packMarks(kind, renamed.sort(compareKeys)) });
+    }
+  }
+}
+
+/**
+ * Puts the server's keys in the place of temporary ones, wherever these are named (U-08): records, references, changes,
+ * commands, drafts, marks and failures, in the transaction that stores the server's answer. The old keys stay as aliases.
+ */
+export async function renameRecords(
+  tx: WriteTransaction,
+  { schema, base }: { readonly schema: Schema; readonly base: Base },
+  renames: readonly Rename[],
+): Promise<void> {
+  if (renames.length === 0) return;
+  const names = namesOf(renames);
+  await renameChanges(tx, schema, names, renames);
+  await renameCommands(tx, names);
+  await renameFailures(tx, schema, names);
+  await renameMarks(tx, base, names, new Set(renames.map((rename) => rename.table)));
+  await addAliases(tx, renames);
+}
+
+/** The body of a batch of which a part was answered, with the server's keys; what was sent named the same ones. */
+export function renameWireChange(schema: Schema, names: KeyNames, change: unknown): unknown {
+  if (!isJsonObject(change)) return change;
+  const { type, table: name, key, record, path, body } = change;
+  if (type === 'command') {
+    return { ...change, path: typeof path === 'string' ? names.inPath(path) : null, body: names.inJson(body ?? null) };
+  }
+  const table = typeof name === 'string' ? schema.tables.get(name) : undefined;
+  if (table === undefined || (typeof key !== 'string' && typeof key !== 'number')) return change;
+  const current = { ...change, key: names.of(table.name, key) };
+  if (!isJsonObject(record)) return current;
+  return { ...current, record: names.inRecord(record, [...table.references, { field: table.key, table: table.name }]) };
+}

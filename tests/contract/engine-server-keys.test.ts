@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { OpenSession } from '../../sw/sync/sessions.ts';
+import { Device, see, signal } from './engine-fixture.ts';
+import { ask } from './page-requests.ts';
+import { Fixture } from './server-fixture.ts';
+
+const fixture = new Fixture('embedded');
+beforeAll(() => fixture.start());
+afterAll(() => fixture.stop());
+
+async function makeVisit(session: OpenSession): Promise<string> {
+  const id = randomUUID();
+  await ask(session, 'PUT', `/api/visits/${id}`, { id, note: 'a visit' });
+  return id;
+}
+
+/** Makes a task as a page does; gives the temporary key. */
+async function makeTask(session: OpenSession, fields: Record<string, string | number | boolean>): Promise<number> {
+  const { status, record } = await ask(session, 'POST', '/api/tasks', { title: 'Call back', ...fields });
+  expect(status).toBe(201);
+  const { id } = record;
+  if (typeof id !== 'number' || id >= 0) throw new Error('not a temporary key');
+  return id;
+}
+
+async function tasksOf(visitId: string): Promise<readonly Record<string, unknown>[]> {
+  return fixture.server.database.query(
+    'select id, title, "afterId", done from tasks where "visitId" = $1 order by id',
+    [visitId],
+  );
+}
+
+function losingFirstAnswer(): Device['network'] {
+  let lost = false;
+  return async (path, forward) => {
+    const answer = await forward();
+    if (path !== '/sync/upload' || lost) return answer;
+    lost = true;
+    await answer.text();
+    throw new TypeError('connection closed');
+  };
+}
+
+describe('A table whose keys the server makes (U-08)', () => {
+  it('gives a record its number, and answers by the old address as by the new', async () => {
+    const session = await new Device(fixture).startWorker().signIn('ana');
+    const visitId = await makeVisit(session);
+    const old = await makeTask(session, { visitId });
+    await session.engine.synchronize('call', { mode: 'unsynchronized' });
+    const [task] = await tasksOf(visitId);
+    const now = Number(task?.['id']);
+    expect(now).toBeGreaterThan(0);
+    const byOld = await ask(session, 'GET', `/api/tasks/${old}`);
+    expect(byOld).toMatchObject({ status: 200, record: { id: now, visitId } });
+    expect(byOld.headers.get('Content-Location')).toBe(`/api/tasks/${now}`);
+    expect((await ask(session, 'GET', `/api/tasks/${now}`)).record).toEqual(byOld.record);
+    expect(await see(session, 'tasks', old)).toMatchObject({ detail: 'clean' });
+  });
+
+  it('takes writes and references by the old key afterwards, in another worker too', async () => {
+    const device = new Device(fixture);
+    const first = device.startWorker();
+    const before = await first.signIn('ana');
+    const visitId = await makeVisit(before);
+    const old = await makeTask(before, { visitId });
+    await before.engine.synchronize('call', { mode: 'unsynchronized' });
+    first.kill();
+    const session = await device.startWorker().signIn('ana');
+    expect((await ask(session, 'PATCH', `/api/tasks/${old}`, { title: 'Call back soon' })).status).toBe(200);
+    const next = await ask(session, 'POST', '/api/tasks', { title: 'Then write', visitId, afterId: old });
+    const [task] = await tasksOf(visitId);
+    expect(next.record['afterId']).toBe(task?.['id']);
+    expect((await ask(session, 'PUT', `/api/tasks/${old}`, { id: old, visitId, title: 'Put' })).record).toMatchObject({
+      id: task?.['id'],
+    });
+    expect((await ask(session, 'POST', `/api/tasks/${old}/complete`, { task: old })).status).toBe(202);
+    const [command] = await session.database.read(['commands'], (tx) => tx.objectStore('commands').getAll());
+    expect(command).toMatchObject({
+      path: `/api/tasks/${String(task?.['id'])}/complete`,
+      body: { task: task?.['id'] },
+    });
+    const result = await session.engine.synchronize('call', { mode: 'unsynchronized' });
+    expect(result).toMatchObject({ outcome: 'finished', failed: 0 });
+    expect(await tasksOf(visitId)).toMatchObject([{ title: 'Put', done: true }, { afterId: task?.['id'] }]);
+    expect((await ask(session, 'DELETE', `/api/tasks/${String(Number(next.record['id']))}`)).status).toBe(204);
+    expect((await ask(session, 'DELETE', `/api/tasks/${old}`)).status).toBe(204);
+    await session.engine.synchronize('call', { mode: 'unsynchronized' });
+    expect(await tasksOf(visitId)).toEqual([]);
+  });
+
+  it('names it in children and commands of the same batch, whichever was made first', async () => {
+    const session = await new Device(fixture).startWorker().signIn('ana');
+    const visitId = await makeVisit(session);
+    const parent = await makeTask(session, { visitId, title: 'first' });
+    const child = await makeTask(session, { visitId, title: 'second', afterId: parent });
+    await makeTask(session, { visitId, title: 'third', afterId: child });
+    await ask(session, 'POST', `/api/tasks/${child}/complete`);
+    expect(await session.engine.synchronize('call', { mode: 'all' })).toMatchObject({ outcome: 'finished' });
+    const tasks = await tasksOf(visitId);
+    expect(tasks).toMatchObject([
+      { done: null },
+      { done: true, afterId: tasks[0]?.['id'] },
+      { afterId: tasks[1]?.['id'] },
+    ]);
+    expect((await ask(session, 'GET', `/api/tasks/${child}`)).record).toMatchObject({ afterId: tasks[0]?.['id'] });
+  });
+
+  it('finds it again when the answer was lost and it was edited and referred to meanwhile', async () => {
+    const device = new Device(fixture);
+    const session = await device.startWorker().signIn('ana');
+    const visitId = await makeVisit(session);
+    const old = await makeTask(session, { visitId });
+    const child = await makeTask(session, { visitId, title: 'child', afterId: old });
+    device.network = losingFirstAnswer();
+    await expect(session.engine.synchronize('first', {})).rejects.toMatchObject({ code: 'network' });
+    await ask(session, 'PATCH', `/api/tasks/${old}`, { title: 'edited' });
+    await makeTask(session, { visitId, title: 'later', afterId: child });
+    await ask(session, 'POST', `/api/tasks/${old}/complete`);
+    const result = await session.engine.synchronize('second', { mode: 'unsynchronized' });
+    expect(result).toMatchObject({ outcome: 'finished', failed: 0 });
+    const tasks = await tasksOf(visitId);
+    expect(tasks).toMatchObject([
+      { title: 'edited', done: true },
+      { title: 'child', afterId: tasks[0]?.['id'] },
+      { title: 'later', afterId: tasks[1]?.['id'] },
+    ]);
+  });
+
+  it('keeps a write that comes while the answer is being stored', async () => {
+    const device = new Device(fixture);
+    const session = await device.startWorker().signIn('ana');
+    const visitId = await makeVisit(session);
+    const old = await makeTask(session, { visitId });
+    const answered = signal();
+    device.network = async (path, forward) => {
+      const answer = await forward();
+      if (path === '/sync/upload') answered.give();
+      return answer;
+    };
+    const run = session.engine.synchronize('call', { mode: 'unsynchronized' });
+    await answered.given;
+    const writes = await Promise.all(
+      Array.from({ length: 20 }, (_, at) =>
+        ask(session, 'PATCH', `/api/tasks/${old}`, { title: `edit ${String(at)}` }),
+      ),
+    );
+    const children = await Promise.all(
+      Array.from({ length: 5 }, () => ask(session, 'POST', '/api/tasks', { title: 'child', visitId, afterId: old })),
+    );
+    await run;
+    expect(writes.map(({ status }) => status)).toEqual(writes.map(() => 200));
+    expect(children.map(({ status }) => status)).toEqual(children.map(() => 201));
+    await session.engine.synchronize('again', { mode: 'unsynchronized' });
+    const [task, ...others] = await tasksOf(visitId);
+    expect(task).toMatchObject({ title: 'edit 19' });
+    expect(others.map(({ afterId }) => afterId)).toEqual(others.map(() => task?.['id']));
+    expect(others).toHaveLength(5);
+  });
+
+  it('names a record in failures and marks by its new key, and blocks children of a refused one by name (U-07)', async () => {
+    const session = await new Device(fixture).startWorker().signIn('ana');
+    const visitId = await makeVisit(session);
+    const bad = await makeTask(session, { visitId, title: '' });
+    const child = await makeTask(session, { visitId, afterId: bad });
+    await ask(session, 'POST', `/api/tasks/${bad}/complete`);
+    const result = await session.engine.synchronize('call', { mode: 'unsynchronized' });
+    expect(result).toMatchObject({ outcome: 'partial', failed: 1 });
+    expect((await see(session, 'tasks', bad)).detail).toBe('rejected');
+    expect((await see(session, 'tasks', child)).detail).toBe('blocked');
+    await ask(session, 'PATCH', `/api/tasks/${bad}`, { title: 'mended' });
+    expect(await session.engine.synchronize('again', { mode: 'unsynchronized' })).toMatchObject({ failed: 0 });
+    const tasks = await tasksOf(visitId);
+    expect(tasks).toMatchObject([{ title: 'mended', done: true }, { afterId: tasks[0]?.['id'] }]);
+    const [failure] = await session.database.read(['failures'], (tx) => tx.objectStore('failures').getAll());
+    expect(failure).toMatchObject({ key: tasks[0]?.['id'], content: { id: tasks[0]?.['id'] } });
+  });
+
+  it('refuses keys of the page’s own', async () => {
+    const session = await new Device(fixture).startWorker().signIn('ana');
+    const made = await ask(session, 'POST', '/api/tasks', { id: 7, title: 'mine' });
+    expect(made).toMatchObject({ status: 422, record: { code: 'invalid-key' } });
+    await session.engine.synchronize('call', {});
+    expect(await ask(session, 'PUT', '/api/tasks/999999', { title: 'mine' })).toMatchObject({ status: 404 });
+  });
+});

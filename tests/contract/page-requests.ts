@@ -1,0 +1,61 @@
+import { problemOf } from '../../sw/router/answers.ts';
+import { takeCommand } from '../../sw/router/command-route.ts';
+import { findCommand, findTable, parseCommand } from '../../sw/router/match.ts';
+import { readMany, readOne } from '../../sw/router/read-route.ts';
+import { writeOne } from '../../sw/router/write-route.ts';
+import type { OpenSession } from '../../sw/sync/sessions.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../sw/protocol/record.ts';
+import { asJson } from './server-fixture.ts';
+
+export interface PageAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Json;
+  readonly record: JsonObject;
+}
+
+const origin = 'https://app.example';
+const commands = [
+  { method: 'POST', path: '/api/visits/:id/close' },
+  { method: 'POST', path: '/api/tasks/:id/complete', references: { id: 'tasks' } },
+  { method: 'POST', path: '/api/visits/:id/hand-over' },
+].map(parseCommand);
+
+/** A plain `fetch` of a page, as the worker's routes answer it. */
+export async function ask(
+  session: OpenSession,
+  method: string,
+  path: string,
+  body?: Json,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<PageAnswer> {
+  const url = new URL(path, origin);
+  const request = new Request(url, {
+    method,
+    headers: { ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const context = { session, client: 'tab', incarnation: 'incarnation' };
+  const answer = async (): Promise<Response> => {
+    try {
+      const command = findCommand(commands, method, url, origin);
+      if (command !== null) return (await takeCommand(context, command, request)).response;
+      const target = findTable(session.schema, url, origin);
+      if (target === null) throw new Error(`${path} is not declared.`);
+      const { table, key } = target;
+      if (method !== 'GET') return (await writeOne(context, table, key, request)).response;
+      return await (key === null ? readMany(session, table, request) : readOne(session, table, key, request));
+    } catch (error) {
+      return problemOf(error);
+    }
+  };
+  const response = await answer();
+  const text = await response.text();
+  const parsed = text === '' ? null : asJson(text);
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: parsed,
+    record: isJsonObject(parsed) ? parsed : {},
+  };
+}
