@@ -17,7 +17,7 @@ function keysOf(row: MarkRow): RecordKey[] {
 }
 
 /** How many records of a table are under a mark. */
-export function countMarks(head: HeadRow, kind: MarkKind): number {
+function countMarks(head: HeadRow, kind: MarkKind): number {
   return kind === 'send' ? head.sendMarks : head.holdMarks;
 }
 

@@ -62,10 +62,17 @@ declare global {
 export {};
 `;
 
+/** What an example of a page may take besides: the client that another example made. */
+const pageSurroundings = `
+declare global {
+  const sync: import('holdfast/client').SyncClient;
+}
+`;
+
 function problems(snippets: readonly Snippet[], lib: readonly string[]): string[] {
   const files = new Map(snippets.map(({ name, code }) => [path.join(root, name), `${code}\nexport {};\n`]));
   const ambient = path.join(root, 'surroundings.d.ts');
-  files.set(ambient, surroundings);
+  files.set(ambient, lib.includes('dom') ? `${surroundings}${pageSurroundings}` : surroundings);
   const options: ts.CompilerOptions = {
     target: ts.ScriptTarget.ES2023,
     module: ts.ModuleKind.ESNext,
