@@ -1,6 +1,7 @@
 import { SyncError } from '../protocol/errors.ts';
 import { requestRowKey } from '../store/requests.ts';
 import { writeCommand } from '../store/command-write.ts';
+import { checkSignedIn } from '../sync/signed-in.ts';
 import { identify } from './identity.ts';
 import { namesOfCommand, type CommandPattern } from './match.ts';
 import { newMutationId, readBody, type WriteAnswer, type WriteContext } from './write-route.ts';
@@ -19,6 +20,7 @@ export async function takeCommand(
   request: Request,
 ): Promise<WriteAnswer> {
   const { session } = context;
+  checkSignedIn(session);
   const url = new URL(request.url);
   const { pathname, search } = url;
   const hasBody = (await request.clone().text()) !== '';

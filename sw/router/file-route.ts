@@ -13,6 +13,7 @@ import { fileIn, withReference } from '../store/file-field.ts';
 import type { Table } from '../store/schema.ts';
 import { readView } from '../store/view.ts';
 import type { Session } from '../sync/session.ts';
+import { checkSignedIn } from '../sync/signed-in.ts';
 import { statusHeaders } from './answers.ts';
 import { readForm } from './form-record.ts';
 import { readParts, type Part } from './multipart.ts';
@@ -79,10 +80,11 @@ async function withChunks(
   return environment.locks.request(chunksLock(database, number), () => work(number));
 }
 
-function checkWritable(table: Table): void {
+function checkWritable(session: Session, table: Table): void {
   if (table.direction === 'down') {
     throw new SyncError('unsupported', `${table.name} is only downloaded; it cannot be written here.`);
   }
+  checkSignedIn(session);
 }
 
 function storePieces(
@@ -122,7 +124,7 @@ export async function writeFile(
   if (table.scope === 'online') {
     return { response: await fromNetwork(session, request, 'online-only'), requestRow: null, stored: false };
   }
-  checkWritable(table);
+  checkWritable(session, table);
   const view = await readView(session.database, session.base, table.name, key);
   if (view.text === null && view.absenceKnown) {
     throw new SyncError('not-found', `There is no record ${String(key)} in ${table.name}. Nothing was stored.`);
@@ -148,7 +150,7 @@ export function isForm(table: Table, request: Request): boolean {
 /** A form with a record and its file: both are on disk when it is answered, or neither. */
 export async function writeForm(context: WriteContext, table: Table, request: Request): Promise<WriteAnswer> {
   const { session } = context;
-  checkWritable(table);
+  checkWritable(session, table);
   const type = request.headers.get('Content-Type') ?? '';
   return withChunks(session, async (number) => {
     if (request.body === null) throw new SyncError('invalid-body', 'The form is empty. Nothing was stored.');

@@ -17,6 +17,7 @@ import { temporaryKey } from '../store/aliases.ts';
 import { writeRecord } from '../store/write.ts';
 import { fetchBase, isWhole } from '../sync/fetch-base.ts';
 import type { Session } from '../sync/session.ts';
+import { checkSignedIn } from '../sync/signed-in.ts';
 import { statusHeaders } from './answers.ts';
 import { nameRequest } from './current-keys.ts';
 import { writeDraftOf } from './draft-route.ts';
@@ -184,6 +185,7 @@ export async function writeOne(
   }
   if (table.direction === 'down')
     throw new SyncError('unsupported', `${table.name} is only downloaded; it cannot be written here.`);
+  checkSignedIn(session);
   const body = request.method === 'DELETE' ? null : await readBody(request);
   const prepareNamed = async (): Promise<NamedWrite> => {
     const { key: current, body: named, aliases } = await nameRequest(session, table, key, body);

@@ -9,6 +9,7 @@ import { parseStored } from './rebase.ts';
 import { reply } from './reply.ts';
 import type { Sessions } from './sessions.ts';
 import type { Session } from './session.ts';
+import { sessionToWrite } from './signed-in.ts';
 import { tellPending } from './state.ts';
 
 async function tell(session: Session, table: Table, key: RecordKey): Promise<void> {
@@ -37,7 +38,7 @@ export function createDraftMethods(
   return {
     draft: (name, record) =>
       reply(async () => {
-        const session = await sessions.current();
+        const session = await sessionToWrite(sessions);
         const table = tableOf(schema, name);
         if (table.scope === 'online' || table.direction === 'down')
           throw new SyncError('unsupported', `${table.name} cannot be written here, so it has no drafts.`);
@@ -55,7 +56,7 @@ export function createDraftMethods(
     drafts: (name) => reply(async () => readDrafts(await sessions.current(), tableOf(schema, name))),
     commit: (name, value) =>
       reply(async () => {
-        const session = await sessions.current();
+        const session = await sessionToWrite(sessions);
         const table = tableOf(schema, name);
         const key = recordKeyOf(table, value);
         const text = await commitDraft(session, table, key);

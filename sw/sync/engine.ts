@@ -9,6 +9,7 @@ import { readRequest } from './read-request.ts';
 import { modeFor } from './triggers.ts';
 import { openRun, readJournal, runSlice, type RunRequest } from './run.ts';
 import { noCredentials, runLock, type ActiveRun, type Session } from './session.ts';
+import { isSignedOut } from './signed-in.ts';
 import { sweepContents } from './sweep-contents.ts';
 import { tellPending } from './state.ts';
 
@@ -45,7 +46,6 @@ export function createEngine(session: Session): Engine {
     session.announce({ type: 'busy', message: busyText });
     return new SyncBusyError();
   };
-  const needsSignIn = (): boolean => session.user === '' && session.backend.needsUser;
 
   const tidyUp = async (): Promise<void> => {
     for (const table of schema.tables.values()) {
@@ -156,7 +156,7 @@ export function createEngine(session: Session): Engine {
   const engine: Engine = {
     synchronize: async (call, options) => {
       const request = readRequest(session.schema, options);
-      if (needsSignIn()) throw new AuthRequiredError('Nobody is signed in. Call signIn({ user }) first.');
+      if (isSignedOut(session)) throw new AuthRequiredError('Nobody is signed in. Call signIn({ user }) first.');
       if (!(await session.hasCredentials())) throw noCredentials();
       const { onBusy = 'error' } = options;
       const mine = createWaiting();
@@ -183,7 +183,7 @@ export function createEngine(session: Session): Engine {
     },
 
     requestRun: async (trigger) => {
-      if (needsSignIn()) return false;
+      if (isSignedOut(session)) return false;
       for (;;) {
         const going = current;
         if (going === null) break;

@@ -11,6 +11,7 @@ import { filterOf } from './query-methods.ts';
 import { reply } from './reply.ts';
 import type { Sessions } from './sessions.ts';
 import { runLock } from './session.ts';
+import { sessionToWrite } from './signed-in.ts';
 import { tellPending } from './state.ts';
 
 type LocalDataMethods = Pick<WorkerMethods, 'setScope' | 'clear' | 'conflicts' | 'resolve'>;
@@ -20,7 +21,7 @@ export function createLocalDataMethods(sessions: Sessions, schema: Schema, newId
   return {
     setScope: (name, scope) =>
       reply(async () => {
-        const session = await sessions.current();
+        const session = await sessionToWrite(sessions);
         const table = tableOf(schema, name);
         const checked = checkScope(`setScope: the scope of ${table.name}`, table, scope);
         const scopes = await session.database.write(['meta'], async (tx) => {
@@ -49,7 +50,7 @@ export function createLocalDataMethods(sessions: Sessions, schema: Schema, newId
     conflicts: () => reply(async () => readConflicts((await sessions.current()).database)),
     resolve: (id, record) =>
       reply(async () => {
-        const session = await sessions.current();
+        const session = await sessionToWrite(sessions);
         const mutationId = newId();
         if (!isMutationId(mutationId)) throw new TypeError('newId made no usable id');
         if (record !== null && !isJsonObject(record)) {

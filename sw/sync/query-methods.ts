@@ -10,6 +10,7 @@ import { parseOrderBy, toFilterTree } from '../filter/index.ts';
 import { parametersOf, tableOf } from './method-arguments.ts';
 import { reply } from './reply.ts';
 import type { Sessions } from './sessions.ts';
+import { sessionToWrite } from './signed-in.ts';
 import { tellPending } from './state.ts';
 
 type FilterArguments = Pick<ListQuery, 'filter' | 'params' | 'source'>;
@@ -75,7 +76,7 @@ export function createQueryMethods(sessions: Sessions, schema: Schema): Pick<Wor
       }),
     setStatus: (name, status, filter, options) =>
       reply(async () => {
-        const session = await sessions.current();
+        const session = await sessionToWrite(sessions);
         const table = tableOf(schema, name);
         const wanted = statusOf(status);
         if (wanted !== 'synchronized' && wanted !== 'not-synchronized') {

@@ -4,6 +4,7 @@ import { exportUnsent } from './export-unsent.ts';
 import { importUnsent } from './import-unsent.ts';
 import { reply } from './reply.ts';
 import type { Sessions } from './sessions.ts';
+import { sessionToWrite } from './signed-in.ts';
 import { tellPending } from './state.ts';
 
 /** What a page's calls about taking unsent work along do. */
@@ -13,7 +14,7 @@ export function createUnsentMethods(sessions: Sessions): Pick<WorkerMethods, 'ex
     importUnsent: (text) =>
       reply(async () => {
         if (typeof text !== 'string') throw new SyncError('invalid-file', 'The file has no text. Nothing was changed.');
-        const session = await sessions.current();
+        const session = await sessionToWrite(sessions);
         const result = await importUnsent(session, text);
         const tables = [...session.schema.tables.keys()];
         session.announce({

@@ -16,6 +16,7 @@ import { createQueryMethods } from './query-methods.ts';
 import { reply } from './reply.ts';
 import type { Sessions } from './sessions.ts';
 import { createSignInMethods } from './sign-in-methods.ts';
+import { isSignedOut, sessionToWrite } from './signed-in.ts';
 import { findObstacle, readState, tellPending } from './state.ts';
 import { createUnsentMethods } from './unsent-methods.ts';
 
@@ -42,9 +43,7 @@ export function createWorkerMethods(sessions: Sessions, schema: Schema, newId: (
     whyNotSyncing: () =>
       reply(async () => {
         const session = await sessions.observed();
-        return session.user === '' && session.backend.needsUser
-          ? { type: 'signed-out' as const }
-          : findObstacle(session);
+        return isSignedOut(session) ? { type: 'signed-out' as const } : findObstacle(session);
       }),
     history: (options) => reply(async () => readHistory((await sessions.current()).database, pageOf(options))),
     statusOf: (name, value) =>
@@ -63,7 +62,7 @@ export function createWorkerMethods(sessions: Sessions, schema: Schema, newId: (
     failures: (options) => reply(async () => readFailures((await sessions.current()).database, pageOf(options))),
     retry: (id) =>
       reply(async () => {
-        const session = await sessions.current();
+        const session = await sessionToWrite(sessions);
         const mutationId = newId();
         if (!isMutationId(mutationId)) throw new TypeError('newId made no usable id');
         const isPending = await retryFailure(session.database, id, mutationId);
