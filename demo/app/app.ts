@@ -9,12 +9,14 @@ import { html, render } from 'lit-html';
 import { keyed } from 'lit-html/directives/keyed.js';
 import { problemMessage } from './model/api.ts';
 import { testConnectivity } from './model/connectivity.ts';
+import { selectionOf } from './model/selection.ts';
 import { firstUser, rememberedUser, rememberUser, renewSession, signInAtServer } from './model/session.ts';
 import { createSyncWatch } from './model/sync-watch.ts';
 import { createPage } from './pages/create-page.ts';
 import { banners } from './view/banners.ts';
 import { createNotices } from './view/notices.ts';
 import type { App, Page } from './view/page.ts';
+import { runOutcomeText } from './view/run-outcome.ts';
 import { createRouter, parseRoute, type Route } from './view/router.ts';
 import { shell } from './view/shell.ts';
 
@@ -121,13 +123,13 @@ export function startApp(root: HTMLElement): void {
   };
 
   async function synchronize(sync: SyncClient, mode: RunMode): Promise<void> {
-    const selection = mode === 'selected' ? { selection: { visits: [...app.selection] } } : {};
+    const selection = mode === 'selected' ? { selection: selectionOf(app.selection) } : {};
     try {
-      const result = await sync.synchronize({ mode, ...selection });
-      notices.add('done', `Synchronized: ${String(result.uploaded)} sent, ${String(result.downloaded)} received.`);
+      notices.add('done', `Synchronized: ${runOutcomeText(await sync.synchronize({ mode, ...selection }))}.`);
     } catch (error) {
-      if (!(error instanceof PartialSynchronizationError)) throw error;
-      notices.add('problem', 'Some records were not taken by the server. They are kept here, with the reason.');
+      if (!(error instanceof PartialSynchronizationError) || error.result === null) throw error;
+      const text = runOutcomeText(error.result);
+      notices.add('problem', `${text}. What the server did not take is kept here, with the reason.`);
     }
   }
 
