@@ -131,6 +131,9 @@ export function createSyncWatch({ draw, onChanged, onBusy, onRunEnded }: Listene
       sync.addEventListener('failure', () => {
         counts.refresh();
       });
+      sync.addEventListener('conflict', () => {
+        counts.refresh();
+      });
       sync.addEventListener('changed', (event) => {
         counts.refresh();
         onChanged(Object.keys(event.detail.tables));

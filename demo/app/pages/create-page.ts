@@ -2,6 +2,7 @@ import { html } from 'lit-html';
 import { emptyState } from '../view/parts.ts';
 import type { App, Page } from '../view/page.ts';
 import type { Route } from '../view/router.ts';
+import { createConflictsPage } from './conflicts.ts';
 import { createPlacesPage } from './places.ts';
 import { createProductsPage } from './products.ts';
 import { createSynchronizationPage } from './synchronization.ts';
@@ -41,6 +42,8 @@ export function createPage(app: App, route: Route): Page {
       return createSynchronizationPage(app);
     case 'status':
       return createStatusPage(app);
+    case 'conflicts':
+      return createConflictsPage(app, route.first);
     case 'missing':
       return missingPage;
   }

@@ -5,6 +5,7 @@ import { readList, recordPath, write } from '../model/api.ts';
 import { createLoader } from '../model/loader.ts';
 import { marksOf } from '../model/marks.ts';
 import { type Product, readProduct } from '../model/records.ts';
+import { markWithConflict } from '../view/conflict-link.ts';
 import { formatCount, plural } from '../view/format.ts';
 import { icon } from '../view/icons.ts';
 import type { App, Page } from '../view/page.ts';
@@ -36,7 +37,9 @@ export function createProductsPage(app: App): Page {
     <li class="product-row" data-testid="product-row" data-key=${product.Code} data-status=${detail}>
       <span class="code figures">${product.Code}</span>
       <strong class="product-name">${product.Name}</strong>
-      <span class="product-mark">${statusMark(detail, { syncing: app.watch.syncing })}</span>
+      <span class="product-mark"
+        >${markWithConflict(statusMark(detail, { syncing: app.watch.syncing }), { table: 'products', key: product.Code, detail })}</span
+      >
       <span class="stepper" role="group" aria-label=${`Stock of ${product.Name}`}>
         <button
           type="button"

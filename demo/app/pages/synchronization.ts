@@ -2,6 +2,7 @@ import type { PendingCounts, StatusDetail, SyncObstacle, SynchronizeResult } fro
 import { html, nothing, type TemplateResult } from 'lit-html';
 import { repeat } from 'lit-html/directives/repeat.js';
 import { createLoader } from '../model/loader.ts';
+import { markWithConflict } from '../view/conflict-link.ts';
 import { failureRow } from '../view/failure-row.ts';
 import { formatCount, formatMoment, plural, tableName } from '../view/format.ts';
 import { icon, type IconName } from '../view/icons.ts';
@@ -123,7 +124,7 @@ export function createSynchronizationPage(app: App): Page {
                     ? nothing
                     : html`<span class="pending-mark"
                         ><span class="figures">${formatCount(count)}</span>
-                        ${statusMark(detail, { syncing: app.watch.syncing })}</span
+                        ${markWithConflict(statusMark(detail, { syncing: app.watch.syncing }), { detail })}</span
                       >`;
                 })}
               </span>

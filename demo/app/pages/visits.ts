@@ -3,6 +3,7 @@ import { repeat } from 'lit-html/directives/repeat.js';
 import { countryName } from '../model/countries.ts';
 import { createLoader } from '../model/loader.ts';
 import { readVisitList, type VisitRow } from '../model/visit-list.ts';
+import { conflictAddress } from '../view/conflict-link.ts';
 import { formatAmount, formatCount, formatDay, plural } from '../view/format.ts';
 import { icon } from '../view/icons.ts';
 import type { App, Page } from '../view/page.ts';
@@ -49,7 +50,10 @@ export function createVisitsPage(app: App): Page {
           }}
         />
       </label>
-      <a class="row" href=${`/visits/${encodeURIComponent(visit.id)}`}>
+      <a
+        class="row"
+        href=${detail === 'conflict' ? conflictAddress('visits', visit.id) : `/visits/${encodeURIComponent(visit.id)}`}
+      >
         <span class="row-words">
           <strong>${place?.name ?? (visit.placeId === null ? 'No place' : visit.placeId)}</strong>
           <span class="row-more"
@@ -73,7 +77,7 @@ export function createVisitsPage(app: App): Page {
     if (size === 0) return nothing;
     return html`
       <div class="selection-bar" role="region" aria-label="Selection">
-        <strong>${formatCount(size)} selected</strong>
+        <strong>${plural(size, 'visit', 'visits')}</strong>
         <button
           type="button"
           class="quiet icon-only"
@@ -94,6 +98,7 @@ export function createVisitsPage(app: App): Page {
           }}
         >
           ${icon('sync')} Synchronize<span class="wide-word">selected</span>
+          <span class="figures">(${formatCount(size)})</span>
         </button>
       </div>
     `;

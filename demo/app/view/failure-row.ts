@@ -1,6 +1,8 @@
-import type { Failure } from 'holdfast/client';
+import type { Failure, RecordKey } from 'holdfast/client';
 import { html, nothing, type TemplateResult } from 'lit-html';
 import { isFields } from '../model/records.ts';
+import { conflictAddress } from './conflict-link.ts';
+import { exportFailure } from './export-failure.ts';
 import { formatMoment, tableName } from './format.ts';
 import type { App } from './page.ts';
 
@@ -12,7 +14,7 @@ const operationNames: Readonly<Record<Failure['operation'], string>> = {
 };
 
 /** What a person knows the record by; else its key. */
-function words({ content, key }: Failure): string {
+export function recordName(content: unknown, key: RecordKey): string {
   if (isFields(content)) {
     for (const name of ['Name', 'note', 'reference']) {
       const value = content[name];
@@ -20,6 +22,15 @@ function words({ content, key }: Failure): string {
     }
   }
   return String(key);
+}
+
+/** Where the record is edited; null: there is nothing of it to edit. */
+function editAddress({ table, key, operation, code, content }: Failure): string | null {
+  if (operation === 'delete' || code === 'gone' || code === 'forbidden') return null;
+  if (table === 'visits') return `/visits/${encodeURIComponent(String(key))}`;
+  if (table === 'products') return '/products';
+  const visit = isFields(content) ? content['visitId'] : undefined;
+  return typeof visit === 'string' ? `/visits/${encodeURIComponent(visit)}` : null;
 }
 
 /** What the server did not take, why, and what can be done about it. */
@@ -39,11 +50,13 @@ export function failureRow(app: App, failure: Failure, options: { readonly linke
     });
   };
   const fields = Object.entries(failure.fields ?? {});
+  const edit = options.linked ? editAddress(failure) : null;
+  const waitsForChoice = failure.code === 'conflict' && failure.retriable;
   return html`
     <li class="failure" data-testid="failure-row" data-key=${failure.key} data-code=${failure.code}>
       <p class="failure-what">
         <strong>${tableName(failure.table)}</strong>
-        <span class="figures key">${words(failure)}</span>
+        <span class="figures key">${recordName(failure.content, failure.key)}</span>
         <span class="tag">${operationNames[failure.operation]}</span>
         <time>${formatMoment(failure.at)}</time>
       </p>
@@ -57,15 +70,32 @@ export function failureRow(app: App, failure: Failure, options: { readonly linke
       }
       <div class="buttons">
         ${
-          options.linked && failure.table === 'visits' && failure.operation !== 'delete'
-            ? html`<a class="button" href=${`/visits/${encodeURIComponent(String(failure.key))}`}>Edit</a>`
+          waitsForChoice
+            ? html`<a class="button" data-testid="failure-choose" href=${conflictAddress(failure.table, failure.key)}
+                >Compare and choose</a
+              >`
             : nothing
         }
         ${
-          failure.retriable
+          edit === null || waitsForChoice
+            ? nothing
+            : html`<a class="button" data-testid="failure-edit" href=${edit}>Edit</a>`
+        }
+        ${
+          failure.retriable && !waitsForChoice
             ? html`<button type="button" data-testid="failure-retry" @click=${retry}>Try again</button>`
             : nothing
         }
+        <button
+          type="button"
+          class="quiet"
+          data-testid="failure-export"
+          @click=${() => {
+            exportFailure(failure);
+          }}
+        >
+          Export
+        </button>
         <button type="button" class="quiet" data-testid="failure-discard" @click=${discard}>Discard</button>
       </div>
     </li>

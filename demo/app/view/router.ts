@@ -6,6 +6,7 @@ export type Route =
   | { readonly type: 'products' }
   | { readonly type: 'synchronization' }
   | { readonly type: 'status' }
+  | { readonly type: 'conflicts'; readonly first: string | null }
   | { readonly type: 'missing' };
 
 export function parseRoute(url: URL): Route {
@@ -16,6 +17,9 @@ export function parseRoute(url: URL): Route {
     return { type: 'visit', key: decodeURIComponent(second) };
   }
   if (first === 'synchronization' && second === 'status') return { type: 'status' };
+  if (first === 'synchronization' && second === 'conflicts') {
+    return { type: 'conflicts', first: url.searchParams.get('record') };
+  }
   if (second !== undefined) return { type: 'missing' };
   switch (first) {
     case undefined:

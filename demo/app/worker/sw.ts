@@ -23,7 +23,13 @@ startSync({
         lng: 'number',
       },
     },
-    products: { path: '/api/products', key: 'Code', columns: { Code: 'number', Name: 'string', Stock: 'number' } },
+    products: {
+      path: '/api/products',
+      key: 'Code',
+      columns: { Code: 'number', Name: 'string', Stock: 'number' },
+      // Of two counts of the same shelf, only somebody who was there can say which one holds.
+      conflict: 'manual',
+    },
     visits: {
       path: '/api/visits',
       key: 'id',
