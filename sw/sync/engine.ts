@@ -157,11 +157,12 @@ export function createEngine(session: Session): Engine {
     synchronize: async (call, options) => {
       const request = readRequest(session.schema, options);
       if (isSignedOut(session)) throw new AuthRequiredError('Nobody is signed in. Call signIn({ user }) first.');
-      if (!(await session.hasCredentials())) throw noCredentials();
       const { onBusy = 'error' } = options;
+      // Known from here on, so that a call which is given up while headers are asked for begins no run.
       const mine = createWaiting();
       waiting.set(call, mine);
       try {
+        if (!(await Promise.race([session.hasCredentials(), mine.left]))) throw noCredentials();
         while (current !== null) {
           const going = current;
           // A run that only sends what was just written is over in a moment, and nobody asked for it: wait for it.

@@ -232,6 +232,20 @@ const rows: Readonly<Record<string, Row>> = {
     },
     expected: { all: isDangling, unsynchronized: isDangling, selected: isDangling },
   },
+  'no longer in the table’s scope': {
+    arrange: async (session, known) => {
+      session.schema.useScopes({ visits: { filter: 'note = :note', params: { note: 'a note' } } });
+      await write(session, 'visits', known, visit(known, { note: 'mine' }));
+      return known;
+    },
+    expected: {
+      all: ({ here, there, result }) => {
+        expect([here.record, there?.['note'], result.uploaded, result.outcome]).toEqual([null, 'mine', 1, 'finished']);
+      },
+      unsynchronized: isUploaded,
+      selected: isUploaded,
+    },
+  },
 };
 
 function isForbidden({ here, result }: After, key: string): void {
