@@ -34,6 +34,16 @@ interface LocalCopy {
   readonly matches: boolean;
 }
 
+/** A body that was cut is no answer, whatever its status said (A-B6). */
+async function readJson(response: Response): Promise<unknown> {
+  try {
+    const value: unknown = await response.clone().json();
+    return value;
+  } catch {
+    throw notOurServer(response, 'JSON');
+  }
+}
+
 /** Lays what is changed here over a list from the network (D-08): replaces, removes, and adds what matches. */
 export async function overlayList(
   session: Session,
@@ -41,8 +51,13 @@ export async function overlayList(
   query: ListQuery | null,
   response: Response,
 ): Promise<Response> {
-  if (!response.ok || !isJson(response)) return response;
-  const list: unknown = await response.clone().json();
+  if (!response.ok) return response;
+  if (!isJson(response)) {
+    // A query that is not understood here may ask for another format.
+    if (query === null) return response;
+    throw notOurServer(response, 'JSON');
+  }
+  const list = await readJson(response);
   if (!Array.isArray(list)) return response;
   const matcher = createMatcher(
     table,
