@@ -1,0 +1,39 @@
+import type { JsonRecord, RecordKey } from '../../../sw/protocol/record.ts';
+
+/** One thing that the server did: what a mutation made of a record, or a command that ran. */
+export interface Effect {
+  readonly mutationId: string;
+  readonly user: string;
+  readonly device: string;
+  readonly type: 'create' | 'update' | 'delete' | 'command' | 'server';
+  readonly table: string;
+  readonly key: RecordKey;
+  readonly before: JsonRecord | null;
+  readonly after: JsonRecord | null;
+}
+
+/** The server's own word on what it did, in order. */
+export class EffectLog {
+  readonly #effects: Effect[] = [];
+
+  add(effect: Effect): void {
+    this.#effects.push(effect);
+  }
+
+  get all(): readonly Effect[] {
+    return this.#effects;
+  }
+
+  /** The mutation ids that had more than one effect: there must be none. */
+  get twice(): readonly string[] {
+    const counts = new Map<string, number>();
+    for (const { mutationId, type } of this.#effects) {
+      if (type !== 'server') counts.set(mutationId, (counts.get(mutationId) ?? 0) + 1);
+    }
+    return [...counts].filter(([, count]) => count > 1).map(([id]) => id);
+  }
+
+  of(table: string, key: RecordKey): readonly Effect[] {
+    return this.#effects.filter((effect) => effect.table === table && effect.key === key);
+  }
+}
