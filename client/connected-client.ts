@@ -1,5 +1,5 @@
 import type { ConnectedMessage, PageOptions, SignInOptions } from '../sw/protocol/api.ts';
-import { CancelledError } from '../sw/protocol/errors.ts';
+import { CancelledError, PartialSynchronizationError } from '../sw/protocol/errors.ts';
 import type { SyncEvent } from '../sw/protocol/events.ts';
 import type { Progress, SynchronizeResult, SyncObstacle, SyncState } from '../sw/protocol/run.ts';
 import type { Failure } from '../sw/protocol/status.ts';
@@ -10,7 +10,6 @@ import { Feed } from './feed.ts';
 import { Link } from './link.ts';
 import type { LiveFeed } from './live-feed.ts';
 import { LocalWork } from './local-work.ts';
-import { partial } from './partial.ts';
 import { Revival } from './revival.ts';
 import { SignIn } from './sign-in.ts';
 import type { SyncClient, SynchronizeCallOptions } from './sync-client.ts';
@@ -297,4 +296,9 @@ export class ConnectedClient extends LocalWork implements SyncClient {
     window.addEventListener('pagehide', leave, { signal });
     window.addEventListener('pageshow', comeBack, { signal });
   }
+}
+
+function partial(result: SynchronizeResult): PartialSynchronizationError {
+  const message = `The server did not take ${result.failed} of the changes. Look at failures().`;
+  return new PartialSynchronizationError(message, { details: { result } });
 }

@@ -1,0 +1,53 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { build, type Plugin } from 'vite';
+import type { PlantedBug } from './planted-bugs.ts';
+
+const root = path.resolve(import.meta.dirname, '../..');
+
+/** Puts a bug into the sources as they are read; fails if what it changes is not there any more. */
+function planter({ name, edits }: PlantedBug): Plugin {
+  const left = new Set(edits);
+  return {
+    name: 'planted-bug',
+    enforce: 'pre',
+    transform(code, id) {
+      let changed = code;
+      for (const edit of edits) {
+        if (path.relative(root, id) !== edit.file) continue;
+        if (!changed.includes(edit.find))
+          throw new Error(`The planted bug «${name}» finds nothing to change in ${edit.file}.`);
+        changed = changed.replace(edit.find, () => edit.replace);
+        left.delete(edit);
+      }
+      return changed === code ? null : { code: changed, map: null };
+    },
+    buildEnd(error) {
+      if (error === undefined && left.size > 0) throw new Error(`The planted bug «${name}» was not planted.`);
+    },
+  };
+}
+
+/** Bundles the model with the library's sources, as one module for threads of its own. Gives the file. */
+export async function bundleModel(bug: PlantedBug | null = null): Promise<string> {
+  const outDir = await mkdtemp(path.join(tmpdir(), 'holdfast-model-'));
+  await build({
+    configFile: false,
+    root,
+    publicDir: false,
+    logLevel: 'error',
+    plugins: bug === null ? [] : [planter(bug)],
+    resolve: { alias: { 'workbox-routing': path.join(root, 'tests/model/world/routes.ts') } },
+    ssr: { noExternal: true },
+    build: {
+      ssr: path.join(root, 'tests/model/world/main.ts'),
+      outDir,
+      emptyOutDir: true,
+      minify: false,
+      target: 'node20',
+      rolldownOptions: { output: { entryFileNames: 'model.mjs' } },
+    },
+  });
+  return path.join(outDir, 'model.mjs');
+}

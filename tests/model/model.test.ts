@@ -1,0 +1,26 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bundleModel } from './bundle.ts';
+import { playInThreads, reportOf } from './threads.ts';
+
+const { env } = process;
+const runs = Number(env['HOLDFAST_MODEL_RUNS'] ?? 2_000);
+const seed = Number(env['HOLDFAST_MODEL_SEED'] ?? 20_260_101);
+const replayed = env['HOLDFAST_MODEL_PATH'] ?? '';
+const commands = 60;
+
+describe('several devices, one server, and whatever can go wrong', () => {
+  let bundle = '';
+  beforeAll(async () => {
+    bundle = await bundleModel();
+  });
+  afterAll(() => rm(path.dirname(bundle), { recursive: true }));
+
+  it(`keep O1 to O8 in ${runs} histories of ${commands} commands`, { timeout: 0 }, async () => {
+    const again = replayed === '' ? {} : { path: replayed };
+    const result = await playInThreads(bundle, { runs, seed, commands, shrinks: true, ...again });
+    expect(reportOf(result)).toBe('');
+    expect(result.runs).toBeGreaterThanOrEqual(runs);
+  });
+});

@@ -1,0 +1,17 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { bundleModel } from './bundle.ts';
+import { plantedBugs } from './planted-bugs.ts';
+import { playInThreads } from './threads.ts';
+
+const runs = 600;
+
+describe('the model finds a planted bug', () => {
+  it.each(plantedBugs)('$name', async (bug) => {
+    const bundle = await bundleModel(bug);
+    const { failure } = await playInThreads(bundle, { runs, seed: 1, commands: 60, shrinks: false });
+    expect(failure?.violations ?? []).not.toEqual([]);
+    await rm(path.dirname(bundle), { recursive: true });
+  });
+});

@@ -1,0 +1,59 @@
+import { availableParallelism } from 'node:os';
+import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import type { RunsOptions, RunsResult } from './world/run.ts';
+import type { Break, SweepResult } from './world/sweep.ts';
+
+type Task =
+  | { readonly type: 'histories'; readonly options: RunsOptions }
+  | { readonly type: 'sweep'; readonly scenario: string; readonly how: Break };
+
+/** Gives a task to a thread of its own: a world replaces the clock, the timers and the databases of its thread. */
+function inThread<T>(bundle: string, task: Task): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL('./thread.mjs', import.meta.url), {
+      workerData: { bundle: pathToFileURL(bundle).href, task },
+      resourceLimits: { maxYoungGenerationSizeMb: 64 },
+    });
+    worker.once('message', (result: T) => {
+      resolve(result);
+      void worker.terminate();
+    });
+    worker.once('error', reject);
+    worker.once('exit', (code) => reject(new Error(`A thread of the model ended with code ${code}.`)));
+  });
+}
+
+/** Breaks a scenario at each of its effects. */
+export function sweepInThread(bundle: string, scenario: string, how: Break): Promise<SweepResult> {
+  return inThread(bundle, { type: 'sweep', scenario, how });
+}
+
+/** Plays histories in as many threads as there are processors, each with a seed of its own, from `seed` on. */
+export async function playInThreads(bundle: string, options: RunsOptions): Promise<RunsResult> {
+  const threads = Math.min(options.runs, options.path === undefined ? availableParallelism() : 1);
+  const runs = Math.ceil(options.runs / threads);
+  const results = await Promise.all(
+    Array.from({ length: threads }, (_v, index) =>
+      inThread<RunsResult>(bundle, { type: 'histories', options: { ...options, runs, seed: options.seed + index } }),
+    ),
+  );
+  return {
+    runs: results.reduce((sum, result) => sum + result.runs, 0),
+    failure: results.find((result) => result.failure !== null)?.failure ?? null,
+  };
+}
+
+/** What a failure says: what was broken, the history that does it, and how to play it again. */
+export function reportOf({ failure }: RunsResult): string {
+  if (failure === null) return '';
+  const { seed, path, history, violations } = failure;
+  return [
+    ...violations.map(({ oracle, message }) => `${oracle}: ${message}`),
+    `${history.devices} devices, seed ${history.seed}:`,
+    ...history.steps.flatMap((step) =>
+      step === null ? [] : [`  ${JSON.stringify(step.command)} and ${step.moves} moves`],
+    ),
+    `Play it again: npm run test:model -- 1 ${seed} ${path}`,
+  ].join('\n');
+}

@@ -1,0 +1,56 @@
+interface Timer {
+  readonly at: number;
+  readonly id: number;
+  readonly run: () => void;
+}
+
+/** Time of a world: it goes only when told to. Timers that are due wait to be chosen. */
+export class Clock {
+  #now = 1_800_000_000_000;
+  #timers: Timer[] = [];
+  #lastId = 0;
+
+  get now(): number {
+    return this.#now;
+  }
+
+  install(): void {
+    Object.assign(globalThis, {
+      setTimeout: (run: () => void, delayMs = 0): number => {
+        this.#lastId += 1;
+        this.#timers.push({ at: this.#now + Math.max(0, delayMs), id: this.#lastId, run });
+        return this.#lastId;
+      },
+      clearTimeout: (id: unknown): void => {
+        this.#timers = this.#timers.filter((timer) => timer.id !== id);
+      },
+    });
+  }
+
+  /** Moves time, also backwards; timers keep what is left to them. */
+  jump(byMs: number): void {
+    this.#now += byMs;
+    if (byMs < 0) this.#timers = this.#timers.map((timer) => ({ ...timer, at: timer.at + byMs }));
+  }
+
+  #next(): Timer | undefined {
+    return this.#timers.reduce<Timer | undefined>(
+      (first, timer) => (first === undefined || timer.at < first.at ? timer : first),
+      undefined,
+    );
+  }
+
+  get isWaiting(): boolean {
+    return this.#timers.length > 0;
+  }
+
+  /** Runs the next timer, and moves time up to it. False: there is none within the limit. */
+  fire(withinMs: number): boolean {
+    const next = this.#next();
+    if (next === undefined || next.at > this.#now + withinMs) return false;
+    this.#timers = this.#timers.filter((timer) => timer !== next);
+    this.#now = Math.max(this.#now, next.at);
+    next.run();
+    return true;
+  }
+}

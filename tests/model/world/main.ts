@@ -1,0 +1,2 @@
+export { playMany } from './run.ts';
+export { scenarioNames, sweep } from './sweep.ts';

@@ -1,0 +1,286 @@
+import type { ReferenceAnswer, ReferenceRequest, ReferenceServer } from '../../support/reference/reference-server.ts';
+import type { Random } from './random.ts';
+
+export const requestKinds = ['upload', 'download', 'read', 'settle', 'other'] as const;
+export type RequestKind = (typeof requestKinds)[number];
+
+export const networkFaults = [
+  'refuse',
+  'hang',
+  'lose-answer',
+  'apply-then-hang',
+  'arrive-late',
+  'repeat',
+  'cut',
+  'cut-quietly',
+  'unauthorized',
+  'forbidden',
+  'other-user',
+  'too-many',
+  'error-before',
+  'error-after',
+  'html',
+  'redirect',
+  'wrong-type',
+  'wrong-shape',
+  'missing-outcome',
+  'empty',
+] as const;
+export type NetworkFault = (typeof networkFaults)[number];
+
+/** What a device has in the network: each waits until the scheduler chooses it. */
+interface Travelling {
+  readonly device: string;
+  readonly kind: RequestKind;
+  readonly request: ReferenceRequest;
+  /** Null: on its way to the server. */
+  answer: (() => Promise<Response>) | null;
+  /** Whether anybody waits for the answer still. */
+  isWanted: () => boolean;
+  readonly resolve: (response: Response) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export function kindOf(path: string): RequestKind {
+  const name = /^\/sync\/(\w+)/.exec(path)?.[1];
+  return requestKinds.find((kind) => kind === name) ?? 'other';
+}
+
+function responseOf({ status, headers, body }: ReferenceAnswer): Response {
+  return new Response(status === 204 ? null : body, { status, headers });
+}
+
+/** The network between the devices and the server. Nothing moves by itself. */
+export class Network {
+  readonly #server: ReferenceServer;
+  readonly #random: Random;
+  readonly #faults = new Map<string, NetworkFault[]>();
+  readonly #offline = new Set<string>();
+  /** Requests that the server gets when their sender has long given up. */
+  readonly #late: ReferenceRequest[] = [];
+  #travelling: Travelling[] = [];
+  /** How many requests were made by each device. */
+  readonly counts = new Map<string, number>();
+
+  constructor(server: ReferenceServer, random: Random) {
+    this.#server = server;
+    this.#random = random;
+  }
+
+  /** The fault waits for the device's next request of that kind. */
+  addFault(device: string, kind: RequestKind, fault: NetworkFault): void {
+    const id = `${device} ${kind}`;
+    this.#faults.set(id, [...(this.#faults.get(id) ?? []), fault]);
+  }
+
+  setOnline(device: string, isOnline: boolean): void {
+    if (isOnline) this.#offline.delete(device);
+    else this.#offline.add(device);
+  }
+
+  isOnline(device: string): boolean {
+    return !this.#offline.has(device);
+  }
+
+  clearFaults(): void {
+    this.#faults.clear();
+    this.#offline.clear();
+  }
+
+  /** Uploads and downloads of a device that are under way: never more than one. */
+  runsOf(device: string): number {
+    return this.#travelling.filter(
+      (each) => each.device === device && each.isWanted() && (each.kind === 'upload' || each.kind === 'download'),
+    ).length;
+  }
+
+  fetch(
+    device: string,
+    request: ReferenceRequest,
+    options: { readonly signal: AbortSignal | null; readonly isAlive: () => boolean },
+  ): Promise<Response> {
+    this.counts.set(device, (this.counts.get(device) ?? 0) + 1);
+    const { signal, isAlive } = options;
+    return new Promise((resolve, reject) => {
+      let isSettled = false;
+      const travelling: Travelling = {
+        device,
+        kind: kindOf(request.path),
+        request,
+        answer: null,
+        isWanted: () => isAlive() && !isSettled,
+        resolve: (response) => {
+          isSettled = true;
+          if (isAlive()) resolve(response);
+        },
+        reject: (error) => {
+          isSettled = true;
+          if (isAlive()) reject(error instanceof Error ? error : new TypeError(String(error)));
+        },
+      };
+      const abort = (): void => travelling.reject(new DOMException('The request was aborted.', 'AbortError'));
+      if (signal?.aborted === true) abort();
+      signal?.addEventListener('abort', abort, { once: true });
+      this.#travelling.push(travelling);
+    });
+  }
+
+  get isMoving(): boolean {
+    return this.#travelling.length > 0 || this.#late.length > 0;
+  }
+
+  /** Moves one of the requests and answers under way, by the random numbers. False: there is none. */
+  step(): boolean {
+    const choices = this.#travelling.length + this.#late.length;
+    if (choices === 0) return false;
+    const choice = this.#random.below(choices);
+    const travelling = this.#travelling[choice];
+    if (travelling === undefined) {
+      const [late] = this.#late.splice(choice - this.#travelling.length, 1);
+      if (late !== undefined) this.#server.handle(late);
+      return true;
+    }
+    if (travelling.answer !== null) {
+      this.#leave(travelling);
+      if (travelling.isWanted()) travelling.answer().then(travelling.resolve, travelling.reject);
+      return true;
+    }
+    this.#arrive(travelling);
+    return true;
+  }
+
+  #leave(travelling: Travelling): void {
+    this.#travelling = this.#travelling.filter((each) => each !== travelling);
+  }
+
+  #arrive(travelling: Travelling): void {
+    const { device, kind, request } = travelling;
+    const faults = this.#faults.get(`${device} ${kind}`) ?? [];
+    const fail = (): void => {
+      this.#leave(travelling);
+      travelling.reject(new TypeError('Failed to fetch'));
+    };
+    if (this.#offline.has(device)) {
+      fail();
+      return;
+    }
+    // A request whose sender is gone may still be on the wire, or not.
+    if (!travelling.isWanted()) {
+      this.#leave(travelling);
+      if (this.#random.next() < 0.5) this.#server.handle(request);
+      return;
+    }
+    const fault = faults.shift();
+    const answerWith = (answer: () => Promise<Response>): void => {
+      travelling.answer = answer;
+    };
+    const text = (status: number, body: string, headers: Record<string, string>): void =>
+      answerWith(() => Promise.resolve(new Response(body, { status, headers })));
+    switch (fault) {
+      case undefined: {
+        const answer = this.#server.handle(request);
+        answerWith(() => Promise.resolve(responseOf(answer)));
+        return;
+      }
+      case 'refuse':
+        fail();
+        return;
+      case 'hang':
+        // Never answered: the stall timer or a stop of the worker ends it.
+        this.#leave(travelling);
+        return;
+      case 'lose-answer':
+        this.#server.handle(request);
+        fail();
+        return;
+      case 'apply-then-hang':
+        this.#server.handle(request);
+        this.#leave(travelling);
+        return;
+      case 'arrive-late':
+        this.#late.push(request);
+        fail();
+        return;
+      case 'repeat': {
+        this.#server.handle(request);
+        const answer = this.#server.handle(request);
+        answerWith(() => Promise.resolve(responseOf(answer)));
+        return;
+      }
+      case 'cut':
+      case 'cut-quietly': {
+        const answer = this.#server.handle(request);
+        answerWith(() => Promise.resolve(this.#cut(answer, fault === 'cut-quietly')));
+        return;
+      }
+      case 'unauthorized':
+        text(401, '{"code":"auth-required"}', { 'Content-Type': 'application/problem+json' });
+        return;
+      case 'forbidden':
+        text(403, '{"code":"forbidden"}', { 'Content-Type': 'application/problem+json' });
+        return;
+      case 'other-user':
+        text(409, '{"code":"user-mismatch"}', { 'Content-Type': 'application/problem+json', 'Sync-Protocol': '1' });
+        return;
+      case 'too-many':
+        text(429, '', { 'Retry-After': String(1 + this.#random.below(100)) });
+        return;
+      case 'error-before':
+        text(500, 'Internal error', { 'Content-Type': 'text/plain' });
+        return;
+      case 'error-after':
+        this.#server.handle(request);
+        text(503, 'Internal error', { 'Content-Type': 'text/plain' });
+        return;
+      case 'html':
+        text(200, '<html>Sign in to the network</html>', { 'Content-Type': 'text/html' });
+        return;
+      case 'redirect':
+        text(302, '', { Location: 'https://portal.example/login' });
+        return;
+      case 'wrong-type': {
+        const answer = this.#server.handle(request);
+        text(answer.status === 204 ? 200 : answer.status, answer.body, {
+          ...answer.headers,
+          'Content-Type': 'text/plain',
+        });
+        return;
+      }
+      case 'wrong-shape':
+        text(200, '{"ok":true}', {
+          'Content-Type': 'application/json',
+          'Sync-Protocol': '1',
+          'Sync-User': userOf(request),
+        });
+        return;
+      case 'missing-outcome': {
+        const answer = this.#server.handle(request);
+        const body = answer.body.replace(/("outcomes":\[)\{[^{}]*(\{[^{}]*\})?[^{}]*\},?/, '$1');
+        answerWith(() => Promise.resolve(responseOf({ ...answer, body })));
+        return;
+      }
+      case 'empty':
+        text(200, '', { 'Content-Type': 'application/json', 'Sync-Protocol': '1', 'Sync-User': userOf(request) });
+        return;
+    }
+  }
+
+  /** A body that ends too soon: with an error, or looking complete as browsers show it. */
+  #cut({ status, headers, body }: ReferenceAnswer, isQuiet: boolean): Response {
+    const bytes = new TextEncoder().encode(body.slice(0, this.#random.below(Math.max(1, body.length))));
+    const stream = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        if (bytes.length > 0) controller.enqueue(bytes);
+        if (isQuiet) controller.close();
+      },
+      pull: (controller) => {
+        if (!isQuiet) controller.error(new TypeError('network error'));
+      },
+    });
+    return new Response(status === 204 ? null : stream, { status, headers });
+  }
+}
+
+function userOf(request: ReferenceRequest): string {
+  return request.headers['Sync-Expect-User'] ?? request.headers['sync-expect-user'] ?? '';
+}

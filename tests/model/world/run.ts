@@ -1,0 +1,76 @@
+import fc from 'fast-check';
+import { historyFaults } from '../../support/history-checker.ts';
+import { judge, type Violation } from '../../support/oracle.ts';
+import { histories, type History } from './commands.ts';
+import { World } from './world.ts';
+
+/** Plays one history from its begin to quiet, and says what was broken in it. */
+export async function play(history: History): Promise<readonly Violation[]> {
+  const rejections: unknown[] = [];
+  const onRejection = (reason: unknown): void => {
+    rejections.push(reason);
+  };
+  process.on('unhandledRejection', onRejection);
+  try {
+    const world = new World(history.seed, history.devices);
+    await world.start();
+    for (const step of history.steps) {
+      if (step === null) continue;
+      await world.perform(step.command, step.moves);
+      if (world.violations.length > 0) return world.violations;
+    }
+    const evidence = await world.quiet();
+    const unhandled = rejections.map((reason): Violation => ({
+      oracle: 'O6',
+      message: `unhandled ${String(reason)}`,
+    }));
+    return [...world.violations, ...judge(evidence), ...historyFaults(evidence), ...unhandled];
+  } finally {
+    process.off('unhandledRejection', onRejection);
+  }
+}
+
+export interface RunsOptions {
+  readonly runs: number;
+  readonly seed: number;
+  /** Of a failure that is played again. */
+  readonly path?: string;
+  readonly commands: number;
+  /** Whether a failing history is made shorter. */
+  readonly shrinks: boolean;
+}
+
+export interface RunsResult {
+  readonly runs: number;
+  readonly failure: {
+    readonly seed: number;
+    readonly path: string;
+    readonly history: History;
+    readonly violations: readonly Violation[];
+  } | null;
+}
+
+/** Plays many histories; the first that breaks something is made as short as can be. */
+export async function playMany(options: RunsOptions): Promise<RunsResult> {
+  const { runs, seed, commands, shrinks, path } = options;
+  const property = fc.asyncProperty(histories(commands), async (history) => {
+    const violations = await play(history);
+    if (violations.length > 0)
+      throw new Error(violations.map(({ oracle, message }) => `${oracle}: ${message}`).join('\n'));
+  });
+  const details = await fc.check(property, {
+    numRuns: runs,
+    seed,
+    endOnFailure: !shrinks,
+    ...(path === undefined ? {} : { path }),
+  });
+  const [history] = details.counterexample ?? [];
+  if (history === undefined) return { runs: details.numRuns, failure: null };
+  const failure = {
+    seed: details.seed,
+    path: details.counterexamplePath ?? '',
+    history,
+    violations: await play(history),
+  };
+  return { runs: details.numRuns, failure };
+}

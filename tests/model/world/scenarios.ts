@@ -1,0 +1,154 @@
+import type { Command, Step } from './commands.ts';
+
+type Write = Extract<Command, { readonly type: 'write' }>;
+
+const on = { device: 0, page: 0 };
+const other = { device: 1, page: 0 };
+
+function write(part: Partial<Write>): Command {
+  return {
+    ...{ type: 'write', ...on, table: 'visits', key: 0, method: 'PUT', fields: ['a', 'b'], isRejected: false },
+    withKey: false,
+    ...part,
+  };
+}
+
+function synchronize(part: Partial<Extract<Command, { readonly type: 'synchronize' }>> = {}): Command {
+  return { type: 'synchronize', ...on, mode: 'all', full: false, onBusy: 'queue', ...part };
+}
+
+function serverWrite(table: 'visits' | 'lines' | 'products', key: number, field = 'c'): Command {
+  return { type: 'server-write', table, key, field, user: 'ana' };
+}
+
+const settled: Command = { type: 'move', steps: 200 };
+const seeded: readonly Command[] = [
+  ...[0, 1, 2].flatMap((key) => [serverWrite('visits', key), serverWrite('products', key)]),
+];
+const downloaded: readonly Command[] = [...seeded, synchronize(), settled];
+const loseAnswer: Command = { type: 'network-fault', ...on, kind: 'upload', fault: 'lose-answer' };
+
+/** What a device does, on which it is stopped or fails anywhere. Each runs to quiet afterwards. */
+const scripts: Readonly<Record<string, readonly Command[]>> = {
+  'a first download': downloaded,
+  'a second download of changes and removals': [
+    ...downloaded,
+    serverWrite('visits', 0, 'a'),
+    { type: 'server-delete', table: 'visits', key: 1, user: 'ana' },
+    synchronize(),
+    settled,
+  ],
+  'a full download again': [...downloaded, serverWrite('visits', 0, 'a'), synchronize({ full: true }), settled],
+  'a download that is cut and goes on': [
+    ...seeded,
+    { type: 'network-fault', ...on, kind: 'download', fault: 'cut' },
+    synchronize(),
+    settled,
+    synchronize(),
+    settled,
+  ],
+  'a create, an update and a delete in mode all': [
+    ...downloaded,
+    write({ table: 'lines', key: 1, method: 'POST' }),
+    write({ key: 0, method: 'PATCH' }),
+    write({ key: 1, method: 'DELETE' }),
+    synchronize(),
+    settled,
+  ],
+  'the same in mode unsynchronized': [
+    ...downloaded,
+    write({ key: 0, method: 'PATCH' }),
+    write({ key: 1, method: 'DELETE' }),
+    synchronize({ mode: 'unsynchronized' }),
+    settled,
+  ],
+  'an answer lost, and an edit after it': [
+    ...downloaded,
+    loseAnswer,
+    write({ key: 0, method: 'PATCH', fields: ['a'] }),
+    settled,
+    write({ key: 0, method: 'PATCH', fields: ['b'] }),
+    synchronize(),
+    settled,
+  ],
+  'a delete over a create in flight': [
+    ...downloaded,
+    loseAnswer,
+    write({ table: 'lines', key: 2, method: 'POST' }),
+    settled,
+    write({ table: 'lines', key: 2, method: 'DELETE' }),
+    synchronize(),
+    settled,
+  ],
+  'a conflict that is merged': [
+    ...downloaded,
+    serverWrite('visits', 0, 'b'),
+    write({ key: 0, method: 'PATCH', fields: ['a'] }),
+    synchronize(),
+    settled,
+  ],
+  'a conflict that the server wins': [
+    ...downloaded,
+    serverWrite('products', 0, 'b'),
+    write({ table: 'products', key: 0, method: 'PATCH', fields: ['a'] }),
+    synchronize(),
+    settled,
+  ],
+  'a record that is rejected, beside one that is not': [
+    ...downloaded,
+    write({ key: 0, method: 'PATCH', fields: ['a'], isRejected: true }),
+    write({ key: 1, method: 'PATCH', fields: ['a'] }),
+    synchronize(),
+    settled,
+    { type: 'failure', ...on, what: 'retry', index: 0 },
+    synchronize(),
+    settled,
+  ],
+  'a record that is gone on the server': [
+    ...downloaded,
+    { type: 'server-delete', table: 'visits', key: 0, user: 'ana' },
+    write({ key: 0, method: 'PATCH', fields: ['a'] }),
+    synchronize(),
+    settled,
+  ],
+  'an edit, a command, an edit': [
+    ...downloaded,
+    write({ key: 0, method: 'PATCH', fields: ['a'] }),
+    { type: 'close', ...on, key: 0 },
+    write({ key: 0, method: 'PATCH', fields: ['b'] }),
+    synchronize(),
+    settled,
+  ],
+  'a status set by hand': [
+    ...downloaded,
+    write({ key: 0, method: 'PATCH', fields: ['a'] }),
+    { type: 'set-status', ...on, table: 'visits', status: 0, field: 'a' },
+    { type: 'set-status', ...on, table: 'visits', status: 1, field: 'c' },
+    synchronize(),
+    settled,
+  ],
+  'a sign-in of another user with work left': [
+    ...downloaded,
+    { type: 'connectivity', ...on, isOnline: false },
+    write({ key: 0, method: 'PATCH', fields: ['a'] }),
+    { type: 'sign-in', ...on, user: 'ben' },
+    settled,
+    { type: 'connectivity', ...on, isOnline: true },
+    synchronize(),
+    settled,
+  ],
+  'two devices that change the same': [
+    ...downloaded,
+    synchronize(other),
+    settled,
+    write({ ...other, key: 0, method: 'PATCH', fields: ['b'] }),
+    write({ key: 0, method: 'PATCH', fields: ['a'] }),
+    synchronize(other),
+    synchronize(),
+    settled,
+  ],
+};
+
+export const scenarios: Readonly<Record<string, readonly Step[]>> = Object.fromEntries(
+  Object.entries(scripts).map(([name, commands]) => [name, commands.map((command) => ({ command, moves: 0 }))]),
+);

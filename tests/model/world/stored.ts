@@ -1,0 +1,45 @@
+import { openDB } from 'idb';
+import type { RecordKey } from '../../../sw/protocol/record.ts';
+import type { DeviceState } from '../../support/oracle.ts';
+
+interface StoredChange {
+  readonly table: string;
+  readonly key: RecordKey;
+  readonly state: string;
+  readonly text: string | null;
+  readonly operation: string;
+}
+
+/** What a user's database on a device holds of unsent work and failures, read past the library. */
+export async function readStored(device: string, user: string): Promise<Pick<DeviceState, 'unsent' | 'failures'>> {
+  const database = await openDB(`holdfast:${device}:${user}`);
+  if (!database.objectStoreNames.contains('changes')) {
+    database.close();
+    return { unsent: [], failures: [] };
+  }
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- the library's own rows
+  const [changes, commands, failures] = (await Promise.all([
+    database.getAll('changes'),
+    database.getAll('commands'),
+    database.getAll('failures'),
+  ])) as [StoredChange[], (StoredChange & { readonly path: string })[], (StoredChange & { content: unknown })[]];
+  database.close();
+  const unsent = [
+    ...changes.map((row) => ({
+      table: row.table,
+      key: row.key,
+      state: row.state,
+      text: JSON.stringify(row) + (row.text ?? ''),
+    })),
+    ...commands.map((row) => ({ table: '', key: row.path, state: row.state, text: JSON.stringify(row) })),
+  ];
+  return {
+    unsent,
+    failures: failures.map((row) => ({
+      table: row.table,
+      key: row.key,
+      operation: row.operation,
+      text: JSON.stringify(row),
+    })),
+  };
+}

@@ -1,0 +1,137 @@
+import 'fake-indexeddb/auto';
+
+/** One worker, as far as the database and the locks know it. */
+export interface Owner {
+  readonly id: string;
+  isAlive: boolean;
+  /** A newer worker has taken over. */
+  isReplaced: boolean;
+  /** Steps of its transactions that it may still make; then it is stopped. */
+  stepsLeft: number;
+  /** What happens at its next effects: a writing transaction that is about to be complete, a request that goes out, an answer. */
+  readonly onEffect: (effect: 'write' | 'request' | 'answer') => 'go on' | 'fail';
+  readonly stop: () => void;
+}
+
+interface Connection {
+  readonly name: string;
+  close(): void;
+}
+
+interface Transaction {
+  readonly db: Connection & { readonly _rawDatabase: { readonly processTransactions: () => void } };
+  readonly mode: string;
+  _state: string;
+  readonly _rollbackLog: (() => void)[];
+  readonly _requests: readonly unknown[];
+  _abort(error: string): void;
+  _markFinished(): void;
+  _start(): void;
+}
+
+const realImmediate = setImmediate;
+let waiting = 0;
+
+/** Counts what is still to run, so that it can be known when nothing is. */
+function countedImmediate(work: () => void): void {
+  waiting += 1;
+  realImmediate(() => {
+    waiting -= 1;
+    work();
+  });
+}
+
+const owners = new WeakMap<object, Owner>();
+
+/** A worker's names end in `~` and its number, so that its databases and locks are known for its own. */
+export function plainName(name: string): string {
+  return name.replace(/~\d+/, '');
+}
+
+/** Undoes a transaction of a worker that was stopped, and lets the next one start. Nobody is told. */
+function discard(tx: Transaction): void {
+  if (tx._state !== 'finished') {
+    for (const undo of [...tx._rollbackLog].reverse()) undo();
+    tx._markFinished();
+  }
+  tx.db._rawDatabase.processTransactions();
+}
+
+/** The databases of a world, with each connection known to belong to a worker. */
+export function installDatabases(ownerOf: (name: string) => Owner | undefined): void {
+  Object.assign(globalThis, { setImmediate: countedImmediate });
+  const factory = new IDBFactory();
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- the parts of fake-indexeddb that are its own
+  const prototype = IDBTransaction.prototype as unknown as Transaction;
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the transaction below
+  const original = originalStart ?? prototype._start;
+  originalStart = original;
+  prototype._start = function start(this: Transaction): void {
+    const owner = this.mode === 'versionchange' ? undefined : owners.get(this.db);
+    if (owner !== undefined) {
+      if (owner.isAlive) {
+        owner.stepsLeft -= 1;
+        if (owner.stepsLeft <= 0) owner.stop();
+        const isWrite = this.mode === 'readwrite' && this._state !== 'finished' && this._requests.length === 0;
+        if (isWrite && owner.onEffect('write') === 'fail') {
+          this._abort('UnknownError');
+          return;
+        }
+      }
+      if (!owner.isAlive) {
+        discard(this);
+        return;
+      }
+    }
+    original.call(this);
+  };
+  Object.assign(globalThis, {
+    indexedDB: {
+      open: (name: string, version?: number): IDBOpenDBRequest => {
+        const owner = ownerOf(name);
+        const request = factory.open(plainName(name), version);
+        request.addEventListener('success', () => {
+          if (owner !== undefined) adopt(request.result, owner);
+        });
+        request.addEventListener('upgradeneeded', () => {
+          if (owner !== undefined) adopt(request.result, owner);
+        });
+        return request;
+      },
+      deleteDatabase: (name: string) => factory.deleteDatabase(plainName(name)),
+      databases: () => factory.databases(),
+      cmp: (a: unknown, b: unknown) => factory.cmp(a, b),
+    },
+  });
+}
+
+let originalStart: ((this: Transaction) => void) | undefined;
+
+const connections = new Map<Owner, Set<IDBDatabase>>();
+
+function adopt(connection: IDBDatabase, owner: Owner): void {
+  owners.set(connection, owner);
+  const own = connections.get(owner) ?? new Set();
+  connections.set(owner, own.add(connection));
+  if (!owner.isAlive) connection.close();
+}
+
+/** What the browser does with the connections of a worker that it stops. */
+export function closeConnections(owner: Owner): void {
+  for (const connection of connections.get(owner) ?? []) connection.close();
+  connections.delete(owner);
+}
+
+export function forgetConnections(): void {
+  connections.clear();
+}
+
+/** Settles when nothing runs any more but what waits for the network, a timer or a lock. */
+export async function untilIdle(): Promise<void> {
+  for (let quiet = 0; quiet < 3;) {
+    await new Promise<void>((resolve) => {
+      realImmediate(resolve);
+    });
+    quiet = waiting === 0 ? quiet + 1 : 0;
+  }
+}

@@ -1,0 +1,139 @@
+import { batchBackend } from '../../../sw/backend/batch-backend.ts';
+import { onFetch } from '../../../sw/events/on-fetch.ts';
+import type { WorkerMethods } from '../../../sw/protocol/api.ts';
+import type { SyncEvent } from '../../../sw/protocol/events.ts';
+import { parseCommand } from '../../../sw/router/match.ts';
+import { parseSchema, type TableOptions } from '../../../sw/store/schema.ts';
+import type { Environment } from '../../../sw/sync/environment.ts';
+import { createSessions } from '../../../sw/sync/sessions.ts';
+import { createWorkerMethods } from '../../../sw/sync/worker-methods.ts';
+import type { LockSpace } from '../../support/locks.ts';
+import type { Clock } from './clock.ts';
+import type { Network } from './network.ts';
+import type { Random } from './random.ts';
+import { collectRoutes, type Route } from './routes.ts';
+import { closeConnections, plainName, type Owner } from './tasks.ts';
+
+const origin = 'https://app.example';
+
+const tables: Readonly<Record<string, TableOptions>> = {
+  visits: { path: '/api/visits', key: 'id', conflict: 'merge' },
+  lines: { path: '/api/lines', key: 'id', references: { visitId: 'visits' } },
+  products: { path: '/api/products', key: 'Code', columns: { Code: 'number' }, conflict: 'server-wins' },
+};
+
+export interface WorkerContext {
+  readonly device: string;
+  /** Of this worker among those of the device. */
+  readonly number: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly network: Network;
+  readonly locks: LockSpace;
+  readonly newId: () => string;
+  readonly announce: (user: string, event: SyncEvent) => void;
+  readonly onStopped: () => void;
+  readonly onEffect: (device: string, effect: 'write' | 'request' | 'answer', owner: Owner) => 'go on' | 'fail';
+  /** Who is signed in for the server, by the device's cookies. */
+  readonly cookie: () => string;
+}
+
+/** A service worker of a device, from its start to its stop: the library's own code with nothing in its memory. */
+export interface ModelWorker {
+  readonly owner: Owner;
+  readonly methods: (page: string) => WorkerMethods;
+  readonly fetch: (page: string, request: Request) => Promise<Response>;
+}
+
+/** The device's locks as this worker has them, under names that all its workers share. */
+function locksOf(space: LockSpace, owner: string): LockManager {
+  const agent = space.agent(owner);
+  const request = (name: string, ...rest: [never, never]): Promise<unknown> => agent.request(plainName(name), ...rest);
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- the overloads of the platform
+  return { request, query: () => agent.query() } as LockManager;
+}
+
+export function startWorker(context: WorkerContext): ModelWorker {
+  const { device, clock, random, network, locks, newId } = context;
+  const id = `${device}~${context.number}`;
+  const owner: Owner = {
+    id,
+    isAlive: true,
+    isReplaced: false,
+    stepsLeft: Number.POSITIVE_INFINITY,
+    onEffect: (effect) => context.onEffect(device, effect, owner),
+    stop: () => {
+      if (!owner.isAlive) return;
+      owner.isAlive = false;
+      locks.kill(id);
+      closeConnections(owner);
+      context.onStopped();
+    },
+  };
+  const environment: Environment = {
+    now: () => clock.now,
+    random: random.next,
+    newId,
+    fetch: async (input, init) => {
+      const request = typeof input === 'string' ? null : input;
+      const url = new URL(typeof input === 'string' ? input : input.url, origin);
+      const headers = Object.fromEntries(new Headers(init?.headers ?? request?.headers ?? {}));
+      // The demo's cookies: a page's own request goes out as whoever is signed in.
+      if (request !== null) headers['authorization'] = `Bearer ${context.cookie()}`;
+      const body = typeof init?.body === 'string' ? init.body : '';
+      if (owner.onEffect('request') === 'fail') throw new TypeError('Failed to fetch');
+      const response = await network.fetch(
+        device,
+        { method: init?.method ?? request?.method ?? 'GET', path: `${url.pathname}${url.search}`, headers, body },
+        { signal: init?.signal ?? null, isAlive: () => owner.isAlive },
+      );
+      if (owner.onEffect('answer') === 'fail') throw new TypeError('Failed to fetch');
+      // A stopped worker hears no answer.
+      return owner.isAlive ? response : new Promise<never>(() => undefined);
+    },
+    locks: locksOf(locks, id),
+    isOnline: () => network.isOnline(device),
+    registerSync: () => Promise.resolve(false),
+    isReplaced: () => owner.isReplaced,
+  };
+  const schema = parseSchema(1, tables);
+  const sessions = createSessions({
+    name: id,
+    schema,
+    backend: batchBackend(),
+    environment,
+    origin,
+    headers: ({ user }) => ({ Authorization: `Bearer ${user}` }),
+    announce: (user, event) => {
+      if (owner.isAlive) context.announce(user, event);
+    },
+  });
+  const commands = [parseCommand({ method: 'POST', path: '/api/visits/:id/close' })];
+  const routes: readonly Route[] = collectRoutes(() =>
+    onFetch({ sessions, schema, commands, origin, incarnation: newId() }),
+  );
+  return {
+    owner,
+    methods: (page) => createWorkerMethods(sessions.boundTo(page), schema, newId),
+    fetch: async (page, request) => {
+      const url = new URL(request.url);
+      const route = routes.find((each) => each.method === request.method && each.matches({ request, url }) === true);
+      if (route === undefined) throw new Error(`No route takes ${request.method} ${request.url}.`);
+      let handled: () => void = () => undefined;
+      const event = {
+        clientId: page,
+        handled: new Promise<void>((resolve) => {
+          handled = resolve;
+        }),
+        waitUntil: (work: Promise<unknown>) => {
+          work.catch(() => undefined);
+        },
+      };
+      const response = await route.handler({ request, url, event });
+      handled();
+      return response;
+    },
+  };
+}
+
+export { origin };
