@@ -9,6 +9,8 @@ export default {
     'tests/support/setup/{build,check,size,types}.mjs',
     'tests/{unit,contract,model,browser,engines}/**/*.test.ts',
     'tests/bench/**/*.{ts,mjs}',
+    'tests/model/{run,thread}.mjs',
+    'tests/model/world/main.ts',
   ],
   project: ['sw/**/*.ts', 'client/**/*.ts', 'demo/**/*.{ts,mjs}', 'tests/**/*.{ts,mjs}', '*.config.{js,ts}'],
   // Started by their path in tests/support/setup/check.mjs; data that the demo's server reads from the package's folder; and

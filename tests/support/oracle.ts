@@ -102,7 +102,7 @@ function wasNeverThere(deletion: AnsweredWrite, { writes, effects }: Evidence): 
 }
 
 /** O1: what was answered with success is on the server, or pending, or in a failure with its content. */
-export function lost(evidence: Evidence): Violation[] {
+function lost(evidence: Evidence): Violation[] {
   const { writes, effects, devices, isExcused } = evidence;
   const violations: Violation[] = [];
   const complain = (write: AnsweredWrite, what: string): void => {
@@ -134,7 +134,7 @@ export function lost(evidence: Evidence): Violation[] {
 }
 
 /** O2: one effect for a mutation id, and no value comes back after it was replaced. */
-export function twice(evidence: Evidence): Violation[] {
+function twice(evidence: Evidence): Violation[] {
   const { effects, isExcused } = evidence;
   const violations: Violation[] = [];
   const ids = new Map<string, number>();
@@ -159,7 +159,7 @@ export function twice(evidence: Evidence): Violation[] {
 }
 
 /** O3: effects on one record come in the order in which they were written. */
-export function outOfOrder(evidence: Evidence): Violation[] {
+function outOfOrder(evidence: Evidence): Violation[] {
   const { writes, effects, isExcused } = evidence;
   const violations: Violation[] = [];
   const byValue = new Map<string, AnsweredWrite>();
@@ -229,7 +229,7 @@ export function phantoms(read: AnsweredRead, evidence: Pick<Evidence, 'authorOf'
 }
 
 /** O7 on the server: nobody's values arrive under another's name. */
-export function leaked({ effects, authorOf }: Evidence): Violation[] {
+function leaked({ effects, authorOf }: Evidence): Violation[] {
   return effects.flatMap((effect): Violation[] => {
     if (effect.type === 'server') return [];
     return Object.keys(effect.after ?? {}).flatMap((field): Violation[] => {

@@ -41,7 +41,7 @@ interface Travelling {
   readonly reject: (error: unknown) => void;
 }
 
-export function kindOf(path: string): RequestKind {
+function kindOf(path: string): RequestKind {
   const name = /^\/sync\/(\w+)/.exec(path)?.[1];
   return requestKinds.find((kind) => kind === name) ?? 'other';
 }

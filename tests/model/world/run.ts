@@ -5,7 +5,7 @@ import { histories, type History } from './commands.ts';
 import { World } from './world.ts';
 
 /** Plays one history from its begin to quiet, and says what was broken in it. */
-export async function play(history: History): Promise<readonly Violation[]> {
+async function play(history: History): Promise<readonly Violation[]> {
   const rejections: unknown[] = [];
   const onRejection = (reason: unknown): void => {
     rejections.push(reason);
