@@ -1,6 +1,7 @@
 import { AuthRequiredError, CancelledError, SyncBusyError, SyncError, busyText } from '../protocol/errors.ts';
 import type { RunTrigger, SynchronizeOptions, SynchronizeResult } from '../protocol/run.ts';
 import { mergeSegments, sweepTable, wantsMerging } from '../store/compaction.ts';
+import type { MetaValues } from '../store/format.ts';
 import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
 import { sweepRequests } from '../store/requests.ts';
 import { expandMarks } from './expand-marks.ts';
@@ -136,14 +137,21 @@ export function createEngine(session: Session): Engine {
     return started;
   };
 
+  const takeRunAgain = (): Promise<MetaValues['runAgain'] | undefined> =>
+    database.write(['meta'], async (tx) => {
+      const again = await getMeta(tx, 'runAgain');
+      if (again !== undefined) await deleteMeta(tx, 'runAgain');
+      return again;
+    });
+
   const afterRun = async (): Promise<void> => {
     if (session.signal.aborted) return;
     try {
-      const again = await database.read(['meta'], (tx) => getMeta(tx, 'runAgain'));
-      if (again !== undefined) {
-        await database.write(['meta'], (tx) => deleteMeta(tx, 'runAgain'));
-        await engine.requestRun(again.trigger);
-      }
+      const again = await environment.locks.request(lockName, { ifAvailable: true }, (lock) =>
+        // While another worker runs it is for that one to take, at its end; taken here, it would be put back at once, for ever.
+        lock === null ? undefined : takeRunAgain(),
+      );
+      if (again !== undefined) await engine.requestRun(again.trigger);
       if (current === null)
         await environment.locks.request(lockName, { ifAvailable: true }, (lock) =>
           lock === null ? undefined : tidyUp(),
