@@ -97,17 +97,20 @@ export function createControl(name: string): Control {
       if (cached !== undefined && cached !== '') return cached;
       const owner = await attempt(async (database) => {
         const tx = database.transaction('clients', 'readwrite', { durability: 'relaxed' });
-        const row = await tx.store.get(client);
-        // A tab that loaded before anyone had signed in takes the first sign-in for its own.
-        if (row !== undefined && row.user !== '') return row.user;
-        await tx.store.put({ id: client, user, at: now });
-        if ((await tx.store.count()) > clientsKept) {
-          const rows = await tx.store.getAll();
-          rows.sort((a, b) => a.at - b.at);
-          await Promise.all(rows.slice(0, clientsKept / 2).map((old) => tx.store.delete(old.id)));
-        }
-        await tx.done;
-        return user;
+        const bindTo = async (): Promise<string> => {
+          const row = await tx.store.get(client);
+          // A tab that loaded before anyone had signed in takes the first sign-in for its own.
+          if (row !== undefined && row.user !== '') return row.user;
+          await tx.store.put({ id: client, user, at: now });
+          if ((await tx.store.count()) > clientsKept) {
+            const rows = await tx.store.getAll();
+            rows.sort((a, b) => a.at - b.at);
+            await Promise.all(rows.slice(0, clientsKept / 2).map((old) => tx.store.delete(old.id)));
+          }
+          return user;
+        };
+        const [boundTo] = await Promise.all([bindTo(), tx.done]);
+        return boundTo;
       });
       bound.set(client, owner);
       return owner;
