@@ -6,15 +6,36 @@ import { detailOfRows, rowsBetween, seqsInFlight } from '../store/changes.ts';
 import { keyOf, type Table } from '../store/schema.ts';
 import type { Session } from '../sync/session.ts';
 
+/** How long a read waits for the head of an answer. */
+const silenceMs = 30_000;
+
+/**
+ * A read that meets silence fails after a while, and the page hears of it. What writes is left alone: the server may be at
+ * work on it, and nobody here could say what became of it.
+ */
+async function passOn(session: Session, request: Request): Promise<Response> {
+  const { environment } = session;
+  if (request.method !== 'GET') return environment.fetch(request);
+  const controller = new AbortController();
+  const timer = setTimeout(
+    () => controller.abort(new DOMException('The server fell silent.', 'TimeoutError')),
+    silenceMs,
+  );
+  try {
+    return await environment.fetch(request, { signal: AbortSignal.any([request.signal, controller.signal]) });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Passes a request on. Offline it is a 503 problem with the code that says why it was not answered from here. */
 export async function fromNetwork(
   session: Session,
   request: Request,
   code: 'not-downloaded' | 'not-held' | 'online-only' | 'offline',
 ): Promise<Response> {
-  const { environment } = session;
   try {
-    return await environment.fetch(request);
+    return await passOn(session, request);
   } catch (error) {
     const why = {
       'not-downloaded': 'The first download is not complete, so what is not here may still exist.',

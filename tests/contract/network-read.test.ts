@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readMany } from '../../sw/router/read-route.ts';
 import type { Table } from '../../sw/store/schema.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
@@ -32,5 +32,18 @@ describe('a list that the network answers, since the first download is not compl
     const session = await device.startWorker().signIn('ana');
     device.network = () => Promise.resolve(new Response('[{"id"', { headers: { 'Content-Type': 'application/json' } }));
     await expect(readMany(session, placesOf(session), listRequest())).rejects.toMatchObject({ code: 'not-our-server' });
+  });
+
+  it('is waited for not longer than 30 s', async () => {
+    const device = new Device(fixture);
+    const session = await device.startWorker().signIn('ana');
+    device.network = () => new Promise<never>(() => undefined);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const list = readMany(session, placesOf(session), listRequest());
+    const refusal = expect(list).rejects.toMatchObject({ code: 'not-downloaded', retryable: true });
+    await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1));
+    vi.advanceTimersByTime(30_000);
+    await refusal;
+    vi.useRealTimers();
   });
 });
