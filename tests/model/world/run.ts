@@ -2,32 +2,21 @@ import fc from 'fast-check';
 import { historyFaults } from '../../support/history-checker.ts';
 import { judge, type Violation } from '../../support/oracle.ts';
 import { histories, type History } from './commands.ts';
+import { collectRejections } from './rejections.ts';
 import { World } from './world.ts';
 
 /** Plays one history from its begin to quiet, and says what was broken in it. */
 async function play(history: History): Promise<readonly Violation[]> {
-  const rejections: unknown[] = [];
-  const onRejection = (reason: unknown): void => {
-    rejections.push(reason);
-  };
-  process.on('unhandledRejection', onRejection);
-  try {
-    const world = new World(history.seed, history.devices);
-    await world.start();
-    for (const step of history.steps) {
-      if (step === null) continue;
-      await world.perform(step.command, step.moves);
-      if (world.violations.length > 0) return world.violations;
-    }
-    const evidence = await world.quiet();
-    const unhandled = rejections.map((reason): Violation => ({
-      oracle: 'O6',
-      message: `unhandled ${String(reason)}`,
-    }));
-    return [...world.violations, ...judge(evidence), ...historyFaults(evidence), ...unhandled];
-  } finally {
-    process.off('unhandledRejection', onRejection);
+  const rejections = collectRejections();
+  const world = new World(history.seed, history.devices);
+  await world.start();
+  for (const step of history.steps) {
+    if (step === null) continue;
+    await world.perform(step.command, step.moves);
+    if (world.violations.length > 0) return [...world.violations, ...rejections.end()];
   }
+  const evidence = await world.quiet();
+  return [...world.violations, ...judge(evidence), ...historyFaults(evidence), ...rejections.end()];
 }
 
 export interface RunsOptions {

@@ -137,6 +137,15 @@ const scripts: Readonly<Record<string, readonly Command[]>> = {
     synchronize(),
     settled,
   ],
+  // The new worker put the trigger back at once, as often as it took it, for as long as the old one ran.
+  'a trigger of a new worker while the one before still downloads': [
+    ...downloaded,
+    synchronize({ full: true }),
+    { type: 'move', steps: 1 },
+    { type: 'replace-worker', ...on },
+    { type: 'trigger', ...on, trigger: 'live' },
+    settled,
+  ],
   'two devices that change the same': [
     ...downloaded,
     synchronize(other),

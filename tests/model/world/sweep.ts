@@ -2,6 +2,7 @@ import { historyFaults } from '../../support/history-checker.ts';
 import { judge, type Violation } from '../../support/oracle.ts';
 import type { Step } from './commands.ts';
 import { scenarios } from './scenarios.ts';
+import { collectRejections } from './rejections.ts';
 import { World } from './world.ts';
 
 export type Break = 'stop' | 'fail';
@@ -19,6 +20,7 @@ async function playBroken(
   point: number,
 ): Promise<{ effects: number; found: readonly Violation[] }> {
   let effects = 0;
+  const rejections = collectRejections();
   const world = new World(1, 2, (device, _effect, owner) => {
     if (device !== 'device0') return 'go on';
     effects += 1;
@@ -31,7 +33,10 @@ async function playBroken(
   for (const { command, moves } of steps) await world.perform(command, moves);
   const counted = effects;
   const evidence = await world.quiet();
-  return { effects: counted, found: [...world.violations, ...judge(evidence), ...historyFaults(evidence)] };
+  return {
+    effects: counted,
+    found: [...world.violations, ...judge(evidence), ...historyFaults(evidence), ...rejections.end()],
+  };
 }
 
 /** Breaks a scenario at each of its effects, one after the other. */
