@@ -11,7 +11,7 @@ export interface PlantedBug {
 }
 
 const wire = 'sw/backend/batch-backend.ts';
-const askUpload = "const { json, bytes } = await ask('/upload', body, call);";
+const askUpload = "const { json, bytes } = await ask({ method: 'POST', path: '/upload', body }, call);";
 
 export const plantedBugs: readonly PlantedBug[] = [
   {
@@ -32,7 +32,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         file: wire,
         find: askUpload,
         replace: `const attempt = context.now() + '-' + Math.random();
-      const { json, bytes } = await ask('/upload', body.replace(/"mutationId":"([^"]+)"/g, '"mutationId":"$1@' + attempt + '"'), call);
+      const { json, bytes } = await ask({ method: 'POST', path: '/upload', body: body.replace(/"mutationId":"([^"]+)"/g, '"mutationId":"$1@' + attempt + '"') }, call);
       for (const each of json.outcomes ?? []) each.mutationId = each.mutationId.replace(/@.*$/, '');`,
       },
     ],
@@ -46,7 +46,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         replace: `const sent = (context.sentBodies ??= new Set());
       const attempt = sent.has(body) ? '' : '@first';
       sent.add(body);
-      const { json, bytes } = await ask('/upload', body.replace(/"mutationId":"([^"]+)"/g, '"mutationId":"$1' + attempt + '"'), call);
+      const { json, bytes } = await ask({ method: 'POST', path: '/upload', body: body.replace(/"mutationId":"([^"]+)"/g, '"mutationId":"$1' + attempt + '"') }, call);
       for (const each of json.outcomes ?? []) each.mutationId = each.mutationId.replace(/@.*$/, '');`,
       },
     ],
@@ -110,7 +110,7 @@ export const plantedBugs: readonly PlantedBug[] = [
       {
         file: wire,
         find: askUpload,
-        replace: `const { json, bytes } = await ask('/upload', body, call).catch((error) => {
+        replace: `const { json, bytes } = await ask({ method: 'POST', path: '/upload', body }, call).catch((error) => {
         if (error.code !== 'not-our-server' || error.details?.status !== 200) throw error;
         const outcomes = JSON.parse(body).changes.map(({ mutationId, record }) =>
           ({ type: 'applied', mutationId, record: record ?? null, version: record === undefined ? null : '0' }));
@@ -124,8 +124,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: 'sw/sync/engine.ts',
-        find: "lock === null ? 'taken' : work(request, controller),",
-        replace: 'work(request, controller),',
+        find: "async (lock) => (lock === null ? 'taken' : work(request, controller)),",
+        replace: 'async () => work(request, controller),',
       },
     ],
   },

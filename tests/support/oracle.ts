@@ -93,7 +93,7 @@ function changedTo(effect: Effect, field: string): Json | undefined {
 
 /** Whether what was deleted was made here, and was never on the server: what is there now is somebody else's. */
 function wasNeverThere(deletion: AnsweredWrite, { writes, effects }: Evidence): boolean {
-  const own = writes.filter((each) => mayFollow(each, deletion) && each.fields !== null);
+  const own = writes.filter((each) => mayFollow(each, deletion) && each.fields !== null && each.isCommand !== true);
   const values = own.flatMap((each) => Object.values(each.fields ?? {}));
   const isApplied = effects.some((effect) =>
     Object.values(effect.after ?? {}).some((value) => values.some((each) => each === value && value !== '')),
