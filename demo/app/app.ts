@@ -17,7 +17,8 @@ import { banners } from './view/banners.ts';
 import { createNotices } from './view/notices.ts';
 import type { App, Page } from './view/page.ts';
 import { runOutcomeText } from './view/run-outcome.ts';
-import { createRouter, parseRoute, type Route } from './view/router.ts';
+import { parseRoute, type Route } from './view/route.ts';
+import { createRouter } from './view/router.ts';
 import { shell } from './view/shell.ts';
 
 declare global {

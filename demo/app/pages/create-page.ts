@@ -1,7 +1,7 @@
 import { html } from 'lit-html';
 import { emptyState } from '../view/parts.ts';
 import type { App, Page } from '../view/page.ts';
-import type { Route } from '../view/router.ts';
+import type { Route } from '../view/route.ts';
 import { createConflictsPage } from './conflicts.ts';
 import { createPlacesPage } from './places.ts';
 import { createProductsPage } from './products.ts';
