@@ -3,16 +3,17 @@ import type { SetTimer } from './timer.ts';
 
 const progressIntervalMs = 100;
 
+/** The files of a batch go out before its records, so that these two phases take turns. */
 const phaseOrder: Readonly<Record<RunPhase, number>> = {
   files: 0,
-  upload: 1,
-  download: 2,
-  apply: 3,
-  contents: 4,
+  upload: 0,
+  download: 1,
+  apply: 2,
+  contents: 3,
 };
 
 export interface ProgressThrottle {
-  /** Sends at once or later. A progress that is behind what was told of its run is dropped. */
+  /** Sends at once or later. A progress that is behind what was told of its run, or of its phase, is dropped. */
   add(progress: Progress): void;
   /** Sends what waits, in order, at once. */
   flush(): void;
@@ -31,6 +32,8 @@ export interface ProgressThrottleOptions {
 export function createProgressThrottle({ now, setTimer, send }: ProgressThrottleOptions): ProgressThrottle {
   const waiting: Progress[] = [];
   let newest: Progress | null = null;
+  /** How far each phase of the newest one's run has come. */
+  const reached = new Map<RunPhase, number>();
   let lastSentAt = -Infinity;
   let stopTimer: (() => void) | null = null;
 
@@ -52,12 +55,19 @@ export function createProgressThrottle({ now, setTimer, send }: ProgressThrottle
     else stopTimer = setTimer(sendNext, delayMs);
   }
 
+  function isBehind({ phase, done }: Progress, { phase: newestPhase }: Progress): boolean {
+    return phaseOrder[phase] < phaseOrder[newestPhase] || done < (reached.get(phase) ?? 0);
+  }
+
   return {
     add(progress) {
-      if (newest !== null && isBehind(progress, newest)) return;
+      const { run, phase, done } = progress;
+      if (newest?.run !== run) reached.clear();
+      else if (isBehind(progress, newest)) return;
       newest = progress;
-      const last = waiting.at(-1);
-      if (last !== undefined && last.run === progress.run && last.phase === progress.phase) waiting.pop();
+      reached.set(phase, done);
+      const earlier = waiting.findIndex((each) => each.run === run && each.phase === phase);
+      if (earlier !== -1) waiting.splice(earlier, 1);
       waiting.push(progress);
       schedule();
     },
@@ -70,10 +80,4 @@ export function createProgressThrottle({ now, setTimer, send }: ProgressThrottle
       }
     },
   };
-}
-
-function isBehind(progress: Progress, newest: Progress): boolean {
-  if (progress.run !== newest.run) return false;
-  const order = phaseOrder[progress.phase] - phaseOrder[newest.phase];
-  return order < 0 || (order === 0 && progress.done < newest.done);
 }

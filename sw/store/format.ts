@@ -259,6 +259,8 @@ export interface JournalRow {
   readonly uploadedThrough: number;
   readonly uploadTotal: number;
   readonly uploadDone: number;
+  /** Files that are done with, over all batches. */
+  readonly filesDone?: number;
   /** Rows at or below `uploadedThrough` that are to be sent once more in this run. */
   readonly resend: readonly number[];
   readonly tally: Readonly<Record<string, TableTally>>;

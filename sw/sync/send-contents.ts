@@ -90,10 +90,13 @@ export async function sendContents(active: ActiveRun, wanted: readonly ContentTo
   const there = wanted.filter(({ size }, index) => size > 0 && received[index] === size);
   await confirm(active, there);
   const missing = wanted.filter((content) => !there.includes(content));
-  let done = there.length;
+  // Each batch has files of its own; the phase counts those of all (S-14).
+  let done = (active.journal.filesDone ?? 0) + there.length;
+  const total = done + missing.length;
+  active.journal = { ...active.journal, filesDone: done };
   const tell = (table: string, bytes: number): void => {
-    active.journal = { ...active.journal, bytesSent: active.journal.bytesSent + bytes };
-    report(active, { phase: 'files', table, done, total: wanted.length });
+    active.journal = { ...active.journal, bytesSent: active.journal.bytesSent + bytes, filesDone: done };
+    report(active, { phase: 'files', table, done, total });
   };
   for (const content of missing) {
     if (isSliceOver(active)) return;

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createBroadcast, mergeDelayMs, type Broadcast } from '../../sw/broadcast/broadcast.ts';
 import { maxKeys } from '../../sw/broadcast/merge-changes.ts';
 import { channelName } from '../../sw/protocol/api.ts';
+import type { RunPhase } from '../../sw/protocol/run.ts';
 import { isEventEnvelope, type EventEnvelope, type SyncEvent } from '../../sw/protocol/events.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { runId, syncProgress, syncResult } from '../support/sync-shapes.ts';
@@ -41,7 +42,7 @@ describe('events to all tabs', () => {
     });
   }
 
-  function progress(phase: 'upload' | 'download' | 'apply', done: number, run = 'run-1'): void {
+  function progress(phase: RunPhase, done: number, run = 'run-1'): void {
     broadcast.post('ann', { type: 'progress', progress: syncProgress(run, phase, done) });
   }
 
@@ -90,6 +91,34 @@ describe('events to all tabs', () => {
     progress('upload', 1, 'run-2');
     clock.advance(1_000);
     expect(await toldProgress()).toEqual(['download 5', 'download 6', 'upload 1']);
+  });
+
+  it('lets the files of the next batch follow the records of the one before, each phase further than it was (S-14)', async () => {
+    const told: (readonly [RunPhase, number])[] = [
+      ['files', 2],
+      ['upload', 10],
+      ['files', 1],
+      ['files', 3],
+      ['upload', 9],
+      ['upload', 20],
+      ['download', 1],
+      ['files', 4],
+    ];
+    for (const [phase, done] of told) {
+      progress(phase, done);
+      clock.advance(100);
+    }
+    expect(await toldProgress()).toEqual(['files 2', 'upload 10', 'files 3', 'upload 20', 'download 1']);
+  });
+
+  it('keeps one progress of each phase waiting, the last one', async () => {
+    progress('files', 1);
+    for (let done = 2; done <= 50; done += 1) {
+      progress('files', done);
+      progress('upload', done);
+    }
+    clock.advance(1_000);
+    expect(await toldProgress()).toEqual(['files 1', 'files 50', 'upload 50']);
   });
 
   it('tells waiting progress before the end of the run', async () => {
