@@ -255,7 +255,7 @@ export class ConnectedClient extends LocalWork implements SyncClient {
     if (at !== null && at.name === name && at.url === url && at.user === user) return;
     this.#closeLive();
     const wanted = (this.#liveAt = { name, url, user });
-    if (url === null || user === null) return;
+    if (url === null || user === null || user === '') return;
     // Most apps' servers have no events: the code is loaded where they have. Without it the other triggers are enough.
     import('./live-feed.ts').then(
       ({ LiveFeed: Feeds }) => {

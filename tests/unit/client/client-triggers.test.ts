@@ -195,8 +195,8 @@ describe("the server's events", () => {
     await until(() => !holds());
   });
 
-  it('are not listened to without a user', async () => {
-    page.workers.state = syncState({ user: null });
+  it.each([null, ''])('are not listened to without a user: %j', async (user) => {
+    page.workers.state = syncState({ user });
     await page.open();
     await page.client.state();
     expect(page.fetched).toEqual([]);
