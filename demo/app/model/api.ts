@@ -22,6 +22,7 @@ export interface ListQuery {
   readonly orderBy?: string;
   readonly limit?: number;
   readonly offset?: number;
+  readonly status?: string;
 }
 
 export interface ListAnswer<T> {
@@ -118,15 +119,28 @@ export async function readRecord<T>(path: string, read: (value: unknown) => T | 
   }
 }
 
+export interface WriteOptions {
+  /** Keeps it as a draft, which is never sent. */
+  readonly asDraft?: boolean;
+}
+
 /** Writes with plain `fetch`: answered once the worker has it on disk. Answers the body, null if there is none. */
 export async function write(
   method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
   path: string,
   body?: Readonly<Record<string, unknown>>,
+  { asDraft = false }: WriteOptions = {},
 ): Promise<unknown> {
   const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
-  const init = body === undefined ? {} : { headers: { 'Content-Type': type }, body: JSON.stringify(body) };
-  const response = await request(path, { method, ...init });
+  const headers = {
+    ...(body === undefined ? {} : { 'Content-Type': type }),
+    ...(asDraft ? { 'Sync-Draft': 'true' } : {}),
+  };
+  const response = await request(path, {
+    method,
+    headers,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
   if (response.status === 204) return null;
   const answer: unknown = await response.json().catch(() => null);
   return answer;

@@ -1,5 +1,6 @@
 import type { StatusDetail, SyncClient } from 'holdfast/client';
 import { readList } from './api.ts';
+import { type DraftRow, readDraftRows } from './drafts.ts';
 import { marksOf } from './marks.ts';
 import { placesByKey } from './places.ts';
 import { type Place, readVisit, type Visit } from './records.ts';
@@ -13,6 +14,8 @@ export interface VisitRow {
 export interface VisitList {
   readonly rows: readonly VisitRow[];
   readonly total: number;
+  /** What was begun and not committed; it waits for its user, not for the server. */
+  readonly drafts: readonly DraftRow[];
 }
 
 const stride = 200;
@@ -56,13 +59,16 @@ export async function readVisitList(
   options: { readonly limit: number; readonly onlyUnsynchronized: boolean; readonly signal: AbortSignal },
 ): Promise<VisitList> {
   const { limit, signal } = options;
-  const { marked, total } = options.onlyUnsynchronized
-    ? await readUnsynchronized(sync, { limit, signal })
-    : await readMarked(sync, { limit, offset: 0, signal });
+  const [{ marked, total }, drafts] = await Promise.all([
+    options.onlyUnsynchronized
+      ? readUnsynchronized(sync, { limit, signal })
+      : readMarked(sync, { limit, offset: 0, signal }),
+    readDraftRows(signal),
+  ]);
   const places = await placesByKey(marked.map(({ visit }) => visit.placeId).filter((key) => key !== null));
   const rows = marked.map(({ visit, detail }) => {
     const place = visit.placeId === null ? null : (places.get(visit.placeId) ?? null);
     return { visit, place, detail };
   });
-  return { rows, total };
+  return { rows, total, drafts };
 }

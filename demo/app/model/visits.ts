@@ -1,4 +1,4 @@
-import { quoted, readList, recordPath, write } from './api.ts';
+import { quoted, readList, recordPath, write, type WriteOptions } from './api.ts';
 import { deletePhoto, readPhotos } from './photos.ts';
 import { type Line, readLine, readVisit, type Visit } from './records.ts';
 
@@ -40,18 +40,18 @@ function sameLine(a: LineDraft, b: LineDraft): boolean {
 }
 
 /** Writes what differs from the visit as it was shown; answers the visit as it is on this device now. */
-export async function storeVisit(draft: VisitDraft, shown: Visit | null): Promise<Visit> {
+export async function storeVisit(draft: VisitDraft, shown: Visit | null, options: WriteOptions = {}): Promise<Visit> {
   const { placeId, date, note, rating } = draft;
   const fields = { placeId, date, note, rating, reference: draft.reference === '' ? null : draft.reference };
   if (shown === null) {
-    const created = readVisit(await write('POST', '/api/visits', fields));
+    const created = readVisit(await write('POST', '/api/visits', fields, options));
     if (created === null) throw new Error('The visit was stored, but the answer does not name its key.');
     return created;
   }
   const old: Readonly<Record<string, unknown>> = { ...shown };
   const changed = Object.fromEntries(Object.entries(fields).filter(([name, value]) => old[name] !== value));
-  if (Object.keys(changed).length === 0) return shown;
-  return readVisit(await write('PATCH', recordPath('visits', shown.id), changed)) ?? { ...shown, ...fields };
+  if (Object.keys(changed).length === 0 && options.asDraft !== true) return shown;
+  return readVisit(await write('PATCH', recordPath('visits', shown.id), changed, options)) ?? { ...shown, ...fields };
 }
 
 /** Writes the lines that differ from those shown, and deletes those that are gone; safe to repeat. */
@@ -59,23 +59,28 @@ export async function storeLines(
   visitId: string,
   lines: readonly LineDraft[],
   shown: readonly Line[],
+  options: WriteOptions = {},
 ): Promise<readonly Line[]> {
   const kept = new Set(lines.map((line) => line.id));
   for (const line of shown) {
-    if (!kept.has(line.id)) await write('DELETE', recordPath('lines', line.id));
+    if (!kept.has(line.id)) await write('DELETE', recordPath('lines', line.id), undefined, options);
   }
   const stored = lines.map((line) => ({ ...line, visitId }));
   for (const line of stored) {
     const old = shown.find((other) => other.id === line.id);
-    if (old === undefined || !sameLine(old, line)) await write('PUT', recordPath('lines', line.id), line);
+    if (old === undefined || !sameLine(old, line)) await write('PUT', recordPath('lines', line.id), line, options);
   }
   return stored;
+}
+
+export async function deleteLines(lines: readonly Line[]): Promise<void> {
+  for (const line of lines) await write('DELETE', recordPath('lines', line.id));
 }
 
 /** The lines and photos first, because they refer to the visit. */
 export async function deleteVisit(id: string, lines: readonly Line[]): Promise<void> {
   for (const photo of (await readPhotos(id)).photos) await deletePhoto(photo.id);
-  for (const line of lines) await write('DELETE', recordPath('lines', line.id));
+  await deleteLines(lines);
   await write('DELETE', recordPath('visits', id));
 }
 

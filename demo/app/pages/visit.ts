@@ -2,11 +2,21 @@ import type { StatusDetail } from 'holdfast/client';
 import { html, type TemplateResult } from 'lit-html';
 import { readList, readRecord, recordPath } from '../model/api.ts';
 import { addPhoto, deletePhoto, readPhotos, type VisitPhotos } from '../model/photos.ts';
+import {
+  commitDraft,
+  discardDraft,
+  keepDraft,
+  readKeptDraft,
+  removedLines,
+  type ShownVisit,
+  withDraftLines,
+} from '../model/drafts.ts';
 import { createLoader } from '../model/loader.ts';
 import { placesByKey } from '../model/places.ts';
-import { type Line, type Place, type Product, readProduct, readVisit, type Visit } from '../model/records.ts';
+import { type Place, type Product, readProduct, readVisit, type Visit } from '../model/records.ts';
 import {
   closeVisit,
+  deleteLines,
   deleteVisit,
   type LineDraft,
   readLines,
@@ -45,7 +55,7 @@ export function createVisitPage(
   { key, placeId }: { readonly key: string | null; readonly placeId: string | null },
 ): Page {
   /** What the form was filled with; saving writes the difference to it. */
-  let shown: { readonly visit: Visit | null; readonly lines: readonly Line[] } = { visit: null, lines: [] };
+  let shown: ShownVisit = { visit: null, lines: [], storedLines: [], kept: null };
   let draft: VisitDraft = { ...draftOf(null), placeId };
   let lines: readonly LineDraft[] = [];
   let place: Place | null = null;
@@ -54,23 +64,26 @@ export function createVisitPage(
 
   const stored = createLoader<Stored>(async (signal) => {
     const sync = await app.connected;
-    const [visit, visitLines, status, products, photos] = await Promise.all([
+    const [storedVisit, storedLines, kept, status, products, photos] = await Promise.all([
       key === null ? null : readRecord(recordPath('visits', key), readVisit),
       key === null ? [] : readLines(key),
+      key === null ? null : readKeptDraft(sync, key),
       key === null ? null : sync.statusOf('visits', key),
       readList('/api/products', readProduct, { query: { orderBy: 'Name', limit: 500 }, signal }),
       key === null ? noPhotos : readPhotos(key),
     ]);
+    const visit = kept?.visit ?? storedVisit;
+    const visitLines = withDraftLines(storedLines, kept?.lines ?? []);
     const placeKey = visit?.placeId ?? placeId;
     const found = placeKey === null ? null : ((await placesByKey([placeKey])).get(placeKey) ?? null);
     // What was typed meanwhile is the user's: what a run brought shows after saving.
     if (!edited && !saving && !signal.aborted) {
-      shown = { visit, lines: visitLines };
+      shown = { visit, lines: visitLines, storedLines, kept };
       if (visit !== null) draft = draftOf(visit);
       lines = visitLines;
       place = found;
     }
-    return { detail: status?.detail ?? 'clean', products: products.records, photos };
+    return { detail: kept === null ? (status?.detail ?? 'clean') : 'draft', products: products.records, photos };
   }, app.draw);
 
   const picker = createPlacePicker(app, (chosen) => {
@@ -88,17 +101,64 @@ export function createVisitPage(
     if (saving) return;
     saving = true;
     try {
-      const visit = await storeVisit(draft, shown.visit);
-      shown = { ...shown, visit };
-      const visitLines = await storeLines(visit.id, lines, shown.lines);
-      shown = { visit, lines: visitLines };
+      const visit = shown.kept === null ? await store() : await commit();
       edited = false;
       app.notify('done', 'Saved on this device. The server gets it with the next synchronization.');
-      if (key === null) app.navigate(`/visits/${encodeURIComponent(visit.id)}`, { replace: true });
+      showAs(visit);
     } finally {
       saving = false;
       stored.refresh();
     }
+  }
+
+  async function store(): Promise<Visit> {
+    const visit = await storeVisit(draft, shown.visit);
+    shown = { ...shown, visit };
+    const visitLines = await storeLines(visit.id, lines, shown.lines);
+    shown = { ...shown, lines: visitLines, storedLines: visitLines };
+    return visit;
+  }
+
+  /** The drafts hold what is in the form before they become changes. */
+  async function commit(): Promise<Visit> {
+    const removed = removedLines(shown, lines);
+    const visit = await keepDraft(draft, { shown, lines });
+    await commitDraft(await app.connected, visit.id);
+    await deleteLines(removed);
+    const visitLines = lines.map((line) => ({ ...line, visitId: visit.id }));
+    shown = { visit, lines: visitLines, storedLines: visitLines, kept: null };
+    return visit;
+  }
+
+  async function keep(): Promise<void> {
+    if (saving) return;
+    if (removedLines(shown, lines).length > 0)
+      throw new Error('A draft keeps what is added and changed. To remove a line that was saved before, use Save.');
+    saving = true;
+    try {
+      const visit = await keepDraft(draft, { shown, lines });
+      const kept = await readKeptDraft(await app.connected, visit.id);
+      shown = { ...shown, visit, lines: withDraftLines(shown.storedLines, kept?.lines ?? []), kept };
+      edited = false;
+      app.notify('done', 'Kept as a draft on this device. It is not sent before you save it.');
+      showAs(visit);
+    } finally {
+      saving = false;
+      stored.refresh();
+    }
+  }
+
+  async function giveUp(visit: Visit): Promise<void> {
+    const isNew = shown.kept?.isNew === true;
+    await discardDraft(await app.connected, visit.id);
+    edited = false;
+    app.notify('done', isNew ? 'The draft was discarded.' : 'The draft was discarded. The visit is as it was before.');
+    if (isNew) app.navigate('/visits');
+    else stored.refresh();
+  }
+
+  function showAs(visit: Visit): void {
+    if (key === null) app.navigate(`/visits/${encodeURIComponent(visit.id)}`, { replace: true });
   }
 
   async function close(visit: Visit): Promise<void> {
@@ -155,10 +215,14 @@ export function createVisitPage(
       onSave() {
         app.attempt(save);
       },
-      onClose: whenStored(close),
-      onDelete: whenStored(remove),
+      onKeep() {
+        app.attempt(keep);
+      },
+      onDiscard: shown.kept === null ? null : whenStored(giveUp),
+      onClose: shown.kept === null ? whenStored(close) : null,
+      onDelete: shown.kept === null ? whenStored(remove) : null,
     });
-    if (visit === null) return form;
+    if (visit === null || shown.kept?.isNew === true) return form;
     return html`${form}${photosSection(photos, {
       syncing: app.watch.syncing,
       progress: app.watch.progress,

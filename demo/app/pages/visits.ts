@@ -1,7 +1,9 @@
 import { html, nothing, type TemplateResult } from 'lit-html';
 import { repeat } from 'lit-html/directives/repeat.js';
 import { countryName } from '../model/countries.ts';
+import type { DraftRow } from '../model/drafts.ts';
 import { createLoader } from '../model/loader.ts';
+import type { Place, Visit } from '../model/records.ts';
 import { readVisitList, type VisitRow } from '../model/visit-list.ts';
 import { conflictAddress } from '../view/conflict-link.ts';
 import { formatAmount, formatCount, formatDay, plural } from '../view/format.ts';
@@ -12,6 +14,45 @@ import { ratingStars } from '../view/rating.ts';
 import { statusMark } from '../view/status-mark.ts';
 
 const pageLength = 50;
+
+function visitWords(visit: Visit, place: Place | null): TemplateResult {
+  return html`
+    <span class="row-words">
+      <strong>${place?.name ?? (visit.placeId === null ? 'No place' : visit.placeId)}</strong>
+      <span class="row-more"
+        ><time datetime=${visit.date}>${formatDay(visit.date)}</time>${
+          place === null ? nothing : html`<span>${countryName(place.country)}</span>`
+        }${visit.reference === null ? nothing : html`<span class="figures">${visit.reference}</span>`}</span
+      >
+      ${visit.note === '' ? nothing : html`<span class="row-note">${visit.note}</span>`}
+    </span>
+  `;
+}
+
+function draftsSection(drafts: readonly DraftRow[]): TemplateResult | typeof nothing {
+  if (drafts.length === 0) return nothing;
+  return html`
+    <section class="drafts" aria-labelledby="drafts-title">
+      <p class="found" id="drafts-title">
+        <strong>${plural(drafts.length, 'draft', 'drafts')}</strong> on this device only
+      </p>
+      <ul class="rows">
+        ${repeat(
+          drafts,
+          ({ visit }) => visit.id,
+          ({ visit, place }) => html`
+            <li class="visit-row" data-testid="draft-row" data-key=${visit.id}>
+              <a class="row" href=${`/visits/${encodeURIComponent(visit.id)}`}>
+                ${visitWords(visit, place)}
+                <span class="row-end">${statusMark('draft', { syncing: false })}</span>
+              </a>
+            </li>
+          `,
+        )}
+      </ul>
+    </section>
+  `;
+}
 
 /** The list of visits, with a mark at each that is not synchronized. */
 export function createVisitsPage(app: App): Page {
@@ -54,15 +95,7 @@ export function createVisitsPage(app: App): Page {
         class="row"
         href=${detail === 'conflict' ? conflictAddress('visits', visit.id) : `/visits/${encodeURIComponent(visit.id)}`}
       >
-        <span class="row-words">
-          <strong>${place?.name ?? (visit.placeId === null ? 'No place' : visit.placeId)}</strong>
-          <span class="row-more"
-            ><time datetime=${visit.date}>${formatDay(visit.date)}</time>${
-              place === null ? nothing : html`<span>${countryName(place.country)}</span>`
-            }${visit.reference === null ? nothing : html`<span class="figures">${visit.reference}</span>`}</span
-          >
-          ${visit.note === '' ? nothing : html`<span class="row-note">${visit.note}</span>`}
-        </span>
+        ${visitWords(visit, place)}
         <span class="row-end">
           ${visit.total === null ? nothing : html`<span class="amount figures">${formatAmount(visit.total)}</span>`}
           ${ratingStars(visit.rating)} ${visit.closed ? html`<span class="tag">Closed</span>` : nothing}
@@ -108,8 +141,9 @@ export function createVisitsPage(app: App): Page {
     const { current } = list;
     if (current.type === 'loading') return skeletonRows(6);
     if (current.type === 'failed') return failedState(current.message, list.restart);
-    const { rows: shown, total } = current.value;
+    const { rows: shown, total, drafts } = current.value;
     if (shown.length === 0) {
+      if (drafts.length > 0 && !onlyUnsynchronized) return html`${draftsSection(drafts)}`;
       return onlyUnsynchronized
         ? emptyState('check', 'Everything is synchronized', { text: 'The server has each of your visits.' })
         : emptyState('visits', 'No visits yet', {
@@ -118,6 +152,7 @@ export function createVisitsPage(app: App): Page {
           });
     }
     return html`
+      ${onlyUnsynchronized ? nothing : draftsSection(drafts)}
       <p class="found" role="status"><strong>${plural(total, 'visit', 'visits')}</strong></p>
       <ul class="rows visit-rows">
         ${repeat(shown, ({ visit }) => visit.id, visitRow)}

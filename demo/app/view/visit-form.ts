@@ -23,6 +23,8 @@ export interface VisitFormParts {
   readonly onEdit: (fields: Partial<VisitDraft>) => void;
   readonly onLines: (lines: readonly LineDraft[]) => void;
   readonly onSave: () => void;
+  readonly onKeep: () => void;
+  readonly onDiscard: (() => void) | null;
   readonly onClose: (() => void) | null;
   readonly onDelete: (() => void) | null;
 }
@@ -71,6 +73,14 @@ export function visitForm(app: App, parts: VisitFormParts): TemplateResult {
             ${failures.map((failure) => failureRow(app, failure, { linked: false }))}
           </ul>`
         : nothing
+    }
+    ${
+      parts.onDiscard === null
+        ? nothing
+        : html`<p class="draft-words hint" data-testid="draft-words">
+            This is a draft: it stays on this device and is never sent. Save makes it part of your work; the next
+            synchronization sends it.
+          </p>`
     }
     <form class="visit-form" novalidate @submit=${onSubmit}>
       <section class="card">
@@ -136,6 +146,13 @@ export function visitForm(app: App, parts: VisitFormParts): TemplateResult {
       <div class="form-actions">
         <button type="submit" class="primary" data-testid="visit-save">${icon('check')} Save</button>
         ${
+          visit?.closed === true
+            ? nothing
+            : html`<button type="button" data-testid="visit-keep" @click=${parts.onKeep}>
+                ${icon('pencil')} ${parts.onDiscard === null ? 'Save as draft' : 'Keep the draft'}
+              </button>`
+        }
+        ${
           parts.onClose === null || visit?.closed === true
             ? nothing
             : html`<button type="button" data-testid="visit-close" @click=${parts.onClose}>Close the visit</button>`
@@ -145,6 +162,13 @@ export function visitForm(app: App, parts: VisitFormParts): TemplateResult {
             ? nothing
             : html`<button type="button" class="danger" data-testid="visit-delete" @click=${parts.onDelete}>
                 ${icon('trash')} Delete
+              </button>`
+        }
+        ${
+          parts.onDiscard === null
+            ? nothing
+            : html`<button type="button" class="danger" data-testid="draft-discard" @click=${parts.onDiscard}>
+                ${icon('trash')} Discard the draft
               </button>`
         }
         ${parts.edited ? html`<span class="hint" role="status">Not saved yet</span>` : nothing}
