@@ -10,9 +10,19 @@ import { keyed } from 'lit-html/directives/keyed.js';
 import { problemMessage } from './model/api.ts';
 import { testConnectivity } from './model/connectivity.ts';
 import { selectionOf } from './model/selection.ts';
-import { firstUser, rememberedUser, rememberUser, renewSession, signInAtServer } from './model/session.ts';
+import {
+  firstUser,
+  forgetUser,
+  rememberedKey,
+  rememberedUser,
+  rememberUser,
+  renewSession,
+  settleSignOut,
+  signInAtServer,
+} from './model/session.ts';
 import { createSyncWatch } from './model/sync-watch.ts';
 import { createPage } from './pages/create-page.ts';
+import { createSignedOutPage } from './pages/signed-out.ts';
 import { banners } from './view/banners.ts';
 import { createNotices } from './view/notices.ts';
 import type { App, Page } from './view/page.ts';
@@ -20,6 +30,7 @@ import { runOutcomeText } from './view/run-outcome.ts';
 import { parseRoute, type Route } from './view/route.ts';
 import { createRouter } from './view/router.ts';
 import { shell } from './view/shell.ts';
+import type { SignOutForm } from './view/user-menu.ts';
 
 declare global {
   /** The connected client, for the console. */
@@ -31,6 +42,8 @@ const firstUseOffline =
 
 export function startApp(root: HTMLElement): void {
   let user: string | null = null;
+  const startsSignedOut = rememberedUser() === '';
+  let signOutForm: SignOutForm = { choice: 'upload', busy: false, problem: null };
   let otherUser: string | null = null;
   let connectFailure: string | null = null;
   let page: Page | null = null;
@@ -49,6 +62,7 @@ export function startApp(root: HTMLElement): void {
   const notices = createNotices(draw);
   const connectivity = testConnectivity((answered) => {
     watch.reachable(answered);
+    if (answered && startsSignedOut) void settleSignOut();
   });
   const watch = createSyncWatch({
     draw,
@@ -65,6 +79,7 @@ export function startApp(root: HTMLElement): void {
   });
 
   const start = async (): Promise<SyncClient> => {
+    if (startsSignedOut) return startSignedOut();
     const remembered = rememberedUser();
     const [sync, starting] = await Promise.all([connectSync({ worker: '/sw.js' }), remembered ?? firstUser()]);
     globalThis.holdfast = sync;
@@ -78,6 +93,15 @@ export function startApp(root: HTMLElement): void {
     draw();
     return sync;
   };
+  /** Connects without signing anybody in: whoever comes next does so by hand. */
+  async function startSignedOut(): Promise<SyncClient> {
+    const sync = await connectSync({ worker: '/sw.js' });
+    globalThis.holdfast = sync;
+    await watch.follow(sync);
+    connectivity.test();
+    return sync;
+  }
+
   const connected = start();
   connected.catch((error: unknown) => {
     connectFailure = problemMessage(error);
@@ -115,6 +139,7 @@ export function startApp(root: HTMLElement): void {
         else notices.add('problem', problemMessage(error));
       });
     },
+    signIn: switchUser,
     synchronize(mode) {
       app.attempt(async () => {
         const sync = await connected;
@@ -146,6 +171,23 @@ export function startApp(root: HTMLElement): void {
     });
   }
 
+  function signOut(): void {
+    if (signOutForm.busy) return;
+    signOutForm = { ...signOutForm, busy: true, problem: null };
+    draw();
+    const leave = async (): Promise<void> => {
+      const sync = await connected;
+      await sync.signOut({ unsent: signOutForm.choice });
+      forgetUser();
+      await settleSignOut();
+      reload();
+    };
+    leave().catch((error: unknown) => {
+      signOutForm = { ...signOutForm, busy: false, problem: problemMessage(error) };
+      draw();
+    });
+  }
+
   function reload(): void {
     location.reload();
   }
@@ -167,7 +209,7 @@ export function startApp(root: HTMLElement): void {
 
   function show(route: Route): void {
     page?.close();
-    page = createPage(app, route);
+    page = startsSignedOut ? createSignedOutPage(app) : createPage(app, route);
     visited += 1;
     drawNow();
     window.scrollTo(0, 0);
@@ -197,6 +239,12 @@ export function startApp(root: HTMLElement): void {
         notices: notices.view(),
         onCancel: cancel,
         onSwitchUser: switchUser,
+        signOut: signOutForm,
+        onChoose(choice) {
+          signOutForm = { ...signOutForm, choice, problem: null };
+          draw();
+        },
+        onSignOut: signOut,
       }),
       root,
     );
@@ -207,8 +255,8 @@ export function startApp(root: HTMLElement): void {
     if (menu !== null && event.target instanceof Node && !menu.contains(event.target)) menu.open = false;
   });
   window.addEventListener('storage', (event) => {
-    if (event.key !== 'rounds-user' || event.newValue === null) return;
-    otherUser = event.newValue === user ? null : event.newValue;
+    if (event.key !== rememberedKey || event.newValue === null) return;
+    otherUser = event.newValue === (user ?? '') ? null : event.newValue;
     draw();
   });
   const router = createRouter(show);

@@ -8,15 +8,27 @@ export type Session =
 
 export const users: readonly string[] = ['ana', 'ben'];
 
-const rememberedKey = 'rounds-user';
+/** What other tabs hear of too. */
+export const rememberedKey = 'rounds-user';
+/** The server did not hear of a sign-out yet. */
+const owedKey = 'rounds-sign-out-owed';
 const timeoutMs = 5000;
 
+let settling: Promise<void> | null = null;
+
+/** Who is signed in on this device; empty: somebody signed out; null: nobody ever signed in. */
 export function rememberedUser(): string | null {
   return localStorage.getItem(rememberedKey);
 }
 
 export function rememberUser(user: string): void {
   localStorage.setItem(rememberedKey, user);
+}
+
+/** From now on no start signs anybody in by itself. */
+export function forgetUser(): void {
+  localStorage.setItem(owedKey, 'yes');
+  localStorage.setItem(rememberedKey, '');
 }
 
 async function readUser(response: Response): Promise<string | null> {
@@ -38,8 +50,29 @@ export async function readSession(): Promise<Session> {
   }
 }
 
+/** Tells the server of a sign-out that it has not heard of, so that its cookie goes; without a network it stays owed. */
+export function settleSignOut(): Promise<void> {
+  settling ??= tellSignOut().finally(() => {
+    settling = null;
+  });
+  return settling;
+}
+
+async function tellSignOut(): Promise<void> {
+  if (localStorage.getItem(owedKey) === null) return;
+  try {
+    const response = await fetch('/auth/sign-out', { method: 'POST', signal: AbortSignal.timeout(timeoutMs) });
+    if (response.ok) localStorage.removeItem(owedKey);
+  } catch {
+    // It is tried again when the server answers.
+  }
+}
+
 /** Signs in at the server, which answers with a cookie that no script can read. */
 export async function signInAtServer(user: string): Promise<Session> {
+  // The answer to a sign-out takes the cookie away, so it must not come after this one's.
+  await settling;
+  localStorage.removeItem(owedKey);
   try {
     const response = await fetch('/auth/sign-in', {
       method: 'POST',

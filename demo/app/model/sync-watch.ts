@@ -11,6 +11,8 @@ export interface SyncWatch {
   /** Whether the server answered when last asked, by the worker or by this page; null: not asked yet. */
   readonly online: boolean | null;
   readonly syncing: boolean;
+  /** Nobody is signed in on this device. */
+  readonly signedOut: boolean;
   readonly pending: PendingCounts | null;
   readonly pendingCount: number;
   readonly failures: readonly Failure[];
@@ -84,6 +86,9 @@ export function createSyncWatch({ draw, onChanged, onBusy, onRunEnded }: Listene
     },
     get syncing() {
       return state?.syncing === true || progress !== null;
+    },
+    get signedOut() {
+      return state?.user === '';
     },
     get pending() {
       return counted()?.pending ?? null;

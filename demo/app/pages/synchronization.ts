@@ -10,6 +10,7 @@ import type { App, Page } from '../view/page.ts';
 import { runRow } from '../view/run-row.ts';
 import { statusMark } from '../view/status-mark.ts';
 import { onlineText } from '../view/sync-summary.ts';
+import { createUnsentFile } from '../view/unsent-file.ts';
 
 function obstacleText(obstacle: SyncObstacle): string {
   switch (obstacle.type) {
@@ -49,14 +50,16 @@ export function createSynchronizationPage(app: App): Page {
     return { obstacle, runs };
   }, app.draw);
 
+  const unsentFile = createUnsentFile(app);
+
   const stateCard = (): TemplateResult => {
     const { watch } = app;
     const count = watch.pendingCount;
     return html`
-      <section class="card state-card" data-online=${String(watch.online)}>
+      <section class="card state-card" data-online=${String(watch.signedOut ? null : watch.online)}>
         <p class="state-line">
           <span class="dot" aria-hidden="true"></span>
-          <strong>${onlineText(watch.online)}</strong>
+          <strong>${onlineText(watch)}</strong>
           <span
             >${count === 0 ? 'Everything is synchronized' : `${plural(count, 'record is', 'records are')} not synchronized`}</span
           >
@@ -177,6 +180,7 @@ export function createSynchronizationPage(app: App): Page {
           ${pending === null ? html`<p class="hint">One moment …</p>` : pendingRows(pending)}
           <p class="hint"><a href="/synchronization/status" data-testid="status-link">Set the status by a filter</a></p>
         </section>
+        ${unsentFile.view()}
         <section aria-labelledby="runs-title">
           <h2 id="runs-title">Last runs</h2>
           ${runs()}

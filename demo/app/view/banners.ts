@@ -4,7 +4,7 @@ import type { SyncWatch } from '../model/sync-watch.ts';
 interface BannerParts {
   readonly connectFailure: string | null;
   readonly user: string | null;
-  /** Who signed in from another tab, if that is not this page's user. */
+  /** Who signed in from another tab, if that is not this page's user; empty: nobody, another tab signed out. */
   readonly otherUser: string | null;
   readonly watch: SyncWatch;
   readonly onReload: () => void;
@@ -21,6 +21,13 @@ function banner(text: string, { label, run }: { readonly label: string; readonly
   `;
 }
 
+function otherTab(otherUser: string, user: string | null): string {
+  const shown = user === null ? 'This one shows nobody.' : `This one still shows ${user}.`;
+  return otherUser === ''
+    ? `Another tab signed out. ${shown} Nothing more is stored from here.`
+    : `Another tab signed in as ${otherUser}. ${shown}`;
+}
+
 /** What asks the user to do something, on every page. */
 export function banners(parts: BannerParts): TemplateResult {
   const { connectFailure, user, otherUser, watch, onReload, onSignIn, onUpdate } = parts;
@@ -29,14 +36,7 @@ export function banners(parts: BannerParts): TemplateResult {
   };
   return html`
     ${connectFailure === null ? nothing : banner(connectFailure, { label: 'Try again', run: onReload })}
-    ${
-      otherUser === null
-        ? nothing
-        : banner(`Another tab signed in as ${otherUser}. This one still shows ${user ?? 'another user'}.`, {
-            label: 'Reload',
-            run: onReload,
-          })
-    }
+    ${otherUser === null ? nothing : banner(otherTab(otherUser, user), { label: 'Reload', run: onReload })}
     ${
       watch.authRequired && user !== null
         ? banner('The server asks you to sign in again. Everything not sent is kept.', {

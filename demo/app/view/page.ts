@@ -17,6 +17,8 @@ export interface App {
   notify(kind: NoticeKind, message: string): void;
   /** Runs what a control was asked for; what it throws becomes a notice. */
   attempt(action: () => Promise<void>): void;
+  /** Signs somebody in at the server and here, and loads the page anew. */
+  signIn(user: string): void;
   synchronize(mode: 'all' | 'unsynchronized' | 'selected'): void;
 }
 

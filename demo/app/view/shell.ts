@@ -1,19 +1,17 @@
 import { html, nothing, type TemplateResult } from 'lit-html';
-import { users } from '../model/session.ts';
 import type { SyncWatch } from '../model/sync-watch.ts';
 import { brandMark, icon, type IconName } from './icons.ts';
 import { syncChip, runProgress } from './sync-summary.ts';
+import { userMenu, type UserMenuParts } from './user-menu.ts';
 
-interface ShellParts {
+interface ShellParts extends UserMenuParts {
   readonly path: string;
   readonly title: string;
-  readonly user: string | null;
   readonly watch: SyncWatch;
   readonly banners: TemplateResult;
   readonly content: TemplateResult;
   readonly notices: TemplateResult;
   readonly onCancel: () => void;
-  readonly onSwitchUser: (user: string) => void;
 }
 
 const tabs: readonly { readonly path: string; readonly name: string; readonly icon: IconName }[] = [
@@ -45,52 +43,6 @@ function navigation({ path, watch }: ShellParts): TemplateResult {
         `,
       )}
     </nav>
-  `;
-}
-
-function userMenu({ user, onSwitchUser }: ShellParts): TemplateResult {
-  const name = user ?? '–';
-  return html`
-    <details
-      class="user-menu"
-      @keydown=${(event: KeyboardEvent) => {
-        if (event.key === 'Escape' && event.currentTarget instanceof HTMLDetailsElement)
-          event.currentTarget.open = false;
-      }}
-      @focusout=${(event: FocusEvent) => {
-        const menu = event.currentTarget;
-        const to = event.relatedTarget;
-        // Without a target the focus went nowhere: WebKit does so on a click at a button of the menu.
-        if (menu instanceof HTMLDetailsElement && to instanceof Node && !menu.contains(to)) menu.open = false;
-      }}
-      data-testid="user-menu"
-      data-user=${user ?? ''}
-    >
-      <summary aria-label=${`Signed in as ${name}`}>
-        <span class="avatar" aria-hidden="true">${name.slice(0, 1).toUpperCase()}</span>
-        <span class="user-name">${name}</span>
-      </summary>
-      <div class="menu">
-        <p>Signed in as <strong>${name}</strong></p>
-        ${users
-          .filter((other) => other !== user)
-          .map(
-            (other) => html`
-              <button
-                type="button"
-                data-user=${other}
-                @click=${() => {
-                  onSwitchUser(other);
-                }}
-              >
-                <span class="avatar" aria-hidden="true">${other.slice(0, 1).toUpperCase()}</span>
-                Sign in as ${other}
-              </button>
-            `,
-          )}
-        <p class="hint">What ${name} has not sent yet stays on this device until ${name} signs in again.</p>
-      </div>
-    </details>
   `;
 }
 

@@ -4,12 +4,14 @@ import type { SyncWatch } from '../model/sync-watch.ts';
 import { formatBytes, formatCount, phaseNames, tableName } from './format.ts';
 import { icon } from './icons.ts';
 
-export function onlineText(online: boolean | null): string {
+export function onlineText({ online, signedOut }: SyncWatch): string {
+  if (signedOut) return 'Signed out';
   if (online === null) return 'Checking';
   return online ? 'Online' : 'Offline';
 }
 
-function onlineState(online: boolean | null): string {
+function onlineState({ online, signedOut }: SyncWatch): string {
+  if (signedOut) return 'signed-out';
   if (online === null) return 'unknown';
   return online ? 'online' : 'offline';
 }
@@ -18,13 +20,17 @@ function onlineState(online: boolean | null): string {
 export function syncChip(watch: SyncWatch): TemplateResult {
   const count = watch.pendingCount;
   return html`
-    <a class="chip chip-${onlineState(watch.online)}" href="/synchronization" ?data-syncing=${watch.syncing}>
+    <a class="chip chip-${onlineState(watch)}" href="/synchronization" ?data-syncing=${watch.syncing}>
       <span class="dot" aria-hidden="true"></span>
-      <span data-testid="online-state" data-state=${onlineState(watch.online)}>${onlineText(watch.online)}</span>
-      <span class="chip-count" ?data-some=${count > 0}
-        ><span data-testid="pending-count" data-count=${count}>${formatCount(count)}</span
-        ><span class="chip-words"> not synchronized</span></span
-      >
+      <span data-testid="online-state" data-state=${onlineState(watch)}>${onlineText(watch)}</span>
+      ${
+        watch.signedOut
+          ? nothing
+          : html`<span class="chip-count" ?data-some=${count > 0}
+              ><span data-testid="pending-count" data-count=${count}>${formatCount(count)}</span
+              ><span class="chip-words"> not synchronized</span></span
+            >`
+      }
       <span class="chip-turn" aria-hidden="true">${watch.syncing ? icon('sync') : nothing}</span>
     </a>
   `;
