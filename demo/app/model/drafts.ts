@@ -5,7 +5,7 @@ import { type Line, type Place, readLine, readVisit, type Visit } from './record
 import { type LineDraft, storeLines, storeVisit, type VisitDraft } from './visits.ts';
 
 /** What is kept of a visit that was not committed: its own draft, and those of its lines. */
-export interface KeptDraft {
+interface KeptDraft {
   /** As it would be committed now; null: only lines are kept. */
   readonly visit: Visit | null;
   readonly lines: readonly Line[];

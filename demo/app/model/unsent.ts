@@ -1,7 +1,7 @@
 import type { Failure, PendingCounts, StatusDetail } from 'holdfast/client';
 import { plural } from '../view/format.ts';
 
-export interface Unsent {
+interface Unsent {
   readonly total: number;
   /** In words, each kind with its number. */
   readonly parts: readonly string[];

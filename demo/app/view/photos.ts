@@ -66,7 +66,7 @@ export function photosSection({ photos, marks }: VisitPhotos, options: PhotosOpt
         ${statusMark(detail, { syncing })}
         <button
           type="button"
-          class="icon-button"
+          class="quiet icon-only"
           aria-label=${`Delete ${name}`}
           data-testid="photo-delete"
           @click=${() => {

@@ -3,7 +3,7 @@ import { users } from '../model/session.ts';
 import { unsentOf } from '../model/unsent.ts';
 import type { SyncWatch } from '../model/sync-watch.ts';
 
-export type UnsentChoice = 'upload' | 'keep' | 'discard';
+type UnsentChoice = 'upload' | 'keep' | 'discard';
 
 export interface SignOutForm {
   readonly choice: UnsentChoice;
@@ -136,7 +136,7 @@ export function userMenu(parts: UserMenuParts): TemplateResult {
     >
       <summary aria-label=${title}>
         <span class="avatar" aria-hidden="true">${out ? '–' : name.slice(0, 1).toUpperCase()}</span>
-        <span class="user-name">${name}</span>
+        <span class="user-name">${name.slice(0, 1).toUpperCase()}${name.slice(1)}</span>
       </summary>
       <div class="menu">
         ${
