@@ -169,14 +169,6 @@ export class ConnectedClient extends LocalWork implements SyncClient {
     return this.#link.read((worker) => worker.failures(options));
   }
 
-  retry(failure: string): Promise<boolean> {
-    return this.#link.call((worker) => worker.retry(failure));
-  }
-
-  discard(failure: string): Promise<boolean> {
-    return this.#link.call((worker) => worker.discard(failure));
-  }
-
   signIn(options: SignInOptions): Promise<boolean> {
     return this.#signIn.signIn(options);
   }

@@ -54,6 +54,22 @@ export abstract class RecordClient extends SyncEventTarget {
     return this.call((worker) => worker.clear(table, filter, options));
   }
 
+  retry(failure: string): Promise<boolean> {
+    return this.call((worker) => worker.retry(failure));
+  }
+
+  discard(failure: string): Promise<boolean> {
+    return this.call((worker) => worker.discard(failure));
+  }
+
+  sendAgain(failure: string): Promise<boolean> {
+    return this.call((worker) => worker.sendAgain(failure));
+  }
+
+  arrived(failure: string): Promise<boolean> {
+    return this.call((worker) => worker.arrived(failure));
+  }
+
   conflicts(): Promise<readonly Conflict[]> {
     return this.read((worker) => worker.conflicts());
   }

@@ -168,6 +168,13 @@ export interface SyncClient extends EventTarget {
   retry(failure: string): Promise<boolean>;
   /** Gives a failed change up; its record shows the server's copy again. Resolves with whether there was such a failure. */
   discard(failure: string): Promise<boolean>;
+  /**
+   * For a failure `unknown`: sends once more what was sent without an answer. Only the user can know that it did not arrive.
+   * Resolves with whether there was such a failure.
+   */
+  sendAgain(failure: string): Promise<boolean>;
+  /** For a failure `unknown`: it has arrived, and is not sent again. Resolves with whether there was such a failure. */
+  arrived(failure: string): Promise<boolean>;
 
   /**
    * Names the user whose data is shown and sent from now on, and resumes what waited for credentials. Headers are held in memory

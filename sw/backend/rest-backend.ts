@@ -90,6 +90,13 @@ export function restBackend(options: RestBackendOptions = {}): Backend {
 }
 
 function connect(context: BackendContext, client: RestClient, settings: Settings): BackendConnection {
+  const made = [...context.tables.values()].find((table) => table.serverKeys);
+  if (settings.idempotency === 'client-keys' && made !== undefined) {
+    throw wrong(
+      'idempotency',
+      `cannot be 'client-keys': the server makes the keys of ${made.name}. Take 'key' or 'none'`,
+    );
+  }
   return {
     idempotent: settings.idempotency !== 'none',
     atomicGroups: false,

@@ -1,4 +1,5 @@
 import { SyncError } from '../protocol/errors.ts';
+import { KeyNames } from '../protocol/key-names.ts';
 import {
   isJsonObject,
   isMutationId,
@@ -58,6 +59,8 @@ export class RestUpload {
   readonly #onConflict: JsonObject;
   /** What this upload made of records: the next change of one is based on that, not on what the device had. */
   readonly #versions = new Map<string, string | null>();
+  /** The keys that the server has made during this upload. */
+  readonly #names = new KeyNames();
 
   constructor(client: RestClient, call: BackendCall, options: RestWriteOptions, onConflict: JsonObject) {
     this.#client = client;
@@ -67,10 +70,12 @@ export class RestUpload {
   }
 
   /** Rejects if it is not known whether the change was applied. */
-  async send(change: WireChange): Promise<Outcome> {
+  async send(sent: WireChange): Promise<Outcome> {
+    const change = this.#named(sent);
     if (change.type === 'command') return this.#sendCommand(change);
     const table = this.#client.context.tables.get(change.table);
     if (table === undefined) return rejected(change, 'schema', `There is no table ${change.table}.`);
+    if (change.type === 'create') await this.#call.onAttempt?.(change.mutationId);
     const request = await this.#requestFor(change, table);
     const answer = await this.#client.send(request, this.#call);
     const outcome = answer.ok
@@ -78,6 +83,20 @@ export class RestUpload {
       : await this.#refused(change, table, answer, request);
     if (outcome.type === 'applied') this.#versions.set(this.#client.urlOf(table, change.key), outcome.version);
     return outcome;
+  }
+
+  /** The change with the keys that the server has made for what it names. */
+  #named(change: WireChange): WireChange {
+    const names = this.#names;
+    if (names.size === 0) return change;
+    if (change.type === 'command')
+      return { ...change, path: names.inPath(change.path), body: names.inJson(change.body) };
+    const table = this.#client.context.tables.get(change.table);
+    if (table === undefined) return change;
+    const key = names.of(change.table, change.key);
+    if (change.type === 'delete') return { ...change, key };
+    const fields = [...table.references, { field: table.key, table: table.name }];
+    return { ...change, key, record: names.inRecord(change.record, fields) };
   }
 
   #read(table: BackendTable, key: RecordKey): Promise<VersionedRecord | null> {
@@ -104,6 +123,10 @@ export class RestUpload {
     switch (change.type) {
       case 'create': {
         const { record: body } = change;
+        if (table.serverKeys) {
+          const keyless = Object.fromEntries(Object.entries(body).filter(([name]) => name !== table.key));
+          return { method: 'POST', url: this.#client.urlOf(table), body: keyless, headers };
+        }
         return this.#options.idempotency === 'client-keys'
           ? { method: 'PUT', url, body, headers }
           : { method: 'POST', url: this.#client.urlOf(table), body, headers };
@@ -125,6 +148,7 @@ export class RestUpload {
     const { mutationId } = change;
     if (change.type === 'delete') return { type: 'applied', mutationId, record: null, version: null };
     const said = recordIn(answer, table, this.#options.versionOf);
+    if (change.type === 'create' && table.serverKeys) return this.#madeByServer(change, table, answer, said);
     // That it was applied is certain, whatever becomes of this request: the next download brings what the server has.
     const found = said ?? (await this.#read(table, change.key).catch(() => ({ record: change.record, version: null })));
     const key = found?.record[table.key];
@@ -136,6 +160,24 @@ export class RestUpload {
       record: found?.record ?? null,
       version: found?.version ?? null,
     };
+  }
+
+  /** The server's key is in the record that it answers, or in the address that it gives. */
+  async #madeByServer(
+    change: Extract<RecordChange, { readonly type: 'create' }>,
+    table: BackendTable,
+    answer: RestAnswer,
+    said: VersionedRecord | null,
+  ): Promise<Outcome> {
+    const { mutationId } = change;
+    const own = said?.record[table.key];
+    const key = isRecordKey(own) ? own : keyAt(answer, table);
+    // Without a word of its key, the next download brings it.
+    if (key === null) return { type: 'applied', mutationId, record: null, version: null };
+    this.#names.add(table.name, change.key, key);
+    const sent = { record: { ...change.record, [table.key]: key }, version: null };
+    const found = said ?? (await this.#read(table, key).catch(() => sent));
+    return { type: 'applied', mutationId, key, record: found?.record ?? null, version: found?.version ?? null };
   }
 
   async #refused(
@@ -169,6 +211,7 @@ export class RestUpload {
     const { mutationId, method, path, body } = change;
     const url = new URL(path, this.#client.context.origin).href;
     const request = { method, url, body: body ?? undefined, headers: this.#headersFor(change) };
+    await this.#call.onAttempt?.(mutationId);
     const answer = await this.#client.send(request, this.#call);
     if (!answer.ok) {
       if (answer.status !== 404 && answer.status !== 410) return refusal(change, answer);
@@ -191,6 +234,14 @@ export class RestUpload {
     }
     return null;
   }
+}
+
+function keyAt(answer: RestAnswer, table: BackendTable): RecordKey | null {
+  const location = answer.headers.get('Location')?.replace(/\/+$/, '');
+  const last = location?.slice(location.lastIndexOf('/') + 1) ?? '';
+  if (last === '') return null;
+  if (table.keyType === 'string') return decodeURIComponent(last);
+  return /^\d+$/.test(last) ? Number(last) : null;
 }
 
 function hasFields(record: JsonRecord, change: Extract<WireChange, { readonly type: 'update' }>): boolean {

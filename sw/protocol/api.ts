@@ -76,6 +76,8 @@ export interface WorkerMethods {
   failures(options: PageOptions): Promise<Reply<readonly Failure[]>>;
   retry(failure: string): Promise<Reply<boolean>>;
   discard(failure: string): Promise<Reply<boolean>>;
+  sendAgain(failure: string): Promise<Reply<boolean>>;
+  arrived(failure: string): Promise<Reply<boolean>>;
   signIn(options: SignInOptions): Promise<Reply<boolean>>;
   /** False: nobody was signed in. */
   signOut(options: SignOutOptions): Promise<Reply<boolean>>;
@@ -109,6 +111,8 @@ export const workerMethods: readonly WorkerMethod[] = [
   'failures',
   'retry',
   'discard',
+  'sendAgain',
+  'arrived',
   'signIn',
   'signOut',
   'provideHeaders',

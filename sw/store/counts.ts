@@ -52,10 +52,14 @@ async function countStuck(tx: AnyTransaction, base: Base, head: HeadRow): Promis
 /** What is not synchronized, by table and finer status, and how much of it a run would send now. */
 export async function countByTable(tx: AnyTransaction, base: Base, schema: Schema): Promise<PendingCounts> {
   const changes = tx.objectStore('changes');
-  const [commands, flying] = await Promise.all([tx.objectStore('commands').count(), countInFlight(tx, base)]);
+  const [commands, stuckCommands, flying] = await Promise.all([
+    tx.objectStore('commands').count(),
+    tx.objectStore('commands').index('stuck').count(),
+    countInFlight(tx, base),
+  ]);
   const tables: Record<string, Partial<Record<StatusDetail, number>>> = {};
   let total = commands;
-  let sendable = commands;
+  let sendable = commands - stuckCommands;
   for (const table of schema.tables.values()) {
     const { name } = table;
     const head = await base.readHead(tx, name);
@@ -81,7 +85,7 @@ export async function countByTable(tx: AnyTransaction, base: Base, schema: Schem
     const present = Object.entries(counts).filter(([, count]) => count > 0);
     if (present.length > 0) tables[name] = Object.fromEntries(present);
     total += Math.max(0, all - held) + sendMarks;
-    if (isUploaded(table)) sendable += Math.max(0, sent) + blocked;
+    if (isUploaded(table)) sendable += Math.max(0, sent);
   }
   return { total, sendable, tables, commands };
 }

@@ -1,8 +1,10 @@
-import { rowsOf, withState } from './changes.ts';
-import type { Database } from './database.ts';
-import type { FailureRow } from './format.ts';
+import { releaseFollowers } from './blocked.ts';
+import { rowsOf, withCommandState, withState } from './changes.ts';
+import type { Database, WriteTransaction } from './database.ts';
+import type { ChangeRow, CommandRow, FailureRow } from './format.ts';
+import { readGroup } from './groups.ts';
 import type { MutationId } from '../protocol/record.ts';
-import type { Failure } from '../protocol/status.ts';
+import type { Failure, FailureCode } from '../protocol/status.ts';
 import { removeMark } from './marks.ts';
 
 function withoutBookkeeping(row: FailureRow): Failure {
@@ -28,48 +30,83 @@ export async function readFailures(
     .map(withoutBookkeeping);
 }
 
+/** The change or command that still stands for a failure. */
+async function subjectOf(tx: WriteTransaction, failure: FailureRow): Promise<ChangeRow | CommandRow | null> {
+  if (failure.seq === null) return null;
+  const { table, key, seq, operation } = failure;
+  if (operation === 'command') return (await tx.objectStore('commands').get(seq)) ?? null;
+  const rows = await rowsOf(tx, table, key);
+  return rows.find((row) => row.seq === seq) ?? null;
+}
+
+/** A group is tried again, or given up, as a whole: the failures of its other members go with this one. */
+async function membersOf(tx: WriteTransaction, failure: FailureRow): Promise<readonly (ChangeRow | CommandRow)[]> {
+  const subject = await subjectOf(tx, failure);
+  await tx.objectStore('failures').delete(failure.id);
+  // An edit made since then is not what failed.
+  if (subject === null || subject.state === 'pending') return [];
+  if (subject.group === undefined) return [subject];
+  for (const other of await tx.objectStore('failures').getAll()) {
+    if (other.group === subject.group.id && other.seq !== null) await tx.objectStore('failures').delete(other.id);
+  }
+  return readGroup(tx, subject.group);
+}
+
+async function retryRow(tx: WriteTransaction, row: ChangeRow | CommandRow, mutationId: MutationId): Promise<void> {
+  if ('method' in row) {
+    await tx.objectStore('commands').put({ ...withCommandState(row, 'pending'), mutationId, attempts: 0 });
+    return;
+  }
+  const next = { ...withState(row, 'pending'), mutationId, attempts: 0 };
+  // After a conflict the server's copy is what the change is made upon.
+  const { server } = row;
+  const base =
+    server === undefined ? row.base : server.text === null ? null : { text: server.text, version: server.version };
+  await tx.objectStore('changes').put({ ...next, base });
+}
+
 /**
- * Makes the change of a failure pending again, under a new mutation id: the server's refusal of the old one is final. The
- * failure goes. Resolves to false if there is none, or no change stands for it any more.
+ * Makes the change or command of a failure pending again, under a new mutation id: the server's refusal of the old one is
+ * final. The failure goes, and what waited for it is pending again too. Resolves to false if there is none, or nothing stands
+ * for it any more. With `code`, only a failure of this code.
  */
-export function retryFailure(database: Database, id: string, mutationId: MutationId): Promise<boolean> {
-  return database.write(['failures', 'changes'], async (tx) => {
+export function retryFailure(
+  database: Database,
+  id: string,
+  newId: () => MutationId,
+  code: FailureCode | null = null,
+): Promise<boolean> {
+  return database.write(['failures', 'changes', 'commands'], async (tx) => {
     const failure = await tx.objectStore('failures').get(id);
-    if (failure === undefined || failure.seq === null) return false;
-    const rows = await rowsOf(tx, failure.table, failure.key);
-    const row = rows.find((candidate) => candidate.seq === failure.seq);
-    await tx.objectStore('failures').delete(id);
-    if (row === undefined || row.state === 'pending') return false;
-    const next = { ...withState(row, 'pending'), mutationId, attempts: 0 };
-    // After a conflict the server's copy is what the change is made upon.
-    const server = row.server;
-    const base =
-      server === undefined ? row.base : server.text === null ? null : { text: server.text, version: server.version };
-    await tx.objectStore('changes').put({ ...next, base });
-    return true;
+    if (failure === undefined || failure.seq === null || (code !== null && failure.code !== code)) return false;
+    const members = await membersOf(tx, failure);
+    for (const member of members) await retryRow(tx, member, newId());
+    await releaseFollowers(tx, [{ table: failure.table, key: failure.key }]);
+    return members.length > 0;
   });
 }
 
-/** Takes a failure away, and the change that stands for it: the record is as the server has it. The user's own word. */
+/** Takes a failure away, and what stands for it: the record is as the server has it. The user's own word. */
 export function discardFailure(
   database: Database,
   id: string,
 ): Promise<{ readonly table: string; readonly key: string | number } | null> {
-  return database.write(['failures', 'changes', 'heads', 'marks'], async (tx) => {
+  return database.write(['failures', 'changes', 'commands', 'heads', 'marks'], async (tx) => {
     const failure = await tx.objectStore('failures').get(id);
     if (failure === undefined) return null;
-    await tx.objectStore('failures').delete(id);
-    const { table, key, seq } = failure;
-    if (seq !== null) {
-      const rows = await rowsOf(tx, table, key);
-      const row = rows.find((candidate) => candidate.seq === seq);
-      // An edit made since then is not what failed.
-      if (row !== undefined && row.state !== 'pending') {
-        await tx.objectStore('changes').delete([table, key, seq]);
-        const head = await tx.objectStore('heads').get(table);
-        if (head !== undefined && rows.length === 1) await removeMark(tx, head, 'hold', key);
+    const { table, key } = failure;
+    const members = await membersOf(tx, failure);
+    for (const member of members) {
+      if ('method' in member) {
+        await tx.objectStore('commands').delete(member.seq);
+        continue;
       }
+      await tx.objectStore('changes').delete([member.table, member.key, member.seq]);
+      const head = await tx.objectStore('heads').get(member.table);
+      const left = await rowsOf(tx, member.table, member.key);
+      if (head !== undefined && left.length === 0) await removeMark(tx, head, 'hold', member.key);
     }
+    await releaseFollowers(tx, [{ table, key }]);
     return { table, key };
   });
 }

@@ -1,9 +1,10 @@
+import { addSegment } from '../store/add-segment.ts';
 import { releaseFollowers, type RecordRef } from '../store/blocked.ts';
 import { rowsOf } from '../store/changes.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import type { BatchContentRow, BatchItem, ChangeRow, FailureRow, JournalRow } from '../store/format.ts';
 import { releaseHolds } from '../store/marks.ts';
-import { setMeta, takeNumbers } from '../store/meta.ts';
+import { setMeta } from '../store/meta.ts';
 import { namesOf, renameRecords, renameWireChange, type Rename } from '../store/rename.ts';
 import { segmentOf, type Overlay } from '../store/staging.ts';
 import {
@@ -243,19 +244,7 @@ async function applyCommand(
 async function storeHeads(tx: WriteTransaction, session: Session, effects: Effects): Promise<void> {
   for (const [name, { overlay }] of effects.entries()) {
     if (overlay.size === 0) continue;
-    const id = await takeNumbers(tx, 'number', 1);
-    const segment = segmentOf(overlay);
-    const head = await session.base.readHead(tx, name);
-    const ref = { id, records: segment.keys.length, removals: segment.removed.length };
-    await Promise.all([
-      tx.objectStore('segments').put(segment, [name, id]),
-      tx.objectStore('heads').put({
-        ...head,
-        generation: head.generation + 1,
-        segments: [...head.segments, ref],
-        expectedCount: null,
-      }),
-    ]);
+    await addSegment(tx, await session.base.readHead(tx, name), segmentOf(overlay));
   }
 }
 
@@ -410,12 +399,14 @@ export async function acknowledge(
     ]);
   }
   if (rest.length > 0 && rest.length < content.items.length) {
+    const stored = await tx.objectStore('batches').get(content.batch);
+    const attempted = stored?.attempted === undefined ? {} : { attempted: stored.attempted };
     // What was answered must not go out once more with the rest.
     const seqs = rest.map((item) => item.seq);
     const rename = (change: unknown): unknown => renameWireChange(session.schema, names, change);
     const body = withoutChanges(content.body, new Set(settled.map((item) => item.mutationId)), rename);
     await Promise.all([
-      tx.objectStore('batches').put({ ...content, items: rest, body }),
+      tx.objectStore('batches').put({ ...content, ...attempted, items: rest, body }),
       tx.objectStore('members').put({ batch: content.batch, run: content.run, seqs }),
     ]);
   }

@@ -63,7 +63,7 @@ function isChange(value: unknown): value is ChangeRow {
 
 function isCommand(value: unknown): value is CommandRow {
   if (!isJsonObject(value)) return false;
-  const { seq, mutationId, method, path, body, state, attempts, madeAt } = value;
+  const { seq, mutationId, method, path, body, names, state, attempts, madeAt } = value;
   return (
     Number.isInteger(seq) &&
     isMutationId(mutationId) &&
@@ -71,6 +71,8 @@ function isCommand(value: unknown): value is CommandRow {
     typeof path === 'string' &&
     path.startsWith('/') &&
     body !== undefined &&
+    Array.isArray(names) &&
+    names.every((name) => isJsonObject(name) && typeof name['table'] === 'string' && isRecordKey(name['key'])) &&
     states.includes(state) &&
     typeof attempts === 'number' &&
     typeof madeAt === 'number'

@@ -1,7 +1,8 @@
 import { waitingFor, type RecordRef } from '../store/blocked.ts';
 import { rowsOf, withCommandState, withState } from '../store/changes.ts';
 import type { WriteTransaction } from '../store/database.ts';
-import type { BatchContentRow, BatchItem, ChangeRow, CommandRow, GroupRef, JournalRow } from '../store/format.ts';
+import type { BatchContentRow, BatchItem, ChangeRow, CommandRow, JournalRow } from '../store/format.ts';
+import { readGroup } from '../store/groups.ts';
 import { readMarks } from '../store/marks.ts';
 import { takeNumbers } from '../store/meta.ts';
 import { isSendable, isUploaded, type Schema, type Table } from '../store/schema.ts';
@@ -243,15 +244,6 @@ class Selection {
     }
     return null;
   }
-}
-
-async function readGroup(tx: WriteTransaction, { id, first, size }: GroupRef): Promise<(ChangeRow | CommandRow)[]> {
-  const range = IDBKeyRange.bound(first, first + size - 1);
-  const [rows, commands] = await Promise.all([
-    tx.objectStore('changes').index('seq').getAll(range),
-    tx.objectStore('commands').getAll(range),
-  ]);
-  return [...rows, ...commands].filter((row) => row.group?.id === id).sort((a, b) => a.seq - b.seq);
 }
 
 function encode(item: UploadItem): string {

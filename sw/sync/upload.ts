@@ -7,7 +7,7 @@ import { report, uploadStepOf } from './progress.ts';
 import type { BackendCall, UploadReply } from '../backend/backend.ts';
 import { sendContents } from './send-contents.ts';
 import { callFor, type ActiveRun, type Session } from './session.ts';
-import { parkUnanswered } from './unknown-outcomes.ts';
+import { noteAttempt, parkUnanswered } from './unknown-outcomes.ts';
 import { planBatch } from './upload-plan.ts';
 
 const planScope: StoreName[] = [
@@ -56,7 +56,9 @@ async function sendOnce(session: Session, content: BatchContentRow, call: Backen
 /** Sends a stored batch and stores its outcomes. Safe to repeat: the batch goes out as it is stored, under the same ids. */
 async function sendBatch(active: ActiveRun, content: BatchContentRow): Promise<void> {
   const { session } = active;
-  const reply = await sendOnce(session, content, await callFor(session, active.signal));
+  const call = await callFor(session, active.signal);
+  const onAttempt = session.backend.idempotent ? {} : { onAttempt: noteAttempt(session, content.batch) };
+  const reply = await sendOnce(session, content, { ...call, ...onAttempt });
   const ids = reply.outcomes.map((outcome) => outcome.mutationId);
   checkOutcomes(content, ids, reply.fault === null);
   const { events, journal, later } = await session.database.write(settleScope, async (tx) => {

@@ -1,23 +1,23 @@
 import type { PageOptions, WorkerMethods } from '../protocol/api.ts';
 import { SyncError } from '../protocol/errors.ts';
-import { isMutationId } from '../protocol/record.ts';
 import { runTriggers } from '../protocol/run.ts';
 import { statusOfDetail } from '../protocol/status.ts';
 import { countByTable, countScope } from '../store/counts.ts';
-import { discardFailure, readFailures, retryFailure } from '../store/failures.ts';
+import { readFailures } from '../store/failures.ts';
 import { readHistory } from '../store/history.ts';
 import type { Schema } from '../store/schema.ts';
 import { readView } from '../store/view.ts';
 import { createDraftMethods } from './draft-methods.ts';
 import { hasDraft } from './drafts.ts';
+import { createFailureMethods } from './failure-methods.ts';
 import { recordKeyOf, tableOf } from './method-arguments.ts';
 import { createLocalDataMethods } from './local-data-methods.ts';
 import { createQueryMethods } from './query-methods.ts';
 import { reply } from './reply.ts';
 import type { Sessions } from './sessions.ts';
 import { createSignInMethods } from './sign-in-methods.ts';
-import { isSignedOut, sessionToWrite } from './signed-in.ts';
-import { findObstacle, readState, tellPending } from './state.ts';
+import { isSignedOut } from './signed-in.ts';
+import { findObstacle, readState } from './state.ts';
 import { createUnsentMethods } from './unsent-methods.ts';
 
 function pageOf(options: PageOptions): { limit: number; offset: number } {
@@ -60,28 +60,7 @@ export function createWorkerMethods(sessions: Sessions, schema: Schema, newId: (
         return database.read(countScope, (tx) => countByTable(tx, base, schema));
       }),
     failures: (options) => reply(async () => readFailures((await sessions.current()).database, pageOf(options))),
-    retry: (id) =>
-      reply(async () => {
-        const session = await sessionToWrite(sessions);
-        const mutationId = newId();
-        if (!isMutationId(mutationId)) throw new TypeError('newId made no usable id');
-        const isPending = await retryFailure(session.database, id, mutationId);
-        await tellPending(session);
-        return isPending;
-      }),
-    discard: (id) =>
-      reply(async () => {
-        const session = await sessions.current();
-        const record = await discardFailure(session.database, id);
-        if (record === null) return false;
-        session.announce({
-          type: 'changed',
-          source: 'local',
-          tables: { [record.table]: { changed: [record.key], removed: [] } },
-        });
-        await tellPending(session);
-        return true;
-      }),
+    ...createFailureMethods(sessions, newId),
     ...createLocalDataMethods(sessions, schema, newId),
     ...createQueryMethods(sessions, schema),
     ...createSignInMethods(sessions, newId),

@@ -22,6 +22,14 @@ const tables: readonly BackendTable[] = [
   { name: 'visits', path: '/api/visits', key: 'id', keyType: 'string', ...plain },
   { name: 'lines', path: '/api/lines', key: 'id', keyType: 'string', ...plain },
   { name: 'photos', path: '/api/photos', key: 'id', keyType: 'string', file: { field: 'content' }, ...plain },
+  {
+    name: 'tasks',
+    path: '/api/tasks',
+    key: 'id',
+    keyType: 'number',
+    serverKeys: true,
+    references: [{ field: 'afterId', table: 'tasks' }],
+  },
   { name: 'preferences', path: '/api/preferences', key: 'name', keyType: 'string', ...plain },
 ];
 

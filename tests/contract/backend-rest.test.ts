@@ -35,7 +35,9 @@ function serverThat(
     init?.signal?.throwIfAborted();
     return response;
   });
-  return { connection: restBackend(options).connect(context), asked };
+  // Of tables whose keys the server makes, none can be put under a key of the client's own.
+  const tables = [...context.tables].filter(([, table]) => options.idempotency !== 'client-keys' || !table.serverKeys);
+  return { connection: restBackend(options).connect({ ...context, tables: new Map(tables) }), asked };
 }
 
 function json(body: Json, status = 200, headers: Record<string, string> = {}): Response {
@@ -171,6 +173,11 @@ describe('The REST backend', () => {
     expect(off.asked[0]?.headers.has('Idempotency-Key')).toBe(false);
     expect(off.asked[0]?.headers.has('If-Match')).toBe(false);
     expect([usual.connection.idempotent, off.connection.idempotent]).toEqual([true, false]);
+  });
+
+  it('refuses client-keys for a table whose keys the server makes (U-08)', () => {
+    const context = contextAt('https://app.example', () => Promise.reject(new Error('not asked')));
+    expect(() => restBackend({ idempotency: 'client-keys' }).connect(context)).toThrow(/makes the keys of tasks/);
   });
 
   it('puts to a key of its own under client-keys, and knows its own repeated update', async () => {

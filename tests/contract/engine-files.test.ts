@@ -192,7 +192,7 @@ describe('a file', () => {
     expect(failure).toMatchObject({ table: 'photos', key: bad, code: 'file', retriable: true });
     // Its content is kept, and goes out when the user says so.
     counting(device);
-    expect(await retryFailure(session.database, failure?.id ?? '', newId())).toBe(true);
+    expect(await retryFailure(session.database, failure?.id ?? '', newId)).toBe(true);
     expect(await session.engine.synchronize('again', { mode: 'unsynchronized' })).toMatchObject({
       outcome: 'finished',
     });

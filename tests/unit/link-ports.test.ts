@@ -46,6 +46,8 @@ function methodsOf(own: Partial<WorkerMethods>): WorkerMethods {
     discardDraft: () => fine(false),
     retry: () => fine(false),
     discard: () => fine(false),
+    sendAgain: () => fine(false),
+    arrived: () => fine(false),
     signIn: () => fine(true),
     signOut: () => fine(true),
     provideHeaders: () => fine(true),

@@ -168,6 +168,8 @@ export class FakeWorkers implements WorkerSource, WorkerTarget {
         discardDraft: alive(methods.discardDraft ?? (() => fine(false))),
         retry: alive(methods.retry ?? (() => fine(false))),
         discard: alive(methods.discard ?? (() => fine(false))),
+        sendAgain: alive(methods.sendAgain ?? (() => fine(false))),
+        arrived: alive(methods.arrived ?? (() => fine(false))),
         signIn: alive(methods.signIn ?? (() => fine(true))),
         signOut: alive(methods.signOut ?? (() => fine(true))),
         provideHeaders: alive(methods.provideHeaders ?? (() => fine(true))),

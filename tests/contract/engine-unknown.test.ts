@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { restBackend } from '../../sw/backend/rest-backend.ts';
+import { isMutationId, type MutationId } from '../../sw/protocol/record.ts';
+import { discardFailure, readFailures, retryFailure } from '../../sw/store/failures.ts';
+import { countByTable, countScope } from '../../sw/store/counts.ts';
+import type { OpenSession } from '../../sw/sync/sessions.ts';
+import { noteArrival } from '../../sw/sync/unknown-outcomes.ts';
+import type { Failure, PendingCounts } from '../../sw/protocol/status.ts';
+import { Device, see } from './engine-fixture.ts';
+import { ask } from './page-requests.ts';
+import { Fixture } from './server-fixture.ts';
+
+const fixture = new Fixture('embedded');
+beforeAll(() => fixture.start());
+afterAll(() => fixture.stop());
+
+function newMutationId(): MutationId {
+  const id = randomUUID();
+  if (!isMutationId(id)) throw new Error('not an id');
+  return id;
+}
+
+function failuresOf(session: OpenSession): Promise<readonly Failure[]> {
+  return readFailures(session.database, { limit: 100, offset: 0 });
+}
+
+function countsOf({ database, base, schema }: OpenSession): Promise<PendingCounts> {
+  return database.read(countScope, (tx) => countByTable(tx, base, schema));
+}
+
+async function visitIds(ids: readonly string[]): Promise<number> {
+  const rows = await fixture.server.database.query('select id from visits where id = any($1::text[])', [ids]);
+  return rows.length;
+}
+
+/** A device of a server that remembers no requests; the first POST is applied and not answered. */
+async function losingFirstPost(): Promise<{ device: Device; session: OpenSession; posts: () => number }> {
+  const device = new Device(fixture);
+  let posts = 0;
+  device.network = async (path, forward) => {
+    const answer = await forward();
+    if (!path.startsWith('/api/visits') || answer.status !== 201) return answer;
+    posts += 1;
+    if (posts > 1) return answer;
+    throw new TypeError('connection closed');
+  };
+  const backend = restBackend({ idempotency: 'none', concurrency: 1 });
+  const session = await device.startWorker({ backend }).signIn('ana');
+  return { device, session, posts: () => posts };
+}
+
+async function makeVisits(session: OpenSession, count: number): Promise<string[]> {
+  const ids = Array.from({ length: count }, () => randomUUID());
+  for (const id of ids) await ask(session, 'PUT', `/api/visits/${id}`, { id, note: 'a visit' });
+  return ids;
+}
+
+describe('A server without idempotency (U-14)', () => {
+  it('leaves unknown only what was sent without an answer, and sends the others', async () => {
+    const { session } = await losingFirstPost();
+    const ids = await makeVisits(session, 4);
+    await expect(session.engine.synchronize('one', { mode: 'unsynchronized' })).rejects.toMatchObject({
+      code: 'network',
+    });
+    expect((await failuresOf(session)).map(({ code, key }) => [code, key])).toEqual([['unknown', ids[0]]]);
+    expect((await see(session, 'visits', ids[1] ?? '')).detail).toBe('pending');
+    await session.engine.synchronize('two', { mode: 'unsynchronized' });
+    expect(await visitIds(ids)).toBe(4);
+    expect(await countsOf(session)).toMatchObject({ sendable: 0, total: 1 });
+  });
+
+  it('has it arrived when the user says so, and nothing is sent again', async () => {
+    const { session, posts } = await losingFirstPost();
+    const [id = ''] = await makeVisits(session, 1);
+    await expect(session.engine.synchronize('one', { mode: 'unsynchronized' })).rejects.toMatchObject({
+      code: 'network',
+    });
+    const [failure] = await failuresOf(session);
+    expect(await noteArrival(session, failure?.id ?? '')).toBe(true);
+    expect(await see(session, 'visits', id)).toMatchObject({ detail: 'clean', record: { note: 'a visit' } });
+    await session.engine.synchronize('two', { mode: 'unsynchronized' });
+    expect(posts()).toBe(1);
+    expect(await failuresOf(session)).toEqual([]);
+  });
+
+  it('sends it again when the user says so', async () => {
+    const { session, device } = await losingFirstPost();
+    const [id = ''] = await makeVisits(session, 1);
+    device.network = (path, forward) =>
+      path.startsWith('/api/visits') ? Promise.reject(new TypeError('connection closed')) : forward();
+    await expect(session.engine.synchronize('one', { mode: 'unsynchronized' })).rejects.toMatchObject({
+      code: 'network',
+    });
+    device.network = (_path, forward) => forward();
+    await session.engine.synchronize('two', { mode: 'unsynchronized' });
+    expect(await visitIds([id])).toBe(0);
+    const [failure] = await failuresOf(session);
+    expect(await retryFailure(session.database, failure?.id ?? '', newMutationId, 'unknown')).toBe(true);
+    await session.engine.synchronize('three', { mode: 'unsynchronized' });
+    expect(await visitIds([id])).toBe(1);
+  });
+});
+
+describe('A command that the server refused (F-02)', () => {
+  it('stays to be sent again or given up, and asks for no runs meanwhile', async () => {
+    const session = await new Device(fixture).startWorker().signIn('ana');
+    const [id = ''] = await makeVisits(session, 1);
+    await ask(session, 'POST', `/api/visits/${id}/hand-over`, { to: 'nobody' });
+    expect(await session.engine.synchronize('one', { mode: 'unsynchronized' })).toMatchObject({ failed: 1 });
+    const [failure] = await failuresOf(session);
+    expect(failure).toMatchObject({ operation: 'command', retriable: true, fields: { to: 'must name a user' } });
+    expect(await countsOf(session)).toMatchObject({ commands: 1, sendable: 0 });
+    expect(await retryFailure(session.database, failure?.id ?? '', newMutationId)).toBe(true);
+    expect(await countsOf(session)).toMatchObject({ sendable: 1 });
+    await session.engine.synchronize('two', { mode: 'unsynchronized' });
+    const [again] = await failuresOf(session);
+    expect(await discardFailure(session.database, again?.id ?? '')).not.toBeNull();
+    expect(await countsOf(session)).toMatchObject({ commands: 0, total: 0 });
+  });
+});
