@@ -11,10 +11,15 @@ export class Demo {
   #server: RunningServer | undefined;
   #faults: FaultServer | undefined;
   #browser: Browser | undefined;
+  readonly #places: number;
+
+  constructor({ places = 2000 }: { readonly places?: number } = {}) {
+    this.#places = places;
+  }
 
   async start(): Promise<void> {
     if (!existsSync(appDir)) throw new Error('The demo is not built: npm run build');
-    this.#server = await startServer({ port: 0, places: 2000, appDir });
+    this.#server = await startServer({ port: 0, places: this.#places, appDir });
     await this.#server.loaded;
     this.#faults = await startFaultServer(this.#server.url);
     const executablePath = process.env['HOLDFAST_CHROMIUM'] ?? '/usr/bin/chromium';

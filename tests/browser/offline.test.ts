@@ -139,25 +139,6 @@ describe('the demo in Chromium', () => {
     await device.close();
   });
 
-  it('goes on by itself when the worker is stopped in mid-download, and shows nothing of it before (D-03)', async () => {
-    const device = await demo.device();
-    let reached = false;
-    const page = await device.newPage();
-    demo.faults.plan = (passage) => {
-      if (passage.path !== '/sync/download' || reached) return undefined;
-      reached = true;
-      return Promise.resolve();
-    };
-    await page.goto(demo.faults.url);
-    await connected(page);
-    await expect.poll(() => reached, patience).toBe(true);
-    expect(await page.evaluate('holdfast.state().then((state) => state.ready)')).toBe(false);
-    await stopWorkers(page);
-    await expect.poll(() => page.evaluate('holdfast.state().then((state) => state.ready)'), patience).toBe(true);
-    expect(await ask(page, 'GET', '/api/places?limit=1')).toMatchObject({ status: 200 });
-    await device.close();
-  });
-
   it('takes two identical clicks for two records', async () => {
     const device = await demo.device();
     const page = await demo.open(device);

@@ -15,7 +15,11 @@ export interface Passage {
 
 export interface HeldAnswer {
   readonly status: number;
+  /** The body of the request, of which at most 64 KiB are kept. */
+  readonly asked: string;
   pass(): void;
+  /** Passes on what comes up to the n-th line's end and a little of the next line; then nothing more comes, and nothing ends. */
+  passLines(count: number): void;
 }
 
 /** Decides about a request; undefined: it is passed on as it is. */
@@ -44,6 +48,33 @@ function forwarded(target: URL, incoming: IncomingMessage): Promise<IncomingMess
   });
 }
 
+const keptBytes = 64 * 1024;
+
+/** Hears a request's body while it is passed on. */
+function listenTo(incoming: IncomingMessage): () => string {
+  const heard: Buffer[] = [];
+  let bytes = 0;
+  incoming.on('data', (chunk: Buffer) => {
+    if (bytes < keptBytes) heard.push(chunk);
+    bytes += chunk.length;
+  });
+  return () => Buffer.concat(heard).subarray(0, keptBytes).toString();
+}
+
+const someOfALine = 10;
+
+function passLines(answer: IncomingMessage, response: ServerResponse, count: number): void {
+  let lines = 0;
+  response.writeHead(answer.statusCode ?? 502, answer.headers);
+  answer.on('data', (chunk: Buffer) => {
+    if (lines >= count) return;
+    let end = -1;
+    do end = chunk.indexOf('\n', end + 1);
+    while (end >= 0 && (lines += 1) < count);
+    response.write(end < 0 ? chunk : chunk.subarray(0, end + 1 + someOfALine));
+  });
+}
+
 function passOn(answer: IncomingMessage, response: ServerResponse): void {
   response.writeHead(answer.statusCode ?? 502, answer.headers);
   answer.pipe(response);
@@ -55,8 +86,14 @@ export async function startFaultServer(target: string): Promise<FaultServer> {
   const faults: { plan: Plan } = { plan: () => undefined };
   const server = createServer((incoming, response) => {
     const forward = async (): Promise<HeldAnswer> => {
+      const asked = listenTo(incoming);
       const answer = await forwarded(targetUrl, incoming);
-      return { status: answer.statusCode ?? 0, pass: () => passOn(answer, response) };
+      return {
+        status: answer.statusCode ?? 0,
+        asked: asked(),
+        pass: () => passOn(answer, response),
+        passLines: (count) => passLines(answer, response, count),
+      };
     };
     const passage: Passage = {
       method: incoming.method ?? '',
