@@ -46,7 +46,7 @@ export function failureRow(app: App, failure: Failure, options: { readonly linke
     app.attempt(async () => {
       const sync = await app.connected;
       await sync.discard(failure.id);
-      app.notify('done', 'The change was given up. The record is again as the server has it.');
+      app.notify('done', 'What the server did not take was given up.');
     });
   };
   const fields = Object.entries(failure.fields ?? {});
