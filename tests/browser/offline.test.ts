@@ -84,6 +84,7 @@ describe('the demo in Chromium', () => {
     await late.goto(demo.faults.url);
     await connected(late);
     expect(await stateOf(late)).toMatchObject({ syncing: true });
+    await late.locator('[data-testid=progress][data-phase=download]').getByRole('progressbar').waitFor();
     release();
     expect(await run).toBe('finished');
     for (const page of [one, two]) {
