@@ -10,6 +10,7 @@ export type { ListedStatus, QueryFacts, QueryOptions, QueryParameter } from '../
 export type { PageOptions, SetStatusOptions, SignInOptions } from '../sw/protocol/api.ts';
 export type { Draft } from '../sw/protocol/draft.ts';
 export type { ImportResult, SignOutOptions } from '../sw/protocol/unsent.ts';
+export type { ReceiveResult } from '../sw/protocol/receive.ts';
 export type { ClearOptions, ClearResult, Conflict } from '../sw/protocol/conflict.ts';
 export type { ScopeOption } from '../sw/protocol/scope.ts';
 export type { SyncEventType } from '../sw/protocol/events.ts';

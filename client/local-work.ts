@@ -1,9 +1,10 @@
 import type { Draft } from '../sw/protocol/draft.ts';
 import type { JsonRecord, RecordKey } from '../sw/protocol/record.ts';
+import type { ReceiveResult } from '../sw/protocol/receive.ts';
 import type { ImportResult } from '../sw/protocol/unsent.ts';
 import { RecordClient } from './record-client.ts';
 
-/** The calls about work that has not gone out: drafts, and taking it along. */
+/** The calls about work that has not gone out, drafts, and taking it along; and about what the server says by itself. */
 export abstract class LocalWork extends RecordClient {
   /** There is something new to send. */
   protected abstract wrote(): void;
@@ -20,6 +21,10 @@ export abstract class LocalWork extends RecordClient {
     const record = await this.call((worker) => worker.commit(table, key));
     this.wrote();
     return record;
+  }
+
+  receive(table: string, records: readonly (RecordKey | JsonRecord)[]): Promise<ReceiveResult> {
+    return this.call((worker) => worker.receive(table, records));
   }
 
   discardDraft(table: string, key: RecordKey): Promise<boolean> {

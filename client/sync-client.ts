@@ -7,6 +7,7 @@ import type { ScopeOption } from '../sw/protocol/scope.ts';
 import type { JsonRecord, RecordKey } from '../sw/protocol/record.ts';
 import type { Progress, SynchronizeOptions, SynchronizeResult, SyncObstacle, SyncState } from '../sw/protocol/run.ts';
 import type { QueryOptions } from '../sw/protocol/query.ts';
+import type { ReceiveResult } from '../sw/protocol/receive.ts';
 import type { Failure, PendingCounts, RecordStatus, SyncStatus } from '../sw/protocol/status.ts';
 import type { ImportResult, SignOutOptions } from '../sw/protocol/unsent.ts';
 import type { LiveOptions, LiveQuery } from './live-query.ts';
@@ -154,6 +155,12 @@ export interface SyncClient extends EventTarget {
    * in `refused`, unless `force`. The next download brings them back. Waits for a run that is going.
    */
   clear(table: string, filter?: string | object | null, options?: ClearOptions): Promise<ClearResult>;
+  /**
+   * Takes over records that the server says are new, as in a push message: keys, or the records themselves. Their copies are read
+   * from the server, as a download brings them; what is changed here stays over them, and is sent as a conflict. Waits for a run
+   * that is going. Rejects with `invalid-key`, `unsupported`, or the error of the request.
+   */
+  receive(table: string, records: readonly (RecordKey | JsonRecord)[]): Promise<ReceiveResult>;
   /** The changes that wait for a choice under the policy `manual`, with the base, the local and the server's copy. */
   conflicts(): Promise<readonly Conflict[]>;
   /**

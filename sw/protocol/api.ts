@@ -2,6 +2,7 @@ import type { PlainError } from './errors.ts';
 import type { ClearOptions, ClearResult, Conflict } from './conflict.ts';
 import type { Draft } from './draft.ts';
 import type { ScopeOption } from './scope.ts';
+import type { ReceiveResult } from './receive.ts';
 import type { QueryAnswer, QueryOptions, QueryParameter } from './query.ts';
 import type { JsonRecord, RecordKey } from './record.ts';
 import type { RunTrigger, SynchronizeOptions, SynchronizeResult, SyncObstacle, SyncState } from './run.ts';
@@ -69,6 +70,7 @@ export interface WorkerMethods {
   /** The text of a file. */
   exportUnsent(): Promise<Reply<string>>;
   importUnsent(text: string): Promise<Reply<ImportResult>>;
+  receive(table: string, records: readonly (RecordKey | JsonRecord)[]): Promise<Reply<ReceiveResult>>;
   setScope(table: string, scope: ScopeOption): Promise<Reply<boolean>>;
   clear(table: string, filter: string | object | null, options: ClearOptions): Promise<Reply<ClearResult>>;
   conflicts(): Promise<Reply<readonly Conflict[]>>;
@@ -104,6 +106,7 @@ export const workerMethods: readonly WorkerMethod[] = [
   'discardDraft',
   'exportUnsent',
   'importUnsent',
+  'receive',
   'setScope',
   'clear',
   'conflicts',

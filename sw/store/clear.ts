@@ -1,8 +1,8 @@
 import { type Base, untilUnmoved } from './base.ts';
 import { rowsOf } from './changes.ts';
-import { StaleReadError, type Database } from './database.ts';
+import { StaleReadError, type Database, type WriteTransaction } from './database.ts';
 import { findMatches, type KeyQuery } from './find-keys.ts';
-import type { SegmentRef, StoreName } from './format.ts';
+import type { ChangeRow, SegmentRef, StoreName } from './format.ts';
 import { removeMarks } from './marks.ts';
 import { takeNumbers } from './meta.ts';
 import { segmentOf } from './staging.ts';
@@ -12,7 +12,13 @@ import type { RecordKey } from '../protocol/record.ts';
 
 const keysInSegment = 4096;
 const keysNamed = 1000;
-const scope: StoreName[] = ['heads', 'segments', 'changes', 'marks', 'runs', 'meta'];
+const scope: StoreName[] = ['heads', 'segments', 'changes', 'failures', 'marks', 'runs', 'meta'];
+
+/** The failure of a change that was given up keeps its content; there is nothing left to send again. */
+async function detachFailure(tx: WriteTransaction, { reason }: ChangeRow): Promise<void> {
+  const failure = reason?.failure === undefined ? undefined : await tx.objectStore('failures').get(reason.failure);
+  if (failure !== undefined) await tx.objectStore('failures').put({ ...failure, retriable: false, seq: null });
+}
 
 /**
  * Takes records away here, not on the server (R-02). Call it with the run lock held, since it writes a head. Afterwards absence
@@ -37,6 +43,7 @@ export function clearRecords(
         for (const { key } of given) {
           for (const row of await rowsOf(tx, table.name, key)) {
             await tx.objectStore('changes').delete([table.name, key, row.seq]);
+            await detachFailure(tx, row);
           }
         }
         const dropped: RecordKey[] = given.map((match) => match.key);

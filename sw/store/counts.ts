@@ -1,6 +1,7 @@
 import type { AnyTransaction } from './database.ts';
 import type { HeadRow, StoreName } from './format.ts';
 import type { Base } from './base.ts';
+import { countLocalRows } from './local-rows.ts';
 import { readMarks } from './marks.ts';
 import { type Schema, isUploaded } from './schema.ts';
 import type { RecordKey } from '../protocol/record.ts';
@@ -11,14 +12,15 @@ export const countScope: StoreName[] = ['changes', 'commands', 'drafts', 'member
 const stuckStates = ['rejected', 'conflict', 'blocked', 'unknown'] as const;
 
 /** How many records and commands are not synchronized. Counts, so that nobody waits for the rows themselves. */
-export async function countPending(tx: AnyTransaction): Promise<number> {
-  const [changes, commands, heads] = await Promise.all([
+export async function countPending(tx: AnyTransaction, schema: Schema): Promise<number> {
+  const [changes, local, commands, heads] = await Promise.all([
     tx.objectStore('changes').count(),
+    countLocalRows(tx, schema),
     tx.objectStore('commands').count(),
     tx.objectStore('heads').getAll(),
   ]);
   const marks = heads.reduce((sum, head) => sum + head.sendMarks - head.holdMarks, 0);
-  return Math.max(0, changes + marks) + commands;
+  return Math.max(0, changes - local + marks) + commands;
 }
 
 /** How many rows of each table are in flight and not held. */
@@ -63,10 +65,13 @@ export async function countByTable(tx: AnyTransaction, base: Base, schema: Schem
   for (const table of schema.tables.values()) {
     const { name } = table;
     const head = await base.readHead(tx, name);
-    const { sendMarks, holdMarks: held } = head;
+    // What is never sent waits for nothing (C-04); its drafts are told all the same.
+    const isLocal = table.direction === 'local';
+    const { sendMarks, holdMarks } = head;
+    const held = isLocal ? 0 : holdMarks;
     const [drafts, all, stuck] = await Promise.all([
       tx.objectStore('drafts').count(IDBKeyRange.bound([name], [name, []])),
-      changes.count(IDBKeyRange.bound([name], [name, []])),
+      isLocal ? 0 : changes.count(IDBKeyRange.bound([name], [name, []])),
       countStuck(tx, base, head),
     ]);
     const [rejected = 0, conflict = 0, blocked = 0, unknown = 0] = stuck;

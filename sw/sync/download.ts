@@ -76,11 +76,14 @@ class Receiver {
   #staging: Staging | null = null;
   #done: number;
   #total: number | null = 0;
+  /** Tables of which the server has not said yet that they are complete, or refused. */
+  readonly #open: Set<string>;
   finished = false;
 
   constructor(active: ActiveRun, starts: readonly TableStart[]) {
     this.#active = active;
     this.#starts = new Map(starts.map((start) => [start.table.name, start]));
+    this.#open = new Set(this.#starts.keys());
     this.#done = starts.reduce((sum, start) => sum + (start.staged?.downloaded ?? 0), 0);
   }
 
@@ -94,7 +97,7 @@ class Receiver {
     return start;
   }
 
-  async #open(piece: Extract<DownloadPiece, { type: 'table' }>): Promise<void> {
+  async #begin(piece: Extract<DownloadPiece, { type: 'table' }>): Promise<void> {
     const { session } = this.#active;
     const { table, head, staged } = this.#start(piece.table);
     const goesOn = piece.full && staged?.full === true && staged.snapshot === piece.snapshot;
@@ -133,7 +136,7 @@ class Receiver {
       case 'start':
         return;
       case 'table':
-        return this.#open(piece);
+        return this.#begin(piece);
       case 'records': {
         const staging = this.#current(piece.table);
         const { table } = this.#start(piece.table);
@@ -151,7 +154,9 @@ class Receiver {
       case 'end': {
         const { table } = this.#start(piece.table);
         const end = { cursor: piece.cursor, count: piece.count, cursorFor: groundOf(session, table) };
-        return this.#current(piece.table).end(end);
+        await this.#current(piece.table).end(end);
+        this.#open.delete(piece.table);
+        return;
       }
       case 'refused': {
         const { head, table } = this.#start(piece.table);
@@ -166,10 +171,12 @@ class Receiver {
           await tx.objectStore('runs').put(journal);
         });
         this.#active.journal = journal;
+        this.#open.delete(piece.table);
         return;
       }
       case 'finish':
-        this.finished = true;
+        // D-05: a table that was left out is not an empty one.
+        this.finished = this.#open.size === 0;
     }
   }
 }
@@ -198,5 +205,5 @@ export async function downloadAll(active: ActiveRun): Promise<void> {
     await receiver.settled();
   }
   if (!receiver.finished)
-    throw new SyncError('network', 'The download was cut before its end mark.', { retryable: true });
+    throw new SyncError('network', 'The download ended before all tables that were asked for.', { retryable: true });
 }

@@ -4,7 +4,7 @@ import type { QueryOptions } from '../protocol/query.ts';
 import { isStatusName, type StatusDetail, type SyncStatus } from '../protocol/status.ts';
 import { readList } from '../store/list.ts';
 import type { ListQuery } from '../store/list-matcher.ts';
-import { holdsAll, type Schema, type Table } from '../store/schema.ts';
+import { holdsAll, isSendable, type Schema, type Table } from '../store/schema.ts';
 import { setStatus } from '../store/set-status.ts';
 import { parseOrderBy, toFilterTree } from '../filter/index.ts';
 import { parametersOf, tableOf } from './method-arguments.ts';
@@ -82,7 +82,7 @@ export function createQueryMethods(sessions: Sessions, schema: Schema): Pick<Wor
         if (wanted !== 'synchronized' && wanted !== 'not-synchronized') {
           throw new SyncError('invalid-request', 'A status is synchronized (0) or not-synchronized (1).');
         }
-        if (wanted === 'not-synchronized' && (table.direction === 'down' || table.scope === 'online')) {
+        if (wanted === 'not-synchronized' && (!isSendable(table) || table.scope === 'online')) {
           throw new SyncError('unsupported', `Records of ${table.name} are never sent. No status was set.`);
         }
         const { params, includeDeleted = false } = options;

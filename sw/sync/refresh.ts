@@ -102,12 +102,14 @@ function compare(
         outcome = { outcome: 'refreshed' };
       }
     }
-    verdicts.push({ table: table.name, key, verdict: verdict ?? outcome });
+    // A hold ends with the server's newer copy (K-04); what was held is among the failures then.
+    const isReplaced = verdict?.outcome === 'held' && overlay.has(key);
+    verdicts.push({ table: table.name, key, verdict: isReplaced ? outcome : (verdict ?? outcome) });
   }
   return { overlay, verdicts, refreshed, removed };
 }
 
-function emptyStaged(table: string, generation: number): StagedRow {
+export function emptyStaged(table: string, generation: number): StagedRow {
   return {
     ...{ id: `staged:${table}`, table, generation, full: false, snapshot: '', root: emptyRoot, lastKey: null },
     ...{ segments: [], replaced: [], downloaded: 0, removed: 0, end: null, refused: false, refresh: true },

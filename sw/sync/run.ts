@@ -16,6 +16,7 @@ import { nextBackoff } from './retry.ts';
 import { resultOf } from './run-result.ts';
 import { nextState, type RunEvent, type RunFacts } from './run-state.ts';
 import type { ActiveRun, Session } from './session.ts';
+import { isStorageFault } from './state.ts';
 import { findSuperseded, supersede, supersedeScope, type Superseded } from './superseded.ts';
 import { addToTally } from './tally.ts';
 import { readLeftAlone } from './left-alone.ts';
@@ -116,7 +117,8 @@ async function endRun(
   }
   const last = (await getMeta(tx, 'backoff')) ?? null;
   await setMeta(tx, 'backoff', nextBackoff(last, error, { now: now(), random: random() }));
-  await setMeta(tx, 'reachable', error.code === 'server');
+  // A fault of this device's own database says nothing of the network.
+  if (!isStorageFault(error)) await setMeta(tx, 'reachable', error.code === 'server');
   return result;
 }
 

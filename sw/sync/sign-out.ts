@@ -2,6 +2,7 @@ import { SyncError } from '../protocol/errors.ts';
 import type { UnsentCounts } from '../protocol/unsent.ts';
 import type { StoreName } from '../store/format.ts';
 import { remarked } from '../store/marks.ts';
+import { countLocalRows } from '../store/local-rows.ts';
 import { countUnsent } from '../store/unsent.ts';
 import { callFor } from './session.ts';
 import type { OpenSession, Sessions } from './sessions.ts';
@@ -62,8 +63,11 @@ function whatIsLeft(counts: UnsentCounts): string {
 }
 
 async function refuseToLose(session: OpenSession, { unsent, data }: SignOutChoice): Promise<void> {
-  const counts = await session.database.read(['changes', 'commands', 'drafts', 'failures', 'heads'], countUnsent);
-  const blocks = data === 'remove' ? counts.total > 0 : unsent === 'upload' && counts.changes + counts.commands > 0;
+  const [counts, local] = await session.database.read(['changes', 'commands', 'drafts', 'failures', 'heads'], (tx) =>
+    Promise.all([countUnsent(tx), countLocalRows(tx, session.schema)]),
+  );
+  const left = counts.changes - local + counts.commands;
+  const blocks = data === 'remove' ? counts.total > 0 : unsent === 'upload' && left > 0;
   if (!blocks) return;
   throw new SyncError(
     'unsent',

@@ -1,3 +1,4 @@
+import { SyncError } from '../protocol/errors.ts';
 import type { SyncObstacle, SyncState } from '../protocol/run.ts';
 import { countByTable, countPending, countScope } from '../store/counts.ts';
 import { readHistory } from '../store/history.ts';
@@ -13,7 +14,7 @@ export async function readState(session: Session): Promise<SyncState> {
   return database.read([...countScope, 'runs', 'meta', 'failures'], async (tx) => {
     const [open, pending, failures, reachable, authRequired, heads] = await Promise.all([
       tx.objectStore('runs').get('open'),
-      countPending(tx),
+      countPending(tx, session.schema),
       tx.objectStore('failures').count(),
       getMeta(tx, 'reachable'),
       getMeta(tx, 'authRequired'),
@@ -59,6 +60,11 @@ export async function tellPending(session: Session): Promise<void> {
   session.announce({ type: 'state', state });
 }
 
+/** Whether the device's own database is at fault. */
+export function isStorageFault(error: unknown): boolean {
+  return error instanceof SyncError && (error.code === 'storage' || error.code === 'quota');
+}
+
 /** Why nothing travels. */
 export async function findObstacle(session: Session): Promise<SyncObstacle> {
   const { database, base, schema, environment } = session;
@@ -75,6 +81,8 @@ export async function findObstacle(session: Session): Promise<SyncObstacle> {
     if (open !== undefined) return { type: 'busy' };
     if (authRequired === true) return { type: 'auth-required' };
     if (backoff !== undefined && isWaiting(backoff, environment.now())) {
+      // The last run ended on this device's own database, not on the network.
+      if (backoff.code === 'storage' || backoff.code === 'quota') return { type: 'storage' };
       return reachable === false && !environment.isOnline()
         ? { type: 'offline' }
         : { type: 'backing-off', until: backoff.until, code: backoff.code };

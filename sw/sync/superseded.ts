@@ -61,7 +61,7 @@ async function isSuperseded(
   return brought !== undefined && !isSame(brought, await session.base.readRecord(tx, context.head, key));
 }
 
-async function findIn(session: Session, staged: StagedRow): Promise<Superseded> {
+export async function findIn(session: Session, staged: StagedRow): Promise<Superseded> {
   const { database, base } = session;
   const [head, held] = await database.read(['heads', 'marks'], async (tx) => {
     const read = await base.readHead(tx, staged.table);
@@ -78,10 +78,12 @@ async function findIn(session: Session, staged: StagedRow): Promise<Superseded> 
   return { head, keys };
 }
 
-/** Looks through the holds of all tables that are staged to their end. Without holds it reads their heads alone. */
+/** Looks through the holds of all tables that are staged to their end, or refreshed. Without holds it reads their heads alone. */
 export async function findSuperseded(session: Session): Promise<readonly Superseded[]> {
   const rows = await session.database.read(['runs'], (tx) => tx.objectStore('runs').getAll());
-  const staged = rows.filter((row): row is StagedRow => 'generation' in row && row.end !== null && !row.refused);
+  const staged = rows.filter(
+    (row): row is StagedRow => 'generation' in row && (row.end !== null || row.refresh === true) && !row.refused,
+  );
   const found: Superseded[] = [];
   for (const row of staged) found.push(await findIn(session, row));
   return found;

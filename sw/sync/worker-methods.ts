@@ -12,12 +12,13 @@ import { hasDraft } from './drafts.ts';
 import { createFailureMethods } from './failure-methods.ts';
 import { recordKeyOf, tableOf } from './method-arguments.ts';
 import { createLocalDataMethods } from './local-data-methods.ts';
+import { createReceiveMethods } from './receive-methods.ts';
 import { createQueryMethods } from './query-methods.ts';
 import { reply } from './reply.ts';
 import type { Sessions } from './sessions.ts';
 import { createSignInMethods } from './sign-in-methods.ts';
 import { isSignedOut } from './signed-in.ts';
-import { findObstacle, readState } from './state.ts';
+import { findObstacle, isStorageFault, readState } from './state.ts';
 import { createUnsentMethods } from './unsent-methods.ts';
 
 function pageOf(options: PageOptions): { limit: number; offset: number } {
@@ -42,8 +43,13 @@ export function createWorkerMethods(sessions: Sessions, schema: Schema, newId: (
     state: () => reply(async () => readState(await sessions.observed())),
     whyNotSyncing: () =>
       reply(async () => {
-        const session = await sessions.observed();
-        return isSignedOut(session) ? { type: 'signed-out' as const } : findObstacle(session);
+        try {
+          const session = await sessions.observed();
+          return isSignedOut(session) ? { type: 'signed-out' as const } : await findObstacle(session);
+        } catch (error) {
+          if (isStorageFault(error)) return { type: 'storage' as const };
+          throw error;
+        }
       }),
     history: (options) => reply(async () => readHistory((await sessions.current()).database, pageOf(options))),
     statusOf: (name, value) =>
@@ -62,6 +68,7 @@ export function createWorkerMethods(sessions: Sessions, schema: Schema, newId: (
     failures: (options) => reply(async () => readFailures((await sessions.current()).database, pageOf(options))),
     ...createFailureMethods(sessions, newId),
     ...createLocalDataMethods(sessions, schema, newId),
+    ...createReceiveMethods(sessions, schema),
     ...createQueryMethods(sessions, schema),
     ...createSignInMethods(sessions, newId),
     ...createDraftMethods(sessions, schema, newId),

@@ -65,6 +65,8 @@ export class Device {
   #workers = 0;
   #now = Date.now();
   network: Network = (_path, forward) => forward();
+  /** The browser's word on connectivity. */
+  claimsOnline = true;
   readonly events: SyncEvent[] = [];
 
   constructor(fixture: Fixture, declared: Readonly<Record<string, TableOptions>> = tables) {
@@ -119,7 +121,7 @@ export class Device {
         newId: () => randomUUID(),
         fetch: fetchOfWorker,
         locks: this.#locks.agent(owner),
-        isOnline: () => true,
+        isOnline: () => this.claimsOnline,
         registerSync: () => Promise.resolve(false),
         isReplaced: () => false,
       },
