@@ -7,16 +7,10 @@ import { releaseHolds } from '../store/marks.ts';
 import { setMeta } from '../store/meta.ts';
 import { namesOf, renameRecords, renameWireChange, type Rename } from '../store/rename.ts';
 import { segmentOf, type Overlay } from '../store/staging.ts';
-import {
-  compareKeys,
-  isJsonObject,
-  isMutationId,
-  type Json,
-  type MutationId,
-  type RecordKey,
-} from '../protocol/record.ts';
+import { isJsonObject, isMutationId, type Json, type MutationId, type RecordKey } from '../protocol/record.ts';
 import type { SyncEvent } from '../protocol/events.ts';
 import type { Outcome } from '../protocol/wire.ts';
+import { deleteRows, readBatchRows, type ChangeItem } from './batch-rows.ts';
 import { parseStored } from './rebase.ts';
 import type { Session } from './session.ts';
 import { settleCommand } from './settle-command.ts';
@@ -33,45 +27,10 @@ export interface Acknowledged {
   readonly later: number;
 }
 
-type ChangeItem = Extract<BatchItem, { readonly type: 'change' }>;
-
 function newMutationId(session: Session): MutationId {
   const id = session.environment.newId();
   if (!isMutationId(id)) throw new TypeError('newId made no usable id');
   return id;
-}
-
-/**
- * The rows of the records that a batch names, by record. Where the batch's records lie together, one request reads them;
- * a thousand single ones would take longer than the upload.
- */
-async function readRows(tx: WriteTransaction, items: readonly ChangeItem[]): Promise<Map<number, ChangeRow[]>> {
-  const rows = new Map<number, ChangeRow[]>();
-  const seqs = items.map((item) => item.seq);
-  const limit = items.length * 2 + 64;
-  const range = IDBKeyRange.bound(Math.min(...seqs), Math.max(...seqs));
-  const [own, later] = await Promise.all([
-    tx.objectStore('changes').index('seq').getAll(range, limit),
-    tx
-      .objectStore('changes')
-      .index('seq')
-      .getAll(IDBKeyRange.lowerBound(Math.max(...seqs), true), limit),
-  ]);
-  if (own.length === limit || later.length === limit) {
-    const lists = await Promise.all(items.map((item) => rowsOf(tx, item.table, item.key)));
-    items.forEach((item, index) => rows.set(item.seq, lists[index] ?? []));
-    return rows;
-  }
-  const byRecord = new Map<string, ChangeRow[]>();
-  const idOf = (table: string, key: RecordKey): string => `${table}\u0000${typeof key}\u0000${key}`;
-  for (const row of [...own, ...later]) {
-    const id = idOf(row.table, row.key);
-    const list = byRecord.get(id);
-    if (list === undefined) byRecord.set(id, [row]);
-    else list.push(row);
-  }
-  for (const item of items) rows.set(item.seq, byRecord.get(idOf(item.table, item.key)) ?? []);
-  return rows;
 }
 
 function contentOf(row: ChangeRow): Json {
@@ -141,29 +100,6 @@ async function storeRows(tx: WriteTransaction, settlement: Settlement, failure: 
       return tx.objectStore('changes').put(reason === undefined ? row : { ...row, reason });
     }),
   );
-}
-
-/**
- * Deletes settled rows. Where a table's rows between the first and the last are just these, as after most uploads, one
- * range goes at once: a thousand single deletes take longer than the upload.
- */
-async function deleteRows(tx: WriteTransaction, gone: readonly ChangeRow[]): Promise<void> {
-  const changes = tx.objectStore('changes');
-  const byTable = new Map<string, ChangeRow[]>();
-  for (const row of gone) {
-    const list = byTable.get(row.table);
-    if (list === undefined) byTable.set(row.table, [row]);
-    else list.push(row);
-  }
-  for (const [table, rows] of byTable) {
-    const keys = rows.map((row) => row.key).sort(compareKeys);
-    const [first] = keys;
-    const last = keys.at(-1);
-    if (first === undefined || last === undefined) continue;
-    const range = IDBKeyRange.bound([table, first], [table, last, []]);
-    if ((await changes.count(range)) === rows.length) await changes.delete(range);
-    else await Promise.all(rows.map((row) => changes.delete([row.table, row.key, row.seq])));
-  }
 }
 
 function note(effects: Effects, item: ChangeItem, settlement: Settlement): void {
@@ -328,7 +264,7 @@ export async function acknowledge(
   );
   const settled = items.filter((item) => outcomes.has(item.mutationId));
   const changed = settled.filter((item) => item.type === 'change');
-  const rows = changed.length === 0 ? new Map<number, ChangeRow[]>() : await readRows(tx, changed);
+  const rows = await readBatchRows(tx, changed);
   const gone: ChangeRow[] = [];
   const settledWhole: ChangeItem[] = [];
   const settlements: [Settlement, FailureRow | null][] = [];

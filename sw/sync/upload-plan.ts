@@ -10,6 +10,7 @@ import type { Base } from '../store/base.ts';
 import type { BackendConnection } from '../backend/backend.ts';
 import type { RecordKey } from '../protocol/record.ts';
 import { Leavers } from './upload-leavers.ts';
+import { unchangedOf } from './unchanged.ts';
 import { orderForUpload, refId, referencesIn, type UploadItem } from './upload-order.ts';
 import { contentsToSend, type ContentToSend } from './contents-to-send.ts';
 import { uploadStepOf, withProgress } from './progress.ts';
@@ -136,6 +137,20 @@ class Selection {
     if (blocker !== null) return blocker;
     this.#choose({ type: 'change', row: parent, table });
     return null;
+  }
+
+  /**
+   * Finds out at once which of the records that the rows refer to have no change, so that nothing waits for them: asked for one
+   * after the other, they would take longer than the upload.
+   */
+  async lookUpParents(rows: readonly ChangeRow[]): Promise<void> {
+    const wanted = new Map<string, RecordRef>();
+    for (const row of rows) {
+      const table = this.#context.schema.tables.get(row.table);
+      if (table !== undefined) for (const ref of referencesIn(table, row.text)) wanted.set(refId(ref), ref);
+    }
+    for (const row of rows) wanted.delete(refId(row));
+    for (const id of await unchangedOf(this.#tx, wanted)) this.#verdicts.set(id, null);
   }
 
   #choose(item: UploadItem): void {
@@ -284,6 +299,7 @@ async function planFrom(
 ): Promise<Plan> {
   const selection = new Selection(tx, context, journal);
   const waiting: (ChangeRow | CommandRow)[] = [...rows, ...commands].sort((a, b) => a.seq - b.seq);
+  await selection.lookUpParents(rows);
   let reached = journal.uploadedThrough;
   let characters = 0;
   const visited = new Set<number>();

@@ -1,0 +1,125 @@
+import { compareKeys, type RecordKey } from '../protocol/record.ts';
+import { rowsOf } from '../store/changes.ts';
+import type { AnyTransaction, WriteTransaction } from '../store/database.ts';
+import type { BatchItem, ChangeRow } from '../store/format.ts';
+import { refId } from './upload-order.ts';
+
+export type ChangeItem = Extract<BatchItem, { readonly type: 'change' }>;
+
+/** Rows that lie this near to each other are read by one request, with what lies between them. */
+const gapInRange = 64;
+
+/** How many keys of other records are read at most, for each of the batch's, before its records are asked for one by one. */
+const foreignKeys = 4;
+
+async function rowsBySeq(tx: AnyTransaction, items: readonly ChangeItem[]): Promise<ChangeRow[]> {
+  const seqs = items.map((item) => item.seq).sort((a, b) => a - b);
+  const ranges: IDBKeyRange[] = [];
+  let first = seqs[0];
+  let last = first;
+  for (const seq of [...seqs.slice(1), Infinity]) {
+    if (first === undefined || last === undefined) break;
+    if (seq - last > gapInRange) {
+      ranges.push(IDBKeyRange.bound(first, last));
+      first = seq;
+    }
+    last = seq;
+  }
+  const index = tx.objectStore('changes').index('seq');
+  return (await Promise.all(ranges.map((range) => index.getAll(range)))).flat();
+}
+
+/** A table's part of a batch, and the range of `changes` from its first record to its last. */
+interface Stretch {
+  readonly table: string;
+  readonly items: readonly ChangeItem[];
+  readonly range: IDBKeyRange;
+}
+
+function byTable<Row extends { readonly table: string }>(rows: readonly Row[]): ReadonlyMap<string, readonly Row[]> {
+  const lists = new Map<string, Row[]>();
+  for (const row of rows) {
+    const list = lists.get(row.table);
+    if (list === undefined) lists.set(row.table, [row]);
+    else list.push(row);
+  }
+  return lists;
+}
+
+function stretchesOf(items: readonly ChangeItem[]): Stretch[] {
+  return [...byTable(items)].flatMap(([table, list]): Stretch[] => {
+    const range = rangeOf(
+      table,
+      list.map((item) => item.key),
+    );
+    return range === null ? [] : [{ table, items: list, range }];
+  });
+}
+
+function rangeOf(table: string, keys: readonly RecordKey[]): IDBKeyRange | null {
+  const sorted = [...keys].sort(compareKeys);
+  const [first] = sorted;
+  const last = sorted.at(-1);
+  return first === undefined || last === undefined ? null : IDBKeyRange.bound([table, first], [table, last, []]);
+}
+
+/** The rows of a stretch's records beside those that the batch names. */
+async function otherRows(tx: AnyTransaction, { items, range }: Stretch): Promise<ChangeRow[]> {
+  const changes = tx.objectStore('changes');
+  const sent = new Set(items.map((item) => item.seq));
+  const here = await changes.count(range);
+  // Nothing but what was sent: the usual case.
+  if (here === items.length) return [];
+  if (here > items.length * (1 + foreignKeys) + gapInRange) {
+    const lists = await Promise.all(items.map((item) => rowsOf(tx, item.table, item.key)));
+    return lists.flat().filter((row) => !sent.has(row.seq));
+  }
+  const records = new Set(items.map(refId));
+  const keys = await changes.getAllKeys(range);
+  const others = keys.filter(([table, key, seq]) => !sent.has(seq) && records.has(refId({ table, key })));
+  const rows = await Promise.all(others.map((key) => changes.get(key)));
+  return rows.filter((row) => row !== undefined);
+}
+
+/**
+ * All rows of the records that a batch names, by the `seq` of the batch's item, oldest first. A request for each record would
+ * take longer than the upload, and reading the values of all rows that were made later would make long queues slower still.
+ */
+export async function readBatchRows(
+  tx: AnyTransaction,
+  items: readonly ChangeItem[],
+): Promise<ReadonlyMap<number, readonly ChangeRow[]>> {
+  const stretches = stretchesOf(items);
+  const [own, ...others] = await Promise.all([
+    rowsBySeq(tx, items),
+    ...stretches.map((stretch) => otherRows(tx, stretch)),
+  ]);
+  const bySeq = new Map([...own, ...others.flat()].map((row) => [row.seq, row]));
+  const byRecord = new Map<string, ChangeRow[]>();
+  for (const row of [...bySeq.values()].sort((a, b) => a.seq - b.seq)) {
+    const id = refId(row);
+    const list = byRecord.get(id);
+    if (list === undefined) byRecord.set(id, [row]);
+    else list.push(row);
+  }
+  return new Map(items.map((item) => [item.seq, byRecord.get(refId(item)) ?? []]));
+}
+
+/**
+ * Deletes settled rows. Where a table's rows between the first and the last are just these, as after most uploads, one
+ * range goes at once: a thousand single deletes take longer than the upload.
+ */
+export async function deleteRows(tx: WriteTransaction, gone: readonly ChangeRow[]): Promise<void> {
+  const changes = tx.objectStore('changes');
+  await Promise.all(
+    [...byTable(gone)].map(async ([table, rows]) => {
+      const range = rangeOf(
+        table,
+        rows.map((row) => row.key),
+      );
+      if (range === null) return;
+      if ((await changes.count(range)) === rows.length) await changes.delete(range);
+      else await Promise.all(rows.map((row) => changes.delete([row.table, row.key, row.seq])));
+    }),
+  );
+}
