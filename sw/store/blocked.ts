@@ -20,10 +20,10 @@ export function waitingFor(blocker: RecordRef): NonNullable<ChangeRow['reason']>
  */
 export async function releaseFollowers(tx: WriteTransaction, blockers: readonly RecordRef[]): Promise<number[]> {
   if (blockers.length === 0) return [];
-  const isNamed = (reason: ChangeRow['reason']): boolean => {
-    const ref = reason?.references;
-    return ref !== undefined && blockers.some(({ table, key }) => table === ref.table && key === ref.key);
-  };
+  const idOf = ({ table, key }: RecordRef): string => JSON.stringify([table, key]);
+  const ids = new Set(blockers.map(idOf));
+  const isNamed = (reason: ChangeRow['reason']): boolean =>
+    reason?.references !== undefined && ids.has(idOf(reason.references));
   const released: number[] = [];
   const changes = tx.objectStore('changes');
   const commands = tx.objectStore('commands');
