@@ -4,13 +4,14 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { batchEndpoint } from './batch.ts';
 import { couchEndpoint } from './couch.ts';
+import { forwardEndpoint } from './forward.ts';
 import type { Endpoint } from './http.ts';
 import { plainEndpoint } from './plain.ts';
 import { rxEndpoint } from './rx.ts';
 import { BenchState } from './state.ts';
 import { syncedEndpoint } from './synced.ts';
 
-const endpoints = [batchEndpoint, plainEndpoint, rxEndpoint, couchEndpoint, syncedEndpoint];
+const endpoints = [forwardEndpoint, batchEndpoint, plainEndpoint, rxEndpoint, couchEndpoint, syncedEndpoint];
 
 export interface BenchServer {
   readonly url: string;

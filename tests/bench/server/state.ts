@@ -29,6 +29,8 @@ export class BenchState {
   delayMs = 0;
   /** While held, uploads and downloads are answered 503. */
   isHeld = false;
+  /** The demo's server, which then answers the batch protocol; null: this server does. */
+  demoUrl: string | null = null;
   faults: (index: number) => Fault = () => null;
   /** How often a change took effect, by its record's key. */
   readonly effects = new Map<string, number>();

@@ -1,0 +1,55 @@
+import { connectSync, type SyncClient } from '../../../client/index.ts';
+import { post } from '../page/requests.ts';
+import { expose } from '../page/subject.ts';
+import { check, time } from '../page/time.ts';
+
+const visitsAtOnce = 10;
+
+let signedIn: Promise<SyncClient> | undefined;
+
+async function signIn(): Promise<SyncClient> {
+  const sync = await connectSync({ worker: '/references-worker.js' });
+  await sync.signIn({ user: 'ana' });
+  return sync;
+}
+
+function client(): Promise<SyncClient> {
+  return (signedIn ??= signIn());
+}
+
+/** A visit to a new place, where a new product is sold: one record of each table, the parents first. */
+async function writeVisit(index: number): Promise<void> {
+  const [placeId, visitId, productCode] = [crypto.randomUUID(), crypto.randomUUID(), 1_000_000 + index];
+  await post('/api/places', { id: placeId, name: `Place ${index}`, lat: 47, lng: 8, country: 'CH' });
+  await post('/api/products', { Code: productCode, Name: `Product ${index}`, Stock: index });
+  await post('/api/visits', { id: visitId, placeId, date: '2026-05-31', note: `Visit ${index}`, rating: 3 });
+  await post('/api/lines', { id: crypto.randomUUID(), visitId, productCode, quantity: 2, price: 1.5 });
+  await post('/api/photos', { id: crypto.randomUUID(), visitId, caption: `Photo ${index}` });
+}
+
+expose({
+  loseServer: async () => {
+    const sync = await client();
+    await sync.synchronize({ mode: 'unsynchronized', onBusy: 'queue' }).catch(() => undefined);
+    return 0;
+  },
+  prepare: async (changes: number) => {
+    await client();
+    const visits = changes / 5;
+    for (let first = 0; first < visits; first += visitsAtOnce) {
+      await Promise.all(Array.from({ length: visitsAtOnce }, (_, offset) => writeVisit(first + offset)));
+    }
+    return visits;
+  },
+  settled: async () => {
+    const sync = await client();
+    while (await sync.isSyncing()) await new Promise((resolve) => setTimeout(resolve, 20));
+    return (await sync.state()).pending;
+  },
+  upload: async () => {
+    const sync = await client();
+    const seconds = await time(() => sync.synchronize({ mode: 'unsynchronized', onBusy: 'queue' }));
+    check((await sync.state()).pending === 0, 'something is still pending');
+    return seconds;
+  },
+});

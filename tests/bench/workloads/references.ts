@@ -1,0 +1,41 @@
+import { startServer } from '../../../demo/server/server.ts';
+import type { Workload } from '../harness/workload.ts';
+
+const subject = 'holdfast-references';
+
+const workload: Workload = {
+  name: 'references',
+  title: 'upload in one run of changes over five tables that refer to each other, to the demo’s server on PGlite',
+  metrics: {
+    seconds: { says: 'until the server has all and nothing is pending', unit: 's' },
+    processor: { says: 'of which the server’s processor time', unit: 's' },
+  },
+  cases: [1_000, 10_000].map((n) => ({ n, subjects: [subject] })),
+  measure: async (page, n) => {
+    const { state } = page.server;
+    const demo = await startServer({ places: 'none' });
+    try {
+      state.loadItems(0);
+      state.demoUrl = demo.url;
+      state.isHeld = true;
+      await page.open();
+      await page.call('loseServer');
+      await page.call('prepare', n);
+      const [pending] = await page.call('settled');
+      if (pending !== n) throw new Error(`${pending} of ${n} changes are pending.`);
+      state.isHeld = false;
+      const before = process.cpuUsage();
+      const [seconds = Number.NaN] = await page.call('upload');
+      const { user, system } = process.cpuUsage(before);
+      return { seconds, processor: (user + system) / 1e6 };
+    } finally {
+      state.demoUrl = null;
+      await demo.close();
+    }
+  },
+  targets: [
+    { says: 'seconds for 10,000, less than 3', value: ({ median }) => median('seconds', 10_000, subject), atMost: 3 },
+  ],
+};
+
+export default workload;
