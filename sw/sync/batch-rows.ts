@@ -64,19 +64,24 @@ function rangeOf(table: string, keys: readonly RecordKey[]): IDBKeyRange | null 
 }
 
 /** The rows of a stretch's records beside those that the batch names. */
-async function otherRows(tx: AnyTransaction, { items, range }: Stretch): Promise<ChangeRow[]> {
+async function otherRows(
+  tx: AnyTransaction,
+  { table, items, range }: Stretch,
+  own: readonly ChangeRow[],
+): Promise<ChangeRow[]> {
   const changes = tx.objectStore('changes');
+  const records = new Set(items.map(refId));
   const sent = new Set(items.map((item) => item.seq));
+  const found = own.filter((row) => row.table === table && sent.has(row.seq) && records.has(refId(row)));
   const here = await changes.count(range);
   // Nothing but what was sent: the usual case.
-  if (here === items.length) return [];
+  if (here === found.length) return [];
   if (here > items.length * (1 + foreignKeys) + gapInRange) {
     const lists = await Promise.all(items.map((item) => rowsOf(tx, item.table, item.key)));
     return lists.flat().filter((row) => !sent.has(row.seq));
   }
-  const records = new Set(items.map(refId));
   const keys = await changes.getAllKeys(range);
-  const others = keys.filter(([table, key, seq]) => !sent.has(seq) && records.has(refId({ table, key })));
+  const others = keys.filter(([, key, seq]) => !sent.has(seq) && records.has(refId({ table, key })));
   const rows = await Promise.all(others.map((key) => changes.get(key)));
   return rows.filter((row) => row !== undefined);
 }
@@ -89,11 +94,8 @@ export async function readBatchRows(
   tx: AnyTransaction,
   items: readonly ChangeItem[],
 ): Promise<ReadonlyMap<number, readonly ChangeRow[]>> {
-  const stretches = stretchesOf(items);
-  const [own, ...others] = await Promise.all([
-    rowsBySeq(tx, items),
-    ...stretches.map((stretch) => otherRows(tx, stretch)),
-  ]);
+  const own = await rowsBySeq(tx, items);
+  const others = await Promise.all(stretchesOf(items).map((stretch) => otherRows(tx, stretch, own)));
   const bySeq = new Map([...own, ...others.flat()].map((row) => [row.seq, row]));
   const byRecord = new Map<string, ChangeRow[]>();
   for (const row of [...bySeq.values()].sort((a, b) => a.seq - b.seq)) {

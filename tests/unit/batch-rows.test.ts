@@ -70,6 +70,15 @@ describe('The rows of a batch', () => {
     },
   );
 
+  it('are found beside others where one that was sent is gone', async () => {
+    const [sent, other] = [rowAt('lines', key(1), 1), rowAt('lines', key(2), 2)];
+    const above = rowAt('lines', key(2), 3);
+    const database = await stored([other, above]);
+    const read = await database.read(['changes'], (tx) => readBatchRows(tx, [sent, other].map(itemOf)));
+    expect(read.get(1)).toEqual([]);
+    expect(read.get(2)).toEqual([other, above]);
+  });
+
   it.for([2, 600])('tell which records have no change, among %i of a table', async (count) => {
     const rows = made(count, (index) => index * 2);
     const database = await stored(rows);
