@@ -31,7 +31,7 @@ export type DraftWriteResult =
  * A draft as it would be committed over the record as it is now: the record with the fields in which the draft differs from what
  * it was made on (S-10). Nothing is stored for this, so no refresh can miss it.
  */
-export function draftText(draft: ChangeRow, view: string | null): string {
+function draftText(draft: ChangeRow, view: string | null): string {
   const text = draft.text ?? '{}';
   return draft.base === null || view === null ? text : rebase(view, draft.base.text, text);
 }

@@ -13,6 +13,7 @@ export interface Route {
 
 let collecting: Route[] | null = null;
 
+/** @public the name under which the worker's code imports it */
 export function registerRoute(matches: Route['matches'], handler: Route['handler'], method = 'GET'): void {
   collecting?.push({ matches, handler, method });
 }
