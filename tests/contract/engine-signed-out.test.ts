@@ -77,7 +77,7 @@ describe('with nobody signed in', () => {
       page.draft('visits', visit),
       page.commit('visits', 'mine'),
       page.setStatus('visits', 1, 'note IS NULL', {}),
-      page.setScope('visits', 'nothing'),
+      page.setScope('visits', 'nothing-clear'),
       page.retry('any'),
       page.resolve('any', null),
       page.importUnsent('{}'),

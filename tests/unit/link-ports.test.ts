@@ -35,6 +35,7 @@ function methodsOf(own: Partial<WorkerMethods>): WorkerMethods {
     query: () => fine(queryAnswer([])),
     setScope: () => fine(true),
     clear: () => fine({ cleared: 0, refused: [] }),
+    receive: () => fine({ received: 0, removed: 0, changed: [] }),
     conflicts: () => fine([]),
     resolve: () => fine(false),
     failures: () => fine([]),

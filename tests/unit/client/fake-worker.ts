@@ -155,6 +155,7 @@ export class FakeWorkers implements WorkerSource, WorkerTarget {
         query: alive(methods.query ?? (() => fine(queryAnswer([])))),
         setScope: alive(methods.setScope ?? (() => fine(true))),
         clear: alive(methods.clear ?? (() => fine({ cleared: 0, refused: [] }))),
+        receive: alive(methods.receive ?? (() => fine({ received: 0, removed: 0, changed: [] }))),
         conflicts: alive(methods.conflicts ?? (() => fine([]))),
         resolve: alive(methods.resolve ?? (() => fine(false))),
         failures: alive(methods.failures ?? (() => fine([]))),
