@@ -54,9 +54,12 @@ interface SyncRegistration {
   readonly sync?: { register(tag: string): Promise<void> };
 }
 
+/** The worker's own state; Firefox does not tell it: https://developer.mozilla.org/docs/Web/API/ServiceWorkerGlobalScope/serviceWorker */
+function ownState(scope: Partial<Pick<ServiceWorkerGlobalScope, 'serviceWorker'>>): ServiceWorkerState | null {
+  return scope.serviceWorker?.state ?? null;
+}
+
 function createEnvironment(scope: ServiceWorkerGlobalScope): Environment {
-  // Firefox has none: https://developer.mozilla.org/docs/Web/API/ServiceWorkerGlobalScope/serviceWorker
-  const own: Partial<Pick<ServiceWorkerGlobalScope, 'serviceWorker'>> = scope;
   return {
     now: () => Date.now(),
     random: () => Math.random(),
@@ -75,7 +78,7 @@ function createEnvironment(scope: ServiceWorkerGlobalScope): Environment {
         return false;
       }
     },
-    isReplaced: () => own.serviceWorker?.state === 'redundant',
+    isReplaced: () => ownState(scope) === 'redundant',
   };
 }
 
@@ -141,7 +144,7 @@ export function startSync(options: StartSyncOptions): void {
     skipWaiting: () => self.skipWaiting(),
     claim: () => self.clients.claim(),
     live: sessions.liveUrl,
-    isActive: () => ['activating', 'activated'].includes(self.serviceWorker.state),
+    isActive: () => [null, 'activating', 'activated'].includes(ownState(self)),
     state: async (page) => {
       const state = await methods(page).state();
       if (state.ok) return state.value;
