@@ -53,13 +53,13 @@ function discardAll(session: OpenSession): Promise<void> {
 
 function whatIsLeft(counts: UnsentCounts): string {
   const parts = [
-    [counts.changes, 'changes'],
-    [counts.commands, 'commands'],
-    [counts.held, 'held changes'],
-    [counts.drafts, 'drafts'],
-    [counts.failures, 'failures'],
+    [counts.changes, 'change'],
+    [counts.commands, 'command'],
+    [counts.held, 'held change'],
+    [counts.drafts, 'draft'],
+    [counts.failures, 'failure'],
   ] as const;
-  return parts.flatMap(([count, name]) => (count > 0 ? [`${count} ${name}`] : [])).join(', ');
+  return parts.flatMap(([count, name]) => (count > 0 ? [`${count} ${name}${count === 1 ? '' : 's'}`] : [])).join(', ');
 }
 
 async function refuseToLose(session: OpenSession, { unsent, data }: SignOutChoice): Promise<void> {

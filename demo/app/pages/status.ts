@@ -177,6 +177,7 @@ export function createStatusPage(app: App): Page {
     title: 'Status',
     tables: [],
     view: () => html`
+      <a class="back" href="/synchronization">‹ Sync</a>
       ${form()}
       <section aria-label="Matching records">
         ${wrong !== '' ? nothing : matches === null ? skeletonRows(3) : rows(matches)}

@@ -61,7 +61,13 @@ export function createSynchronizationPage(app: App): Page {
           <span class="dot" aria-hidden="true"></span>
           <strong>${onlineText(watch)}</strong>
           <span
-            >${count === 0 ? 'Everything is synchronized' : `${plural(count, 'record is', 'records are')} not synchronized`}</span
+            >${
+              count > 0
+                ? `${plural(count, 'record is', 'records are')} not synchronized`
+                : watch.state?.ready === false
+                  ? 'Not everything has been received yet'
+                  : 'Everything is synchronized'
+            }</span
           >
         </p>
         <p

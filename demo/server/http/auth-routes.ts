@@ -2,7 +2,7 @@ import { Hono } from 'hono';
 import { deleteCookie, setCookie } from 'hono/cookie';
 import { isJsonObject } from '../../../sw/protocol/record.ts';
 import { readJson } from './body.ts';
-import { type Environment, type ServerContext, sessionOf } from './environment.ts';
+import type { Environment, ServerContext } from './environment.ts';
 import { ProblemError } from './problem.ts';
 import { sessionCookie } from './session.ts';
 
@@ -28,6 +28,7 @@ export function authRoutes(server: ServerContext): Hono<Environment> {
     context.set('session', null);
     return context.body(null, 204);
   });
-  routes.get('/session', (context) => context.json({ user: sessionOf(context).user }));
+  // Nobody being signed in is an answer too, not an error in the console of each newcomer's page.
+  routes.get('/session', (context) => context.json({ user: context.get('session')?.user ?? null }));
   return routes;
 }
