@@ -4,7 +4,8 @@ import { writeCommand } from '../store/command-write.ts';
 import { checkSignedIn } from '../sync/signed-in.ts';
 import { identify } from './identity.ts';
 import { namesOfCommand, type CommandPattern } from './match.ts';
-import { newMutationId, readBody, type WriteAnswer, type WriteContext } from './write-route.ts';
+import { newMutationId, type WriteAnswer, type WriteContext } from './commit-write.ts';
+import { readBody } from './request-body.ts';
 
 function accepted(body: string | null): Response {
   return new Response(body, {

@@ -8,7 +8,7 @@ import { discardDraft, readDrafts, writeDraft } from '../sync/drafts.ts';
 import type { Session } from '../sync/session.ts';
 import { tellPending } from '../sync/state.ts';
 import { statusHeaders } from './answers.ts';
-import type { WriteAnswer } from './write-route.ts';
+import type { WriteAnswer } from './commit-write.ts';
 
 interface DraftRequest {
   readonly key: RecordKey;

@@ -20,7 +20,8 @@ import { readParts, type Part } from './multipart.ts';
 import { fromNetwork } from './network.ts';
 import { parseRange } from '../protocol/range.ts';
 import { missingRecord } from './read-route.ts';
-import { commitWrite, prepareCreate, type WriteAnswer, type WriteContext } from './write-route.ts';
+import { commitWrite, type WriteAnswer, type WriteContext } from './commit-write.ts';
+import { prepareCreate } from './prepare-write.ts';
 
 const anyType = 'application/octet-stream';
 

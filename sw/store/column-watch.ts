@@ -28,7 +28,8 @@ function hasField(record: JsonObject, name: string): boolean {
 
 /** `source` is the text that the filter was parsed from, if it was: the error points into it. */
 export function watchColumns(table: Table, filter: FilterTree | null, source: string | undefined): ColumnWatch {
-  const declared = [...new Set([...table.columns.keys(), table.key])];
+  const referring = table.references.map((reference) => reference.field);
+  const declared = [...new Set([...table.columns.keys(), table.key, ...referring])];
   const lowerCase = new Set(declared.map((name) => name.toLowerCase()));
   const names = filter === null ? [] : [...columnsOf(filter)].filter((name) => !lowerCase.has(name.toLowerCase()));
   if (names.length === 0) return nothing;

@@ -1,5 +1,6 @@
 import type { WriteOperation } from './coalesce.ts';
-import type { ChangeBase, RequestRow } from './format.ts';
+import type { WriteTransaction } from './database.ts';
+import type { ChangeBase, RequestRow, StoreName } from './format.ts';
 import type { StoredContent } from './contents.ts';
 import { requestRowKey, type RequestIdentity } from './requests.ts';
 import type { MutationId, RecordKey } from '../protocol/record.ts';
@@ -22,6 +23,8 @@ export interface RecordWrite {
    * may have one: if more were replaced meanwhile, nothing is stored, and its keys are to be looked up again.
    */
   readonly aliases?: number;
+  /** Prepares what is to be stored with it; called again for each attempt, which are counted from 0. */
+  readonly also?: (attempt: number) => Promise<WriteAlso>;
   readonly mutationId: MutationId;
   readonly schema: number;
   /** The content that the record is to name: it is named in the transaction that stores the change. */
@@ -35,6 +38,17 @@ export interface RecordWrite {
     readonly body: string | null;
     readonly location: string | null;
   };
+}
+
+/** Stores another write in the same transaction; throws `StaleReadError` where that cannot be. */
+export type WriteWithin = (write: RecordWrite) => Promise<void>;
+
+/** What is stored in a write's transaction, after it. What throws takes the write back too. */
+export interface WriteAlso {
+  readonly stores: readonly StoreName[];
+  /** Makes its first requests before anything is awaited. Throws `StaleReadError` if what was prepared is out of date. */
+  readonly check: (tx: WriteTransaction) => Promise<void>;
+  readonly work: (tx: WriteTransaction, write: WriteWithin) => Promise<void>;
 }
 
 export type WriteResult =

@@ -3,7 +3,7 @@ import { type Base, untilUnmoved } from './base.ts';
 import { releaseFollowers } from './blocked.ts';
 import { rowsOf, seqsInFlight } from './changes.ts';
 import { coalesce, type CoalescedWrite, type StoredState } from './coalesce.ts';
-import { StaleReadError, type Database, type ReadTransaction, type WriteTransaction } from './database.ts';
+import { StaleReadError, type Database, type AnyTransaction, type WriteTransaction } from './database.ts';
 import type { ChangeBase, ChangeRow, HeadRow, RequestRow, StoreName } from './format.ts';
 import { isMarked, removeMark } from './marks.ts';
 import { contentScope, nameContent } from './contents.ts';
@@ -33,7 +33,7 @@ function signatureOf(
   return JSON.stringify([head.generation, head.marks, versions, members, sealedThrough]);
 }
 
-async function readState(tx: ReadTransaction, base: Base, write: RecordWrite): Promise<ReadState> {
+async function readState(tx: AnyTransaction, base: Base, write: RecordWrite): Promise<ReadState> {
   const [aliases, head, rows, members, inFlight, sealed] = await Promise.all([
     write.aliases === undefined ? undefined : countAliases(tx),
     base.readHead(tx, write.table),
@@ -117,6 +117,18 @@ async function removeDraft(tx: WriteTransaction, { table, key }: RecordWrite, id
   await drafts.delete([table, key]);
 }
 
+/** One write within another's transaction, which takes all that is read and written with it back if it throws. */
+export async function writeWithin(tx: WriteTransaction, base: Base, write: RecordWrite, now: number): Promise<void> {
+  const { state, signature } = await readState(tx, base, write);
+  const view = state.rows.at(-1)?.text ?? (state.rows.length === 0 ? (state.base?.text ?? null) : null);
+  const { table, key, operation, mutationId, schema } = write;
+  const text = write.content(view);
+  const coalesced = coalesce({ table, key, operation, text, mutationId, schema, at: now }, state);
+  const isStored =
+    coalesced.type !== 'refuse' && (await commit(tx, base, write, { signature, coalesced, request: null })) !== null;
+  if (!isStored) throw new StaleReadError(`${table} moved`);
+}
+
 const maximumAttempts = 50;
 
 /**
@@ -168,11 +180,21 @@ export async function writeRecord(
     const result = { created: view === null, text };
     const row = requestRowOf(write, now, result);
     const { signature } = read;
-    const lastSeq = await database.write(writeScope, (tx) =>
-      commit(tx, base, write, { signature, coalesced, request: row }),
-    );
+    const also = (await write.also?.(attempt)) ?? null;
+    const scope = also === null ? writeScope : [...new Set([...writeScope, ...also.stores])];
+    const store = async (tx: WriteTransaction): Promise<number | null> => {
+      await also?.check(tx);
+      const last = await commit(tx, base, write, { signature, coalesced, request: row });
+      if (last !== null) await also?.work(tx, (other) => writeWithin(tx, base, other, now));
+      return last;
+    };
+    const lastSeq = await database.write(scope, store).catch((error: unknown) => {
+      if (also !== null && error instanceof StaleReadError) return null;
+      throw error;
+    });
     if (lastSeq === null) continue;
-    base.recent.seq = lastSeq;
+    // What was stored with it has a later one.
+    base.recent.seq = also === null ? lastSeq : null;
     return { type: 'stored', ...result, dropped: coalesced.type === 'drop' };
   }
   throw new StorageError(

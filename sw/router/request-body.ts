@@ -1,0 +1,26 @@
+import { SyncError } from '../protocol/errors.ts';
+import { isJsonObject, type Json } from '../protocol/record.ts';
+
+const largestBody = 10 * 1024 * 1024;
+
+/** Reads a JSON body. Anything else is refused before anything is stored. */
+export async function readBody(request: Request): Promise<{ readonly text: string; readonly value: Json }> {
+  const type = request.headers.get('Content-Type') ?? '';
+  if (!/^(application\/([\w.+-]+\+)?json|text\/plain)\b/i.test(type) && type !== '') {
+    throw new SyncError(
+      'invalid-body',
+      `The body's content type is ${type}; send application/json. Nothing was stored.`,
+    );
+  }
+  const text = await request.text();
+  if (text.length > largestBody)
+    throw new SyncError('too-large', 'The body is larger than 10 MiB. Nothing was stored.');
+  try {
+    const value: unknown = JSON.parse(text);
+    if (value === null || typeof value === 'object')
+      return { text: text.trim(), value: isJsonObject(value) ? value : [] };
+  } catch {
+    // Said below.
+  }
+  throw new SyncError('invalid-body', 'The body is not a JSON object. Send one record as JSON. Nothing was stored.');
+}
