@@ -61,22 +61,18 @@ function serverBase(key: RecordKey, text: string, version: string | null): BaseE
 }
 
 /** The rows over one that was taken, each rebased on what became of the one below it (SPEC 3.2, `applied`). */
-function rebaseAbove(above: readonly ChangeRow[], sent: string | null, server: ChangeBase | null): ChangeRow[] {
+function rebaseAbove(above: readonly ChangeRow[], sent: string, server: ChangeBase): ChangeRow[] {
   const rows: ChangeRow[] = [];
-  let oldBelow = sent;
-  let newBelow = server;
+  let oldBelow: string | null = sent;
+  let newBelow: ChangeBase | null = server;
   for (const row of above) {
     if (row.operation === 'create' || newBelow === null) {
-      rows.push(
-        newBelow === null && row.operation === 'update'
-          ? { ...row, operation: 'create', base: null, whole: true }
-          : row,
-      );
+      rows.push(row);
       oldBelow = row.text;
       newBelow = row.text === null ? null : { text: row.text, version: null };
       continue;
     }
-    const text = row.text === null ? null : rebase(newBelow.text, oldBelow ?? newBelow.text, row.text);
+    const text: string | null = row.text === null ? null : rebase(newBelow.text, oldBelow ?? newBelow.text, row.text);
     rows.push({ ...row, text, base: newBelow });
     oldBelow = row.text;
     newBelow = text === null ? null : { text, version: null };
@@ -84,12 +80,27 @@ function rebaseAbove(above: readonly ChangeRow[], sent: string | null, server: C
   return rows;
 }
 
+/**
+ * Taken, and the record is not there: deleted by this change, or by somebody since. What was written over it must not make
+ * it anew, but for what the user made anew after a delete of their own.
+ */
+function appliedAndGone({ row, above }: SettleInput): Settlement {
+  const base: BaseEffect = { type: 'remove', key: row.key };
+  const anew = above.findIndex((upper) => upper.operation === 'create');
+  const rows = anew < 0 ? [] : above.slice(anew);
+  const last = above.at(-1);
+  if (anew >= 0 || last === undefined || last.text === null) {
+    return { verdict: 'uploaded', rows, base, failure: null, again: false };
+  }
+  const message = 'The server took the version before this one, but has the record no more.';
+  const failure: SettledFailure = { row: last, code: 'gone', message, fields: null, retriable: false };
+  return { verdict: 'failed', rows, base, failure, again: false };
+}
+
 function applied(input: SettleInput, outcome: Extract<Outcome, { type: 'applied' }>): Settlement {
   const { table, row, above } = input;
+  if (outcome.record === null) return appliedAndGone(input);
   const verdict = { verdict: 'uploaded', failure: null, again: false } as const;
-  if (outcome.record === null) {
-    return { ...verdict, rows: rebaseAbove(above, row.text, null), base: { type: 'remove', key: row.key } };
-  }
   const text = withLocalColumns(table, outcome.record, row.text);
   const base = { text, version: outcome.version };
   // A delete whose replay finds a record: somebody made it anew since.

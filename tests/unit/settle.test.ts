@@ -113,7 +113,7 @@ const refusedDelete = 'F: delete nothing on 1 (note 0 rating 1), rejected';
 const expected: Record<Meeting, Record<OutcomeName, string | null>> = {
   'create, none': {
     applied: taken,
-    'applied, removed': null,
+    'applied, removed': 'base removed',
     rejected: `${refusedCreate} | failure validation: note F rating 1`,
     dangling: `${refusedCreate} | failure dangling: note F rating 1`,
     gone: 'base removed | failure gone: note F rating 1',
@@ -123,7 +123,7 @@ const expected: Record<Meeting, Record<OutcomeName, string | null>> = {
   },
   'create, update': {
     applied: `R: update ${merged} on 2 (note S rating 1 place P) | ${taken}`,
-    'applied, removed': null,
+    'applied, removed': 'base removed | failure gone: note F rating 2',
     rejected: 'new id: create note F rating 2, whole',
     dangling: 'new id: create note F rating 2, whole',
     gone: 'base removed | failure gone: note F rating 2',
@@ -133,7 +133,7 @@ const expected: Record<Meeting, Record<OutcomeName, string | null>> = {
   },
   'create, delete': {
     applied: `R: delete nothing on 2 (note S rating 1 place P) | ${taken}`,
-    'applied, removed': null,
+    'applied, removed': 'base removed',
     rejected: 'nothing is left',
     dangling: 'nothing is left',
     gone: 'base removed | failure gone: note F rating 1',
@@ -143,7 +143,7 @@ const expected: Record<Meeting, Record<OutcomeName, string | null>> = {
   },
   'update, none': {
     applied: taken,
-    'applied, removed': null,
+    'applied, removed': 'base removed',
     rejected: `${refusedUpdate} | failure validation: note F rating 1`,
     dangling: `${refusedUpdate} | failure dangling: note F rating 1`,
     gone: 'base removed | failure gone: note F rating 1',
@@ -153,7 +153,7 @@ const expected: Record<Meeting, Record<OutcomeName, string | null>> = {
   },
   'update, update': {
     applied: `R: update ${merged} on 2 (note S rating 1 place P) | ${taken}`,
-    'applied, removed': null,
+    'applied, removed': 'base removed | failure gone: note F rating 2',
     rejected: 'new id: update note F rating 2 on 1 (note 0 rating 1)',
     dangling: 'new id: update note F rating 2 on 1 (note 0 rating 1)',
     gone: 'base removed | failure gone: note F rating 2',
@@ -163,7 +163,7 @@ const expected: Record<Meeting, Record<OutcomeName, string | null>> = {
   },
   'update, delete': {
     applied: `R: delete nothing on 2 (note S rating 1 place P) | ${taken}`,
-    'applied, removed': null,
+    'applied, removed': 'base removed',
     rejected: 'new id: delete nothing on 1 (note 0 rating 1)',
     dangling: 'new id: delete nothing on 1 (note 0 rating 1)',
     gone: 'base removed | failure gone: note F rating 1',
@@ -222,6 +222,18 @@ describe('an outcome (SPEC 3.2, S-05, S-06, U-04, U-06)', () => {
       [merged, 'note S rating 1 place P'],
       ['note F2 rating 2 place P', merged],
     ]);
+  });
+
+  it('of what was deleted since lets only a record live that was made anew over a delete (U-03, U-04)', () => {
+    const [update] = rowsAbove('update');
+    const [deleted] = rowsAbove('delete');
+    const [anew] = rowsAbove('create');
+    if (update === undefined || deleted === undefined || anew === undefined) throw new Error('no row');
+    const above = [update, { ...deleted, seq: 3 }, { ...anew, seq: 4 }];
+    const input = { table: theTable(), row: sentRow('create'), newId: () => id('new') };
+    const settlement = settle({ ...input, above, outcome: outcomes['applied, removed'] });
+    expect(told(settlement)).toBe('R: create note F rating 2, whole | base removed');
+    expect(settlement.rows.map(({ seq }) => seq)).toEqual([4]);
   });
 
   it('that refuses a change drops it where the table says so, and the failure holds its content (U-06)', () => {
