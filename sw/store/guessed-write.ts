@@ -64,7 +64,7 @@ export async function writeAsGuessed(
   const { table, key, operation, mutationId, schema, request } = write;
   if (
     write.file !== undefined ||
-    write.before !== undefined ||
+    write.also !== undefined ||
     write.draft !== undefined ||
     recent.seq === null ||
     (request !== undefined && !request.explicit && !recent.noRepeats)
