@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import type { JsonObject } from '../../sw/protocol/record.ts';
 import { maintain } from '../../demo/server/maintenance.ts';
 import { demoTables } from '../../demo/server/schema/demo-tables.ts';
@@ -53,6 +53,34 @@ onBothDatabases('A download', (fixture) => {
     expect(after.removals).toEqual([gone['id']]);
     expect(new Set(after.records.map((record) => record['id']))).toEqual(new Set([kept['id'], added['id']]));
     expect(after.count).toBe(before.count);
+  });
+
+  it('D-02 looks once at a table in which nothing changed for this user', async () => {
+    const scope = filterScope('rating >= 3');
+    const whole = await fixture.downloadTable('visits');
+    const some = await fixture.downloadTable('visits', { scope });
+    await fixture.upload([create('visits', visit())], { user: 'ben' });
+    const asked = vi.spyOn(fixture.server.database, 'query');
+    const transactions = vi.spyOn(fixture.server.database, 'transaction');
+    try {
+      const again = await fixture.downloadTable('visits', { cursor: whole.cursor });
+      expect(again).toMatchObject({ full: false, records: [], removals: [], count: whole.count });
+      const filtered = await fixture.downloadTable('visits', { cursor: some.cursor, scope });
+      expect(filtered).toMatchObject({ full: false, records: [], removals: [], count: some.count });
+      expect(asked.mock.calls.filter(([sql]) => sql.includes('"visits"'))).toHaveLength(2);
+      expect(transactions).not.toHaveBeenCalled();
+    } finally {
+      asked.mockRestore();
+      transactions.mockRestore();
+    }
+    const mine = visit({ rating: 5 });
+    await fixture.upload([create('visits', mine)]);
+    const after = await fixture.downloadTable('visits', { cursor: some.cursor, scope });
+    expect(after.records.map(({ id }) => id)).toEqual([mine['id']]);
+    expect(after.count).toBe(some.count + 1);
+    await fixture.upload([remove('visits', asText(mine['id']))], { onConflict });
+    const gone = await fixture.downloadTable('visits', { cursor: after.cursor, scope });
+    expect(gone).toMatchObject({ full: false, records: [], removals: [mine['id']], count: some.count });
   });
 
   it('tells of records deleted and made again as records', async () => {

@@ -6,7 +6,7 @@ import {
   protocolVersion,
 } from '../../../sw/protocol/wire.ts';
 import type { Database, Queryable } from '../database/database.ts';
-import { type CursorGround, isWithin, parseCursor, printCursor, readBounds } from './cursor.ts';
+import { type CursorGround, isWithin, parseCursor, printCursor, readBounds, readUnchanged } from './cursor.ts';
 import { both, type Condition } from './condition.ts';
 import {
   changedSince,
@@ -65,20 +65,25 @@ async function* downloadTable(
     yield mark({ type: 'refused', table, message: reading.refused });
     return;
   }
-  const bounds = await readBounds(database);
-  const asked = parseCursor(request.cursor, ground);
-  const known = asked !== null && isWithin(asked, bounds) ? asked : null;
-  if (known !== null && request.resume === undefined) {
-    yield mark({ type: 'table', table, full: false, snapshot: printCursor(known, ground) });
-    yield* changes(database, { reading, ground, since: known });
-    return;
+  const asked = request.resume === undefined ? parseCursor(request.cursor, ground) : null;
+  if (asked !== null) {
+    const { position, count } = asked;
+    const { unchanged, ...bounds } = await readUnchanged(database, { table: reading.table, user, position });
+    if (isWithin(position, bounds)) {
+      yield mark({ type: 'table', table, full: false, snapshot: printCursor({ position, count: null }, ground) });
+      if (!unchanged || count === null) yield* changes(database, { reading, ground, since: position });
+      else yield mark({ type: 'end', table, cursor: printCursor({ position: bounds.now, count }, ground), count });
+      return;
+    }
   }
+  const bounds = await readBounds(database);
   const resumed = request.resume === undefined ? null : parseCursor(request.resume.snapshot, ground);
-  const stands = resumed !== null && isWithin(resumed, bounds);
-  const since = stands ? resumed : bounds.now;
+  const stands = resumed !== null && isWithin(resumed.position, bounds);
+  const since = stands ? resumed.position : bounds.now;
   const after = stands ? (request.resume?.after ?? null) : null;
   const total = await countInScope(database, reading);
-  yield mark({ type: 'table', table, full: true, snapshot: printCursor(since, ground), total });
+  const snapshot = printCursor({ position: since, count: null }, ground);
+  yield mark({ type: 'table', table, full: true, snapshot, total });
   for await (const page of pagesOf(database, reading, inScope(reading), after)) yield pageText(table, page, false);
   yield* changes(database, { reading, ground, since });
 }
@@ -137,7 +142,8 @@ async function* changes(database: Database, { reading, ground, since }: Changes)
       for (let index = 0; index < last.removals.length; index += keysInMark) {
         yield mark({ type: 'removals', table, keys: last.removals.slice(index, index + keysInMark) });
       }
-      yield mark({ type: 'end', table, cursor: printCursor(last.now, ground), count: last.count });
+      const { now: position, count } = last;
+      yield mark({ type: 'end', table, cursor: printCursor({ position, count }, ground), count });
       return;
     }
     const condition = both(changedSince(from), inScope(reading));

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Database, integerOf, type Queryable } from '../database/database.ts';
+import { type Database, integerOf, type Queryable, quoteName } from '../database/database.ts';
 import { demoTables } from './demo-tables.ts';
 import { Catalog } from './table-definition.ts';
 import { countFunction, tableDdl } from './table-ddl.ts';
@@ -83,6 +83,18 @@ create table sync_file_chunks (
 create index photos_by_content on photos ((content::json ->> 'hash'));
 `;
 
+const newestByUser = [
+  'drop index if exists sync_tombstones_by_xact',
+  'create index sync_tombstones_by_audience on sync_tombstones (table_name, audience, _xact)',
+  ...demoTables
+    .filter(({ access }) => access.type !== 'shared')
+    .flatMap(({ name }) => [
+      `drop index if exists ${quoteName(`${name}_by__owner`)}`,
+      `drop index if exists ${quoteName(`${name}_by__xact`)}`,
+      `create index if not exists ${quoteName(`${name}_by__owner__xact`)} on ${quoteName(name)} (_owner, _xact)`,
+    ]),
+].join(';\n');
+
 /**
  * In order; a database that has run some runs the rest. A published one is never edited. As `tableDdl` makes a table with
  * the columns of today, a later migration adds one with `add column if not exists`.
@@ -122,6 +134,13 @@ const migrations: readonly Migration[] = [
       const catalog = new Catalog(demoTables);
       await tx.query('alter table sync_ledger add column if not exists assigned_key text');
       await runAll(tx, tableDdl(catalog.get('tasks'), catalog));
+    },
+  },
+  {
+    version: 5,
+    description: 'what changed for one user, found without looking at what others changed',
+    run: async (tx) => {
+      await runAll(tx, newestByUser);
     },
   },
 ];

@@ -56,8 +56,7 @@ export function tableDdl(table: TableDefinition, catalog: Catalog): string {
     ]),
   ];
   const indexed = [
-    '_xact',
-    ...(table.access.type === 'shared' ? [] : ['_owner']),
+    table.access.type === 'shared' ? '_xact' : '_owner, _xact',
     ...columns.flatMap(([column, { references }]) => (references === undefined ? [] : [quoteName(column)])),
   ];
   const sequence = quoteName(sequenceOf(table));
@@ -72,7 +71,7 @@ export function tableDdl(table: TableDefinition, catalog: Catalog): string {
     `create table if not exists ${name} (${lines.join(', ')});`,
     ...identity,
     ...indexed.map((column) => {
-      const index = quoteName(`${table.name}_by_${column.replaceAll('"', '')}`);
+      const index = quoteName(`${table.name}_by_${column.replaceAll('"', '').replaceAll(', ', '_')}`);
       return `create index if not exists ${index} on ${name} (${column});`;
     }),
     ...countTriggers(table),
