@@ -9,6 +9,7 @@ export type { SetStatusCallOptions } from './record-client.ts';
 export type { ListedStatus, QueryFacts, QueryOptions, QueryParameter } from '../sw/protocol/query.ts';
 export type { PageOptions, SetStatusOptions, SignInOptions } from '../sw/protocol/api.ts';
 export type { Draft } from '../sw/protocol/draft.ts';
+export type { GroupMember, GroupOptions, GroupRequest, GroupResult } from '../sw/protocol/group.ts';
 export type { ImportResult, SignOutOptions } from '../sw/protocol/unsent.ts';
 export type { ReceiveResult } from '../sw/protocol/receive.ts';
 export type { ClearOptions, ClearResult, Conflict } from '../sw/protocol/conflict.ts';

@@ -1,5 +1,6 @@
 import type { Draft } from '../sw/protocol/draft.ts';
 import type { JsonRecord, RecordKey } from '../sw/protocol/record.ts';
+import type { GroupOptions, GroupRequest, GroupResult } from '../sw/protocol/group.ts';
 import type { ReceiveResult } from '../sw/protocol/receive.ts';
 import type { ImportResult } from '../sw/protocol/unsent.ts';
 import { RecordClient } from './record-client.ts';
@@ -21,6 +22,12 @@ export abstract class LocalWork extends RecordClient {
     const record = await this.call((worker) => worker.commit(table, key));
     this.wrote();
     return record;
+  }
+
+  async group(requests: readonly GroupRequest[], options: GroupOptions = {}): Promise<GroupResult> {
+    const result = await this.call((worker) => worker.group(requests, options));
+    this.wrote();
+    return result;
   }
 
   receive(table: string, records: readonly (RecordKey | JsonRecord)[]): Promise<ReceiveResult> {

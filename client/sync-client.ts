@@ -3,6 +3,7 @@ import type { SyncError } from '../sw/protocol/errors.ts';
 import type { SyncEvent, SyncEventType } from '../sw/protocol/events.ts';
 import type { ClearOptions, ClearResult, Conflict } from '../sw/protocol/conflict.ts';
 import type { Draft } from '../sw/protocol/draft.ts';
+import type { GroupOptions, GroupRequest, GroupResult } from '../sw/protocol/group.ts';
 import type { ScopeOption } from '../sw/protocol/scope.ts';
 import type { JsonRecord, RecordKey } from '../sw/protocol/record.ts';
 import type { Progress, SynchronizeOptions, SynchronizeResult, SyncObstacle, SyncState } from '../sw/protocol/run.ts';
@@ -132,6 +133,23 @@ export interface SyncClient extends EventTarget {
   commit(table: string, key: RecordKey): Promise<JsonRecord>;
   /** Gives a draft up. Resolves with whether there was one. */
   discardDraft(table: string, key: RecordKey): Promise<boolean>;
+
+  /**
+   * Stores several writes and commands that the server is to take together, or not at all: if it refuses one of them, none is
+   * applied, and the others wait for that one. Resolves when all of them are on disk; rejects with nothing stored:
+   * `unsupported` for a backend that sends each change by itself, `exists`, `not-found`, `referenced`, `invalid-request` naming
+   * the request at fault (`details.index`), `request-changed`. Safe to repeat only with the same `idempotencyKey`.
+   *
+   * @example
+   * ```ts
+   * await sync.group([
+   *   { method: 'PATCH', url: '/api/products/1', body: { Stock: 90 } },
+   *   { method: 'PATCH', url: '/api/products/2', body: { Stock: 210 } },
+   *   { method: 'POST', url: '/api/visits/7/close' },
+   * ]);
+   * ```
+   */
+  group(requests: readonly GroupRequest[], options?: GroupOptions): Promise<GroupResult>;
 
   /**
    * All of the user's work that is on this device only, as a file: changes, commands, drafts, held changes, failures with their

@@ -7,6 +7,7 @@ import { onFetch } from './events/on-fetch.ts';
 import { onMessage } from './events/on-message.ts';
 import { onSync } from './events/on-sync.ts';
 import { fromPlainError, ConfigurationError } from './protocol/errors.ts';
+import { createGroupMethods } from './router/group-route.ts';
 import { parseCommand } from './router/match.ts';
 import type { Migrate } from './store/migrate-row.ts';
 import { checkNames, parseSchema, type TableOptions } from './store/schema.ts';
@@ -133,8 +134,15 @@ export function startSync(options: StartSyncOptions): void {
   const broadcast = createBroadcast({ name, now: environment.now });
   const announce = broadcast.post.bind(broadcast);
   const sessions = createSessions({ name, schema, backend, environment, origin, headers, migrate, announce });
-  const methods = (page: string): WorkerMethods =>
-    createWorkerMethods(sessions.boundTo(page), schema, environment.newId);
+  const patterns = commands.map(parseCommand);
+  const incarnation = environment.newId();
+  const methods = (page: string): WorkerMethods => {
+    const bound = sessions.boundTo(page);
+    return {
+      ...createWorkerMethods(bound, schema, environment.newId),
+      ...createGroupMethods({ sessions: bound, schema, commands: patterns, origin, incarnation }),
+    };
+  };
   const link = createLink({
     name,
     version: libraryVersion,
@@ -152,7 +160,7 @@ export function startSync(options: StartSyncOptions): void {
       throw fromPlainError(state.error);
     },
   });
-  onFetch({ sessions, schema, commands: commands.map(parseCommand), origin, incarnation: environment.newId() });
+  onFetch({ sessions, schema, commands: patterns, origin, incarnation });
   onMessage(self, link);
   onSync(self, sessions);
   onActivate(self);

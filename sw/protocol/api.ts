@@ -1,6 +1,7 @@
 import type { PlainError } from './errors.ts';
 import type { ClearOptions, ClearResult, Conflict } from './conflict.ts';
 import type { Draft } from './draft.ts';
+import type { GroupOptions, GroupRequest, GroupResult } from './group.ts';
 import type { ScopeOption } from './scope.ts';
 import type { ReceiveResult } from './receive.ts';
 import type { QueryAnswer, QueryOptions, QueryParameter } from './query.ts';
@@ -67,6 +68,7 @@ export interface WorkerMethods {
   drafts(table: string): Promise<Reply<readonly Draft[]>>;
   commit(table: string, key: RecordKey): Promise<Reply<JsonRecord>>;
   discardDraft(table: string, key: RecordKey): Promise<Reply<boolean>>;
+  group(requests: readonly GroupRequest[], options: GroupOptions): Promise<Reply<GroupResult>>;
   /** The text of a file. */
   exportUnsent(): Promise<Reply<string>>;
   importUnsent(text: string): Promise<Reply<ImportResult>>;
@@ -104,6 +106,7 @@ export const workerMethods: readonly WorkerMethod[] = [
   'drafts',
   'commit',
   'discardDraft',
+  'group',
   'exportUnsent',
   'importUnsent',
   'receive',

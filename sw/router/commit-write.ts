@@ -1,7 +1,5 @@
 import { SyncError } from '../protocol/errors.ts';
-import type { SyncEvent } from '../protocol/events.ts';
-import { isMutationId, type MutationId, type RecordKey } from '../protocol/record.ts';
-import type { RecordRef } from '../store/blocked.ts';
+import { isMutationId, type MutationId } from '../protocol/record.ts';
 import type { StoredContent } from '../store/contents.ts';
 import { deleteRulesOf } from '../store/delete-rules.ts';
 import type { ChangeBase } from '../store/format.ts';
@@ -11,6 +9,7 @@ import { writeRecord } from '../store/write.ts';
 import { fetchBase, isWhole } from '../sync/fetch-base.ts';
 import type { Session } from '../sync/session.ts';
 import { statusHeaders } from './answers.ts';
+import { changedTables } from './changed-tables.ts';
 import { writeDraftOf } from './draft-route.ts';
 import { identify } from './identity.ts';
 import type { Prepared } from './prepare-write.ts';
@@ -62,21 +61,6 @@ export interface WriteSource {
   readonly prepareAgain?: () => Promise<NamedWrite>;
 }
 
-function changedTables(
-  { table, key }: RecordRef,
-  { isDeleted, others }: { readonly isDeleted: boolean; readonly others: readonly RecordRef[] },
-): Extract<SyncEvent, { type: 'changed' }>['tables'] {
-  const tables = new Map<string, { changed: RecordKey[]; removed: RecordKey[] }>();
-  const listOf = (name: string): { changed: RecordKey[]; removed: RecordKey[] } => {
-    const lists = tables.get(name) ?? { changed: [], removed: [] };
-    tables.set(name, lists);
-    return lists;
-  };
-  listOf(table)[isDeleted ? 'removed' : 'changed'].push(key);
-  for (const other of others) listOf(other.table).changed.push(other.key);
-  return Object.fromEntries(tables);
-}
-
 /** Stores a prepared write, and answers it once it is on disk. */
 export async function commitWrite(
   context: WriteContext,
@@ -99,6 +83,7 @@ export async function commitWrite(
       });
     }
     const { key, operation } = prepared;
+    const place = { table: table.name, key };
     const rules =
       operation === 'delete'
         ? deleteRulesOf(session, table, { key, newMutationId: () => newMutationId(session) })
@@ -128,10 +113,7 @@ export async function commitWrite(
         session.announce({
           type: 'changed',
           source: 'local',
-          tables: changedTables(
-            { table: table.name, key },
-            { isDeleted: operation === 'delete', others: rules?.changed ?? [] },
-          ),
+          tables: operation === 'delete' ? changedTables(rules?.changed ?? [], [place]) : changedTables([place], []),
         });
         const response = answer(status, result.text, result.created ? location : null, result.dropped);
         return { response, requestRow: identity.explicit ? null : requestRowKey(identity), stored: true };

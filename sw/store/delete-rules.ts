@@ -88,6 +88,8 @@ function refuse({ table, field, keys }: Referring, parent: RecordRef): void {
 export interface DeleteRules {
   /** Looks up what refers to the record, and gives what is to be stored with its delete. Again for each attempt. */
   prepare(attempt: number): Promise<WriteAlso>;
+  /** The same where all is looked up in the transaction itself. */
+  readonly inTransaction: WriteAlso;
   /** The records from which the stored delete took their reference. */
   readonly changed: readonly RecordRef[];
 }
@@ -126,7 +128,7 @@ export function deleteRulesOf(
   };
 
   const stores: StoreName[] = [...listScope, 'meta'];
-  const inOneTransaction: WriteAlso = {
+  const inTransaction: WriteAlso = {
     stores,
     check: () => Promise.resolve(),
     work: async (tx, write) =>
@@ -134,8 +136,9 @@ export function deleteRulesOf(
   };
   return {
     changed,
+    inTransaction,
     prepare: async (attempt) => {
-      if (attempt >= attemptsInSlices) return inOneTransaction;
+      if (attempt >= attemptsInSlices) return inTransaction;
       const found = await readSteadily(database, stores, (reader) => findReferring(reader, base, rules, parent));
       return {
         stores,

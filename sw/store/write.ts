@@ -33,7 +33,7 @@ function signatureOf(
   return JSON.stringify([head.generation, head.marks, versions, members, sealedThrough]);
 }
 
-async function readState(tx: AnyTransaction, base: Base, write: RecordWrite): Promise<ReadState> {
+export async function readState(tx: AnyTransaction, base: Base, write: RecordWrite): Promise<ReadState> {
   const [aliases, head, rows, members, inFlight, sealed] = await Promise.all([
     write.aliases === undefined ? undefined : countAliases(tx),
     base.readHead(tx, write.table),

@@ -29,8 +29,11 @@ function pageOf(options: PageOptions): { limit: number; offset: number } {
   return { limit, offset };
 }
 
+/** All but those that are made of requests, which the router knows. */
+export type SessionMethods = Omit<WorkerMethods, 'group'>;
+
 /** What the calls of a page do, with the sign-ins bound to it. Arguments come from a port and are checked; every method settles with a value or a plain error. */
-export function createWorkerMethods(sessions: Sessions, schema: Schema, newId: () => string): WorkerMethods {
+export function createWorkerMethods(sessions: Sessions, schema: Schema, newId: () => string): SessionMethods {
   return {
     synchronize: (call, options) => reply(async () => (await sessions.current()).engine.synchronize(call, options)),
     cancel: (call) => reply(async () => (await sessions.current()).engine.cancel(call)),

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Reply, WorkerMethods } from '../../sw/protocol/api.ts';
+import type { Reply } from '../../sw/protocol/api.ts';
 import { readMany, readOne } from '../../sw/router/read-route.ts';
 import { writeOne } from '../../sw/router/write-route.ts';
 import type { Table } from '../../sw/store/schema.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
 import { readState } from '../../sw/sync/state.ts';
-import { createWorkerMethods } from '../../sw/sync/worker-methods.ts';
+import { createWorkerMethods, type SessionMethods } from '../../sw/sync/worker-methods.ts';
 import { Device, see, write, type Worker } from './engine-fixture.ts';
 import { Fixture } from './server-fixture.ts';
 
@@ -18,7 +18,7 @@ interface Page {
   readonly device: Device;
   readonly worker: Worker;
   readonly session: OpenSession;
-  readonly page: WorkerMethods;
+  readonly page: SessionMethods;
 }
 
 async function openPage(device: Device = new Device(fixture)): Promise<Page> {

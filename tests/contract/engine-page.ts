@@ -3,8 +3,10 @@ import type { Reply, WorkerMethods } from '../../sw/protocol/api.ts';
 import type { JsonObject } from '../../sw/protocol/record.ts';
 import type { TableOptions } from '../../sw/store/schema.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
+import { createGroupMethods } from '../../sw/router/group-route.ts';
 import { createWorkerMethods } from '../../sw/sync/worker-methods.ts';
 import { Device, signal, type Worker } from './engine-fixture.ts';
+import { commands, origin } from './page-requests.ts';
 import type { Fixture } from './server-fixture.ts';
 
 export function visit(id: string, more: JsonObject = {}): JsonObject {
@@ -13,7 +15,12 @@ export function visit(id: string, more: JsonObject = {}): JsonObject {
 
 /** What a page can call in a worker. */
 export function pageOf(worker: Worker, session: OpenSession): WorkerMethods {
-  return createWorkerMethods(worker.sessions, session.schema, randomUUID);
+  const { sessions } = worker;
+  const { schema } = session;
+  return {
+    ...createWorkerMethods(sessions, schema, randomUUID),
+    ...createGroupMethods({ sessions, schema, commands, origin, incarnation: 'incarnation' }),
+  };
 }
 
 /** What a call of a page resolves with. */

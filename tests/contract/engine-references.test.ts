@@ -60,6 +60,9 @@ describe('Deleting a record that others refer to (R-01)', () => {
     const line = await makeLine(session, id);
     await session.engine.synchronize('one', {});
     device.network = noNetwork;
+    // Then memory has all that a write could be guessed with.
+    await ask(session, 'GET', `/api/visits/${id}`);
+    await makeVisit(session);
     const rows = await seqOf(session);
     const answer = await ask(session, 'DELETE', `/api/visits/${id}`);
     expect(answer).toMatchObject({ status: 409, record: { code: 'referenced' } });

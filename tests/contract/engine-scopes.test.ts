@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { WorkerMethods } from '../../sw/protocol/api.ts';
 import type { JsonObject } from '../../sw/protocol/record.ts';
 import { parseSchema, type TableOptions } from '../../sw/store/schema.ts';
-import { createWorkerMethods } from '../../sw/sync/worker-methods.ts';
+import { createWorkerMethods, type SessionMethods } from '../../sw/sync/worker-methods.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
 import { Device, see, write, type Worker } from './engine-fixture.ts';
 import { Fixture } from './server-fixture.ts';
@@ -16,7 +15,7 @@ function visit(id: string, more: JsonObject = {}): JsonObject {
   return { id, date: '2026-03-01', note: 'a note', ...more };
 }
 
-function methodsOf(worker: Worker, session: OpenSession): WorkerMethods {
+function methodsOf(worker: Worker, session: OpenSession): SessionMethods {
   return createWorkerMethods(worker.sessions, session.schema, randomUUID);
 }
 
@@ -32,7 +31,7 @@ async function open(tables?: Readonly<Record<string, TableOptions>>): Promise<{
   device: Device;
   worker: Worker;
   session: OpenSession;
-  methods: WorkerMethods;
+  methods: SessionMethods;
 }> {
   const device = tables === undefined ? new Device(fixture) : new Device(fixture, tables);
   const worker = device.startWorker();

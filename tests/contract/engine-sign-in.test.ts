@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { openDB } from 'idb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createWorkerMethods } from '../../sw/sync/worker-methods.ts';
+import { createWorkerMethods, type SessionMethods } from '../../sw/sync/worker-methods.ts';
 import { findObstacle, readState } from '../../sw/sync/state.ts';
-import type { WorkerMethods } from '../../sw/protocol/api.ts';
 import { Device, see, signal, write, type Worker } from './engine-fixture.ts';
 import { Fixture } from './server-fixture.ts';
 
@@ -20,7 +19,7 @@ async function isOnServer(id: string, user: 'ana' | 'ben' = 'ana'): Promise<bool
 }
 
 /** What a page can call, by its client id. */
-async function pageOf(worker: Worker, page: string): Promise<WorkerMethods> {
+async function pageOf(worker: Worker, page: string): Promise<SessionMethods> {
   const { schema } = await worker.sessions.current();
   return createWorkerMethods(worker.sessions.boundTo(page), schema, () => randomUUID());
 }

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Reply, WorkerMethods } from '../../sw/protocol/api.ts';
+import type { Reply } from '../../sw/protocol/api.ts';
 import { isJsonObject, type JsonObject } from '../../sw/protocol/record.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
 import { readState } from '../../sw/sync/state.ts';
-import { createWorkerMethods } from '../../sw/sync/worker-methods.ts';
+import { createWorkerMethods, type SessionMethods } from '../../sw/sync/worker-methods.ts';
 import { Device, see, write } from './engine-fixture.ts';
 import { asJson, asObject, Fixture } from './server-fixture.ts';
 
@@ -15,7 +15,7 @@ afterAll(() => fixture.stop());
 interface Place {
   readonly device: Device;
   readonly session: OpenSession;
-  readonly page: WorkerMethods;
+  readonly page: SessionMethods;
 }
 
 /** Another device of the same app. */

@@ -14,8 +14,8 @@ export interface PageAnswer {
   readonly record: JsonObject;
 }
 
-const origin = 'https://app.example';
-const commands = [
+export const origin = 'https://app.example';
+export const commands = [
   { method: 'POST', path: '/api/visits/:id/close' },
   { method: 'POST', path: '/api/tasks/:id/complete', references: { id: 'tasks' } },
   { method: 'POST', path: '/api/visits/:id/hand-over' },

@@ -45,6 +45,7 @@ function methodsOf(own: Partial<WorkerMethods>): WorkerMethods {
     drafts: () => fine([]),
     commit: () => fine({}),
     discardDraft: () => fine(false),
+    group: () => Promise.reject(new Error('not asked')),
     retry: () => fine(false),
     discard: () => fine(false),
     sendAgain: () => fine(false),

@@ -2,6 +2,7 @@ import { batchBackend } from '../../../sw/backend/batch-backend.ts';
 import { onFetch } from '../../../sw/events/on-fetch.ts';
 import type { WorkerMethods } from '../../../sw/protocol/api.ts';
 import type { SyncEvent } from '../../../sw/protocol/events.ts';
+import { createGroupMethods } from '../../../sw/router/group-route.ts';
 import { parseCommand } from '../../../sw/router/match.ts';
 import { parseSchema, type TableOptions } from '../../../sw/store/schema.ts';
 import type { Environment } from '../../../sw/sync/environment.ts';
@@ -108,13 +109,16 @@ export function startWorker(context: WorkerContext): ModelWorker {
       if (owner.isAlive) context.announce(user, event);
     },
   });
+  const incarnation = newId();
   const commands = [parseCommand({ method: 'POST', path: '/api/visits/:id/close' })];
-  const routes: readonly Route[] = collectRoutes(() =>
-    onFetch({ sessions, schema, commands, origin, incarnation: newId() }),
-  );
+  const routes: readonly Route[] = collectRoutes(() => onFetch({ sessions, schema, commands, origin, incarnation }));
   return {
     owner,
-    methods: (page) => createWorkerMethods(sessions.boundTo(page), schema, newId),
+    methods: (page) => {
+      const bound = sessions.boundTo(page);
+      const groups = createGroupMethods({ sessions: bound, schema, commands, origin, incarnation });
+      return { ...createWorkerMethods(bound, schema, newId), ...groups };
+    },
     fetch: async (page, request) => {
       const url = new URL(request.url);
       const route = routes.find((each) => each.method === request.method && each.matches({ request, url }) === true);

@@ -1,0 +1,194 @@
+import type { Reply, WorkerMethods } from '../protocol/api.ts';
+import { SyncError } from '../protocol/errors.ts';
+import { isGroupRequest, type GroupOptions, type GroupRequest, type GroupResult } from '../protocol/group.ts';
+import { isJsonObject } from '../protocol/record.ts';
+import { deleteRulesOf } from '../store/delete-rules.ts';
+import type { ChangeBase } from '../store/format.ts';
+import { writeGroup, type GroupWrite } from '../store/group-write.ts';
+import { isSendable, isUploaded, type Schema } from '../store/schema.ts';
+import { changedTables } from './changed-tables.ts';
+import { fetchBase } from '../sync/fetch-base.ts';
+import { reply } from '../sync/reply.ts';
+import type { Session } from '../sync/session.ts';
+import type { Sessions } from '../sync/sessions.ts';
+import { sessionToWrite } from '../sync/signed-in.ts';
+import { tellPending } from '../sync/state.ts';
+import { newMutationId } from './commit-write.ts';
+import { nameRequest } from './current-keys.ts';
+import { fingerprint } from './identity.ts';
+import { findCommand, findTable, namesOfCommand, type CommandPattern } from './match.ts';
+import { prepareWrite, type Prepared } from './prepare-write.ts';
+
+const largestGroup = 1000;
+const largestText = 10 * 1024 * 1024;
+
+export interface GroupOptionsOfWorker {
+  readonly sessions: Sessions;
+  readonly schema: Schema;
+  readonly commands: readonly CommandPattern[];
+  readonly origin: string;
+  /** Which start of the worker this is. */
+  readonly incarnation: string;
+}
+
+function wrong(index: number, problem: string): SyncError {
+  return new SyncError('invalid-request', `Request ${index} of the group ${problem}. Nothing was stored.`, {
+    details: { index },
+  });
+}
+
+function checkRequests(requests: unknown): readonly GroupRequest[] {
+  if (!Array.isArray(requests) || requests.length === 0) {
+    throw new SyncError('invalid-request', 'A group takes a list of one request or more. Nothing was stored.');
+  }
+  if (requests.length > largestGroup || JSON.stringify(requests).length > largestText) {
+    throw new SyncError('too-large', 'A group has at most 1000 requests and 10 MiB. Nothing was stored.');
+  }
+  return requests.map((request: unknown, index) => {
+    if (isGroupRequest(request)) return request;
+    throw wrong(index, 'must have a method (POST, PUT, PATCH, DELETE) and a url');
+  });
+}
+
+function checkKey(options: GroupOptions): string | null {
+  const { idempotencyKey = null } = options;
+  if (idempotencyKey !== null && (typeof idempotencyKey !== 'string' || idempotencyKey === '')) {
+    throw new SyncError('invalid-request', 'idempotencyKey must be a text that is not empty. Nothing was stored.');
+  }
+  return idempotencyKey;
+}
+
+/** A member with what it needs to be made again: the keys of new records stay. */
+interface Member {
+  readonly request: GroupRequest;
+  prepared: Prepared | null;
+  fetched: ChangeBase | null | undefined;
+}
+
+async function writeOf(
+  session: Session,
+  { schema, commands, origin }: GroupOptionsOfWorker,
+  member: Member,
+  index: number,
+): Promise<GroupWrite> {
+  const { method, url: address, body = null } = member.request;
+  const url = URL.canParse(address, origin) ? new URL(address, origin) : null;
+  if (url === null) throw wrong(index, `has an address that is none: ${address}`);
+  const command = findCommand(commands, method, url, origin);
+  if (command !== null) {
+    const names = namesOfCommand(schema, command, url, body);
+    const row = { mutationId: newMutationId(session), method, path: `${url.pathname}${url.search}`, body, names };
+    const madeAt = session.environment.now();
+    return { type: 'command', command: { ...row, state: 'pending', attempts: 0, madeAt } };
+  }
+  const target = findTable(schema, url, origin);
+  if (target === null) throw wrong(index, `names no declared table or command: ${method} ${url.pathname}`);
+  const { table, key } = target;
+  if (!isSendable(table) || !isUploaded(table) || table.scope === 'online') {
+    throw new SyncError('unsupported', `Changes of ${table.name} are not sent with others. Nothing was stored.`, {
+      details: { index },
+    });
+  }
+  if ((method === 'POST') !== (key === null)) throw wrong(index, `cannot be a ${method} of ${url.pathname}`);
+  if (method !== 'DELETE' && !isJsonObject(body)) throw wrong(index, 'has a body that is no record');
+  const given = method === 'DELETE' ? null : { text: JSON.stringify(body), value: body };
+  const { key: current, body: named, aliases } = await nameRequest(session, table, key, given);
+  const fresh = prepareWrite(session, table, current, method, named);
+  // Another attempt makes the same record.
+  const prepared = member.prepared?.keyIsNew === true ? { ...fresh, ...member.prepared } : fresh;
+  member.prepared = prepared;
+  const write = {
+    ...{ table: table.name, ...prepared, mutationId: newMutationId(session), schema: schema.version },
+    ...(aliases === undefined ? {} : { aliases }),
+    ...(member.fetched === undefined ? {} : { fetched: member.fetched }),
+  };
+  const newId = (): ReturnType<typeof newMutationId> => newMutationId(session);
+  const rules = method === 'DELETE' ? deleteRulesOf(session, table, { key: prepared.key, newMutationId: newId }) : null;
+  return { type: 'record', write, rules };
+}
+
+function refusal(
+  code: 'exists' | 'not-found',
+  index: number,
+  { write }: Extract<GroupWrite, { type: 'record' }>,
+): SyncError {
+  const record = `${write.table} ${String(write.key)}`;
+  const problem = code === 'exists' ? `There is a record ${record} already` : `There is no record ${record}`;
+  return new SyncError(code, `${problem} (request ${index} of the group). Nothing of the group was stored.`, {
+    details: { index, table: write.table, key: write.key },
+  });
+}
+
+function announceStored(session: Session, writes: readonly GroupWrite[]): void {
+  const records = writes.filter((member) => member.type === 'record');
+  const removed = records.filter(({ write }) => write.operation === 'delete').map(({ write }) => write);
+  const changed = records.filter(({ write }) => write.operation !== 'delete').map(({ write }) => write);
+  const others = records.flatMap(({ rules }) => rules?.changed ?? []);
+  session.announce({ type: 'changed', source: 'local', tables: changedTables([...changed, ...others], removed) });
+}
+
+async function storeGroup(
+  session: Session,
+  options: GroupOptionsOfWorker,
+  requests: readonly GroupRequest[],
+  key: string | null,
+): Promise<GroupResult | string> {
+  const { environment, database, base, schema } = session;
+  const bodyHash = fingerprint(JSON.stringify(requests));
+  const [id, dispatch] = [newMutationId(session), environment.newId()];
+  const request = {
+    ...{ hash: key ?? dispatch, explicit: key !== null, bodyHash, dispatch },
+    incarnation: options.incarnation,
+  };
+  const members = requests.map((asked): Member => ({ request: asked, prepared: null, fetched: undefined }));
+  for (;;) {
+    const writes: GroupWrite[] = [];
+    for (const [index, member] of members.entries()) writes.push(await writeOf(session, options, member, index));
+    const stored = await writeGroup({ database, base, schema, id, request, now: environment.now() }, writes);
+    switch (stored.type) {
+      case 'stored':
+        announceStored(session, writes);
+        return stored.result;
+      case 'repeated':
+        return stored.body;
+      case 'request-changed':
+        throw new SyncError(
+          'request-changed',
+          'This idempotency key was used for another request. Nothing was stored; take a new key.',
+        );
+      case 'refused': {
+        const member = writes[stored.index];
+        if (member?.type !== 'record') throw new TypeError('A command is not refused.');
+        throw refusal(stored.code, stored.index, member);
+      }
+      case 'unknown-base': {
+        const [member, write] = [members[stored.index], writes[stored.index]];
+        const table = write?.type === 'record' ? schema.tables.get(write.write.table) : undefined;
+        if (member === undefined || write?.type !== 'record' || table === undefined) throw new TypeError('No member.');
+        member.fetched = write.write.operation === 'create' ? null : await fetchBase(session, table, write.write.key);
+        break;
+      }
+      case 'renamed':
+        // Their keys are looked up again.
+        break;
+    }
+  }
+}
+
+/** What a page's call for an atomic group does. */
+export function createGroupMethods(options: GroupOptionsOfWorker): Pick<WorkerMethods, 'group'> {
+  const group = async (requests: unknown, given: GroupOptions): Promise<GroupResult> => {
+    const session = await sessionToWrite(options.sessions);
+    if (!session.backend.atomicGroups) {
+      throw new SyncError(
+        'unsupported',
+        'This backend sends each change by itself and cannot have several taken together. Nothing was stored; make the writes one by one, or take batchBackend.',
+      );
+    }
+    const result = await storeGroup(session, options, checkRequests(requests), checkKey(given));
+    await tellPending(session);
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- stored as this very result
+    return typeof result === 'string' ? (JSON.parse(result) as GroupResult) : result;
+  };
+  return { group: (requests, given): Promise<Reply<GroupResult>> => reply(() => group(requests, given)) };
+}
