@@ -6,13 +6,17 @@ import { batchFiles, type BatchRequest } from './batch-files.ts';
 import { readDownload } from './download-stream.ts';
 import { errorOf, isJson, notOurServer, unreachable } from './http.ts';
 import { isOutcome, isReadRecord } from './outcome-guard.ts';
+import { stallGuard, type StallGuard } from './stall-guard.ts';
 
 export interface BatchBackendOptions {
   /** Where the batch protocol is served: a path of this origin, or an absolute URL. @default '/sync' */
   readonly url?: string;
   /** Whether the server has `GET …/live`. @default true */
   readonly live?: boolean;
-  /** How long to wait for the first byte of an answer, and between two pieces of one, in milliseconds. @default 30000 */
+  /**
+   * How long to wait for the first byte of an answer, and between two of them, in milliseconds. What is sent is given more, by its size.
+   * @default 30000
+   */
   readonly stallMs?: number;
 }
 
@@ -35,39 +39,8 @@ export function batchBackend(options: BatchBackendOptions = {}): Backend {
   };
 }
 
-/** Aborts when nothing has come for a while, or when the caller's signal says so. */
-function stallGuard(
-  signal: AbortSignal,
-  stallMs: number,
-): { readonly signal: AbortSignal; touch(): void; end(): void } {
-  const controller = new AbortController();
-  const onAbort = (): void => controller.abort(signal.reason);
-  if (signal.aborted) onAbort();
-  signal.addEventListener('abort', onAbort, { once: true });
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const touch = (): void => {
-    clearTimeout(timer);
-    timer = setTimeout(
-      () => controller.abort(new SyncError('network', 'The server fell silent.', { retryable: true })),
-      stallMs,
-    );
-  };
-  touch();
-  return {
-    signal: controller.signal,
-    touch,
-    end: () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
-    },
-  };
-}
-
 /** A body whose silence, or end before its time, is a network fault. */
-async function* watched(
-  response: Response,
-  guard: { readonly signal: AbortSignal; touch(): void; end(): void },
-): AsyncGenerator<Uint8Array> {
+async function* watched(response: Response, guard: StallGuard): AsyncGenerator<Uint8Array> {
   const reader = response.body?.getReader();
   try {
     for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) {
@@ -80,6 +53,18 @@ async function* watched(
     guard.end();
     await reader?.cancel().catch(() => undefined);
   }
+}
+
+async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const part of body) text += decoder.decode(part, { stream: true });
+  return text + decoder.decode();
+}
+
+function sizeOf(body: BatchRequest['body']): number {
+  if (body === undefined) return 0;
+  return typeof body === 'string' ? body.length : body.byteLength;
 }
 
 function connect(context: BackendContext, base: string, live: boolean, stallMs: number): BackendConnection {
@@ -124,14 +109,12 @@ function connect(context: BackendContext, base: string, live: boolean, stallMs: 
     exchange({ method: 'POST', path, body }, call, signal);
 
   const ask = async (asked: BatchRequest, call: BackendCall): Promise<{ json: JsonObject; bytes: number }> => {
-    // Nothing is heard while a chunk of a file goes out.
-    const isFile = typeof asked.body === 'object';
-    const guard = stallGuard(call.signal, isFile ? stallMs * 4 : stallMs);
+    const guard = stallGuard(call.signal, stallMs, sizeOf(asked.body));
     const { path } = asked;
     try {
       const response = await exchange(asked, call, guard.signal);
       if (!isJson(response)) throw notOurServer(response, 'JSON');
-      const text = await response.text();
+      const text = await textOf(watched(response, guard));
       const json: unknown = JSON.parse(text);
       if (!isJsonObject(json)) throw notOurServer(response, 'a JSON object');
       return { json, bytes: text.length };
@@ -195,9 +178,10 @@ function connect(context: BackendContext, base: string, live: boolean, stallMs: 
         const type = response.headers.get('Content-Type') ?? '';
         if (!type.startsWith('application/x-ndjson') || response.body === null)
           throw notOurServer(response, 'a download');
-        for await (const piece of readDownload(response.body)) {
-          guard.touch();
+        for await (const piece of readDownload(response.body, guard.touch)) {
           yield piece;
+          // What the piece took here is no silence of the server's.
+          guard.touch();
         }
       } catch (error) {
         throw guard.signal.aborted ? unreachable(guard.signal.reason, `${base}/download`) : error;

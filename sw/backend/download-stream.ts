@@ -17,13 +17,15 @@ function broken(why: string): SyncError {
 class LineReader {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
+  readonly #onBytes: () => void;
   #text = '';
   #position = 0;
   #ended = false;
   bytes = 0;
 
-  constructor(body: ReadableStream<Uint8Array>) {
+  constructor(body: ReadableStream<Uint8Array>, onBytes: () => void) {
     this.#reader = body.getReader();
+    this.#onBytes = onBytes;
   }
 
   async #more(): Promise<void> {
@@ -32,6 +34,7 @@ class LineReader {
       this.#ended = true;
       return;
     }
+    this.#onBytes();
     this.bytes += value.byteLength;
     this.#text = this.#text.slice(this.#position) + this.#decoder.decode(value, { stream: true });
     this.#position = 0;
@@ -159,8 +162,11 @@ async function readPiece(mark: JsonObject, lines: LineReader): Promise<DownloadP
  * Reads a download's NDJSON. A body that was cut by a closed connection looks complete in Chromium and Firefox, so only a
  * stream that ends with its `finish` mark ends without an error (A-B6, A-S4).
  */
-export async function* readDownload(body: ReadableStream<Uint8Array>): AsyncGenerator<DownloadPiece, void, undefined> {
-  const lines = new LineReader(body);
+export async function* readDownload(
+  body: ReadableStream<Uint8Array>,
+  onBytes: () => void = () => undefined,
+): AsyncGenerator<DownloadPiece, void, undefined> {
+  const lines = new LineReader(body, onBytes);
   try {
     for (;;) {
       const line = await lines.line();
