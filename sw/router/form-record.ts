@@ -2,6 +2,7 @@ import { SyncError } from '../protocol/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../protocol/record.ts';
 import type { FileReference } from '../protocol/file.ts';
 import type { Table } from '../store/schema.ts';
+import { checkNumbers } from './exact-numbers.ts';
 import type { Part } from './multipart.ts';
 
 const largestField = 1024 * 1024;
@@ -62,6 +63,7 @@ export async function readForm(
       fields.set(part.name, valueOf(table, part.name, text));
       continue;
     }
+    checkNumbers(text);
     let record: unknown = null;
     try {
       record = JSON.parse(text);

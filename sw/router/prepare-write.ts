@@ -30,6 +30,11 @@ function withKey(table: Table, record: JsonObject, key: RecordKey, text: string)
   );
 }
 
+/** An address loses the segments `.` and `..`, and cannot hold half of a surrogate pair. */
+function isAddressable(key: RecordKey): boolean {
+  return key !== '.' && key !== '..' && !/\p{Surrogate}/u.test(String(key));
+}
+
 export function prepareCreate(session: Session, table: Table, record: JsonObject, text: string): Prepared {
   const given = Object.hasOwn(record, table.key) ? record[table.key] : null;
   const isGiven = given !== null && given !== undefined && given !== '';
@@ -52,6 +57,12 @@ export function prepareCreate(session: Session, table: Table, record: JsonObject
   const key = isGiven ? keyOf(table, given) : session.environment.newId();
   if (key === null || (isGiven && typeof given !== table.keyType)) {
     throw new SyncError('invalid-key', `The key field ${table.key} must be a ${table.keyType}. Nothing was stored.`);
+  }
+  if (!isAddressable(key)) {
+    throw new SyncError(
+      'invalid-key',
+      `No address can name the key ${JSON.stringify(key)} in ${table.key}. Nothing was stored; take another key.`,
+    );
   }
   checkFileField(table, record);
   return { operation: 'create', key, keyIsNew: !isGiven, content: () => withKey(table, record, key, text) };

@@ -1,5 +1,6 @@
 import { SyncError } from '../protocol/errors.ts';
 import { isJsonObject, type Json } from '../protocol/record.ts';
+import { checkNumbers } from './exact-numbers.ts';
 
 const largestBody = 10 * 1024 * 1024;
 
@@ -15,12 +16,14 @@ export async function readBody(request: Request): Promise<{ readonly text: strin
   const text = await request.text();
   if (text.length > largestBody)
     throw new SyncError('too-large', 'The body is larger than 10 MiB. Nothing was stored.');
+  let value: unknown;
   try {
-    const value: unknown = JSON.parse(text);
-    if (value === null || typeof value === 'object')
-      return { text: text.trim(), value: isJsonObject(value) ? value : [] };
+    value = JSON.parse(text);
   } catch {
     // Said below.
   }
+  checkNumbers(text);
+  if (value === null || typeof value === 'object')
+    return { text: text.trim(), value: isJsonObject(value) ? value : [] };
   throw new SyncError('invalid-body', 'The body is not a JSON object. Send one record as JSON. Nothing was stored.');
 }
