@@ -117,8 +117,9 @@ async function endRun(
   }
   const last = (await getMeta(tx, 'backoff')) ?? null;
   await setMeta(tx, 'backoff', nextBackoff(last, error, { now: now(), random: random() }));
-  // A fault of this device's own database says nothing of the network.
-  if (!isStorageFault(error)) await setMeta(tx, 'reachable', error.code === 'server');
+  // A fault of this device's own database says nothing of the network, nor does an app that cannot get its token.
+  if (!isStorageFault(error) && error.code !== 'no-credentials')
+    await setMeta(tx, 'reachable', error.code === 'server');
   return result;
 }
 

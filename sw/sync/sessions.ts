@@ -15,6 +15,24 @@ import { noCredentials, type Session } from './session.ts';
 
 export type HeadersFunction = (attempt: { readonly user: string; readonly url: string }) => Headers | Promise<Headers>;
 
+/** The app's function may have to fetch a token, which fails as any request does: that is no fault of this device's database. */
+async function madeBy(headers: HeadersFunction, attempt: Parameters<HeadersFunction>[0]): Promise<Headers> {
+  try {
+    return await headers(attempt);
+  } catch (error) {
+    if (error instanceof SyncError) throw error;
+    const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    throw new SyncError(
+      'no-credentials',
+      `The app’s headers() failed (${what}). What is unsent is kept; it is tried again.`,
+      {
+        cause: error,
+        retryable: true,
+      },
+    );
+  }
+}
+
 export interface SessionsOptions {
   readonly name: string;
   readonly schema: Schema;
@@ -130,7 +148,7 @@ export function createSessions(options: SessionsOptions): Sessions {
         const own = await given();
         if (signal.aborted) throw signal.reason;
         if (own === null) throw noCredentials();
-        return { ...own, ...(options.headers === null ? {} : await options.headers({ user, url })) };
+        return { ...own, ...(options.headers === null ? {} : await madeBy(options.headers, { user, url })) };
       },
     };
     const end = (): void =>
