@@ -83,6 +83,11 @@ export async function errorOf(response: Response, now: number): Promise<SyncErro
       details,
     });
   }
+  if (code === 'unknown-table') {
+    return new VersionError(`The server lacks a table that this app declares.${said} Update the app or the server.`, {
+      details,
+    });
+  }
   if (status === 408 || status === 425 || status === 429 || status >= 500) {
     return new SyncError('server', `The server answered ${status}.${said} It will be tried again.`, {
       retryable: true,
