@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright';
 import { startServer, type RunningServer } from '../../demo/server/server.ts';
-import { startFaultServer, type FaultServer } from '../support/fault-server.ts';
+import { startFaultServer, type FaultServer } from '../support/faults/fault-server.ts';
 
 const appDir = fileURLToPath(new URL('../../dist-demo/app', import.meta.url));
 

@@ -53,6 +53,8 @@ export interface WorkerOptions {
   readonly migrate?: Migrate;
   /** @default that of the batch protocol */
   readonly backend?: Backend;
+  /** Where the app and its server are. @default the server itself */
+  readonly origin?: string;
   readonly onEvent?: (user: string, event: SyncEvent) => void;
 }
 
@@ -74,6 +76,11 @@ export class Device {
     this.#tables = declared;
   }
 
+  get now(): number {
+    return this.#now;
+  }
+
+  /** Moves the device's clock on, or back. */
   advance(milliseconds: number): void {
     this.#now += milliseconds;
   }
@@ -90,13 +97,7 @@ export class Device {
         init?.signal?.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
       });
       const answer = await Promise.race([
-        this.network(
-          url.pathname,
-          () => fetch(url, { ...init, headers, signal: null }),
-          headers,
-          init?.method ?? 'GET',
-          init?.body,
-        ),
+        this.network(url.pathname, () => fetch(url, { ...init, headers }), headers, init?.method ?? 'GET', init?.body),
         aborted,
       ]);
       // A stopped worker hears no answer.
@@ -108,7 +109,7 @@ export class Device {
       schema: parseSchema(options.schema?.version ?? 1, options.schema?.tables ?? this.#tables),
       migrate: options.migrate ?? null,
       backend: options.backend ?? batchBackend({ url: '/sync' }),
-      origin: this.#fixture.server.url,
+      origin: options.origin ?? this.#fixture.server.url,
       headers:
         options.headers === undefined ? ({ user }) => ({ Authorization: `Bearer ${user}-demo` }) : options.headers,
       announce: (user, event) => {

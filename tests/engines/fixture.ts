@@ -9,7 +9,7 @@ import {
   type LaunchOptions,
 } from '../support/engines/engine.ts';
 import { launchEngine } from '../support/engines/launch.ts';
-import { startFaultServer, type FaultServer } from '../support/fault-server.ts';
+import { startFaultServer, type FaultServer } from '../support/faults/fault-server.ts';
 
 const appDir = fileURLToPath(new URL('../../dist-demo/app', import.meta.url));
 
