@@ -6,6 +6,7 @@ import type { ListQuery } from '../store/list-matcher.ts';
 import type { Table } from '../store/schema.ts';
 
 const ownNames: readonly string[] = ['filter', 'orderBy', 'limit', 'offset', 'status'];
+
 function statusOf(text: string | null): ListQuery['status'] {
   if (text === null) return null;
   if (text === '0' || text === '1') return text === '0' ? 'synchronized' : 'not-synchronized';
@@ -35,25 +36,37 @@ function both(nodes: readonly FilterNode[]): FilterTree | null {
   return { version: 1, where: nodes.length === 1 ? first : { type: 'and', nodes } };
 }
 
+/** `?:n=5`: the values of the filter's parameters, as texts; a declared column reads them by its type. */
+function parametersIn(params: URLSearchParams): ReadonlyMap<string, string> {
+  const values = new Map<string, string>();
+  for (const [name, text] of params) {
+    if (!name.startsWith(':')) continue;
+    if (values.has(name.slice(1))) throw new SyncError('invalid-request', `?${name}= must be given once.`);
+    values.set(name.slice(1), text);
+  }
+  return values;
+}
+
 /**
  * What a list request asks for; null: something the worker does not understand, which is for the network.
  *
- * @throws FilterError for a filter or order that does not parse; SyncError `invalid-request` for a wrong number or status.
+ * @throws FilterError for a filter or order that does not parse; SyncError `invalid-request` for a wrong number or status,
+ * or a parameter that is given twice.
  */
 export function readQuery(table: Table, params: URLSearchParams): ListQuery | null {
-  // A list request has no place for the values of parameters.
-  const options = { types: table.columnTypes, table: table.name, parameters: new Set<string>() };
+  const values = parametersIn(params);
+  const options = { types: table.columnTypes, table: table.name, parameters: new Set(values.keys()) };
   const nodes: FilterNode[] = [];
   for (const [name, text] of params) {
     if (name === 'filter') nodes.push(parseFilter(text, options).where);
-    else if (ownNames.includes(name)) continue;
+    else if (ownNames.includes(name) || name.startsWith(':')) continue;
     else if (table.columns.has(name) || name === table.key) nodes.push(equality(table, name, text));
     else return null;
   }
   const source = params.getAll('filter').length === 1 ? params.get('filter') : null;
   return {
     filter: both(nodes),
-    params: {},
+    params: Object.fromEntries(values),
     orderBy: parseOrderBy(params.get('orderBy') ?? '', options),
     limit: wholeNumber('limit', params.get('limit')),
     offset: wholeNumber('offset', params.get('offset')) ?? 0,

@@ -1,7 +1,7 @@
 import type { Base } from './base.ts';
 import type { Database, Reader } from './database.ts';
 import type { HeadRow } from './format.ts';
-import { findHits, leavesInSlice, type FindOptions, type Found } from './hits.ts';
+import { findHits, type FindOptions, type Found, type Hit } from './hits.ts';
 import { listScope } from './list.ts';
 import type { ListQuery } from './list-matcher.ts';
 import type { Table } from './schema.ts';
@@ -20,23 +20,42 @@ export interface Match {
   readonly isDeleted: boolean;
 }
 
-/** The keys of hits; those that stand in leaves are read from there. */
-async function keysOf(
-  reader: Reader,
-  base: Base,
-  table: Table,
-  { root, hits }: Found,
-): Promise<readonly (RecordKey | undefined)[]> {
-  const leaves = [...new Set(hits.filter((hit) => hit.key === null).map((hit) => hit.leaf))];
-  const leafKeys = new Map<number, readonly RecordKey[]>();
-  for (let start = 0; root !== null && start < leaves.length; start += leavesInSlice) {
-    const slice = leaves.slice(start, start + leavesInSlice);
-    await reader.read(['leaves'], async (tx) => {
-      const packed = await Promise.all(slice.map((leaf) => base.readLeaf(tx, table.name, root, leaf)));
-      slice.forEach((leaf, index) => leafKeys.set(leaf, packed[index]?.keys ?? []));
-    });
+/** Who asks for keys asks for many: reads that a user waits for have their turn after few leaves. */
+const leavesInSlice = 8;
+const hitsInSlice = 8192;
+
+/** Where a slice of the hits ends, and the leaves that it needs for their keys: a few at most. */
+function sliceFrom(hits: readonly Hit[], start: number): { readonly end: number; readonly leaves: readonly number[] } {
+  const leaves = new Set<number>();
+  let end = start;
+  for (; end < hits.length && end - start < hitsInSlice; end += 1) {
+    const hit = hits[end];
+    if (hit === undefined || hit.key !== null || leaves.has(hit.leaf)) continue;
+    if (leaves.size === leavesInSlice) break;
+    leaves.add(hit.leaf);
   }
-  return hits.map((hit) => hit.key ?? leafKeys.get(hit.leaf)?.[hit.row]);
+  return { end, leaves: [...leaves] };
+}
+
+/** What was hit, by key; the keys of those that stand in leaves are read from there. */
+async function matchesOf(reader: Reader, base: Base, table: Table, { root, hits }: Found): Promise<readonly Match[]> {
+  const matches: Match[] = [];
+  for (let start = 0; start < hits.length;) {
+    const { end, leaves } = sliceFrom(hits, start);
+    const keys = new Map<number, readonly RecordKey[]>();
+    if (root !== null && leaves.length > 0) {
+      await reader.read(['leaves'], async (tx) => {
+        const packed = await Promise.all(leaves.map((leaf) => base.readLeaf(tx, table.name, root, leaf)));
+        leaves.forEach((leaf, index) => keys.set(leaf, packed[index]?.keys ?? []));
+      });
+    }
+    for (; start < end; start += 1) {
+      const hit = hits[start];
+      const key = hit?.key ?? keys.get(hit?.leaf ?? -1)?.[hit?.row ?? -1];
+      if (hit !== undefined && key !== undefined) matches.push({ key, detail: hit.detail, isDeleted: hit.isDeleted });
+    }
+  }
+  return matches;
 }
 
 /**
@@ -54,12 +73,8 @@ export async function findMatches(
     ...{ filter, params, status, orderBy: [], limit: null, offset: 0 },
     ...(source === undefined ? {} : { source }),
   };
-  const found = await findHits(reader, base, table, whole, { includeDeleted });
-  const keys = await keysOf(reader, base, table, found);
-  const matches = found.hits.flatMap(({ detail, isDeleted }, index) => {
-    const key = keys[index];
-    return key === undefined ? [] : [{ key, detail, isDeleted }];
-  });
+  const found = await findHits(reader, base, table, whole, { includeDeleted, inSlice: leavesInSlice });
+  const matches = await matchesOf(reader, base, table, found);
   return { head: found.head, matches, warnings: found.warnings };
 }
 

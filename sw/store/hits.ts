@@ -5,6 +5,7 @@ import type { ChangeRow, HeadRow, PackedRecords, RootRow } from './format.ts';
 import { readMarks } from './marks.ts';
 import { createMatcher, type ListMatcher, type ListQuery } from './list-matcher.ts';
 import { floorIndex, textAt } from './packed.ts';
+import { hasKey, keysBetween } from './sorted-keys.ts';
 import type { Table } from './schema.ts';
 import { compareKeys, type RecordKey } from '../protocol/record.ts';
 import type { StatusDetail } from '../protocol/status.ts';
@@ -40,10 +41,9 @@ interface Scan {
   readonly head: HeadRow;
   readonly root: RootRow | null;
   readonly recent: ReadonlyMap<RecordKey, string | null>;
-  readonly marked: ReadonlySet<RecordKey>;
-  /** The leaves that marked keys fall to: only of these the keys are needed. */
-  readonly markedLeaves: ReadonlySet<number>;
-  readonly held: ReadonlySet<RecordKey>;
+  /** Sorted, as are those that are held. */
+  readonly marked: readonly RecordKey[];
+  readonly held: readonly RecordKey[];
   readonly matcher: ListMatcher;
   readonly includeDeleted: boolean;
 }
@@ -75,7 +75,7 @@ function overlaidBetween(
   const overlaid = new Map<RecordKey, Overlaid>();
   for (const [key, text] of scan.recent) {
     if ((from === null || compareKeys(key, from) >= 0) && (below === null || compareKeys(key, below) < 0)) {
-      overlaid.set(key, { text, deleted: null, detail: scan.marked.has(key) ? 'pending' : 'clean' });
+      overlaid.set(key, { text, deleted: null, detail: hasKey(scan.marked, key) ? 'pending' : 'clean' });
     }
   }
   const byKey = new Map<RecordKey, ChangeRow[]>();
@@ -85,7 +85,7 @@ function overlaidBetween(
     else list.push(row);
   }
   for (const [key, list] of byKey) {
-    const detail = detailOfRows(list, inFlight, scan.held.has(key));
+    const detail = detailOfRows(list, inFlight, hasKey(scan.held, key));
     const last = list.at(-1);
     overlaid.set(key, { text: last?.text ?? null, deleted: last?.base?.text ?? null, detail });
   }
@@ -121,23 +121,24 @@ async function scanLeaf(
   const count = root.counts[leaf] ?? 0;
   const hits: Hit[] = [];
   const base0 = leaf * rowsInLeaf;
-  const isMarked = scan.markedLeaves.has(leaf);
-  const needsKeys = overlaid.size > 0 || isMarked;
-  const mayMatch = matcher.mayMatchClean && matcher.mayMatchLeaf(root, leaf);
-  let packed: PackedRecords | null = null;
-  if (needsKeys && (mayMatch || overlaid.size > 0)) packed = await base.readLeaf(tx, table.name, root, leaf);
-  if (mayMatch || (isMarked && matcher.mayMatchLeaf(root, leaf))) {
+  const from = leaf === 0 ? null : (root.firstKeys[leaf] ?? null);
+  const marked = new Set(keysBetween(scan.marked, from, root.firstKeys[leaf + 1] ?? null));
+  // Where no row can match, what lies over the leaf needs no place among its rows, and the leaf is not read.
+  const mayMatch = (matcher.mayMatchClean || marked.size > 0) && matcher.mayMatchLeaf(root, leaf);
+  const needsKeys = mayMatch && (overlaid.size > 0 || marked.size > 0);
+  let packed: PackedRecords | null = needsKeys ? await base.readLeaf(tx, table.name, root, leaf) : null;
+  if (mayMatch) {
     const vectors = matcher.needsVectors ? await base.readVectors(tx, table.name, root, leaf) : {};
     let rows = matcher.matchVectors(vectors, count);
     if (rows === null) {
       packed ??= await base.readLeaf(tx, table.name, root, leaf);
       rows = matcher.matchLeaf(packed);
     }
-    const keys = needsKeys ? (packed?.keys ?? null) : null;
+    const keys = needsKeys ? packed?.keys : undefined;
     for (const { row, order } of rows) {
       const key = keys?.[row] ?? null;
       if (key !== null && overlaid.has(key)) continue;
-      const detail: StatusDetail = key !== null && scan.marked.has(key) ? 'pending' : 'clean';
+      const detail: StatusDetail = key !== null && marked.has(key) ? 'pending' : 'clean';
       if (!matcher.matchesDetail(detail)) continue;
       hits.push({ position: base0 + row, leaf, row, key, text: null, detail, isDeleted: false, order });
     }
@@ -164,12 +165,6 @@ function byLeaf(root: RootRow, overlaid: ReadonlyMap<RecordKey, Overlaid>): Map<
 
 const none: ReadonlyMap<RecordKey, Overlaid> = new Map();
 
-function leavesOf(root: RootRow | null, keys: readonly RecordKey[]): ReadonlySet<number> {
-  const leaves = new Set<number>();
-  if (root !== null) for (const key of keys) leaves.add(Math.max(0, floorIndex(root.firstKeys, key)));
-  return leaves;
-}
-
 export interface Found {
   readonly head: HeadRow;
   readonly root: RootRow | null;
@@ -192,7 +187,7 @@ export async function findHits(
   base: Base,
   table: Table,
   query: ListQuery,
-  { includeDeleted = false }: FindOptions = {},
+  { includeDeleted = false, inSlice = leavesInSlice }: FindOptions & { readonly inSlice?: number } = {},
 ): Promise<Found> {
   const matcher = createMatcher(table, query);
   const scan = await reader.read(['heads', 'roots', 'segments', 'marks'], async (tx): Promise<Scan> => {
@@ -203,16 +198,15 @@ export async function findHits(
       readMarks(tx, base, head, 'send'),
       readMarks(tx, base, head, 'hold'),
     ]);
-    const sets = { marked: new Set(marked), markedLeaves: leavesOf(root, marked), held: new Set(held) };
-    return { table, base, head, root, recent, ...sets, matcher, includeDeleted };
+    return { table, base, head, root, recent, marked, held, matcher, includeDeleted };
   });
   const { head, root } = scan;
   const hits: Hit[] = [];
   // Names that no record has can be told only if all records are looked at.
   let skipped = !matcher.mayMatchClean;
   const leafCount = root?.counts.length ?? 0;
-  for (let start = 0; start === 0 || start < leafCount; start += leavesInSlice) {
-    const end = Math.min(start + leavesInSlice, leafCount);
+  for (let start = 0; start === 0 || start < leafCount; start += inSlice) {
+    const end = Math.min(start + inSlice, leafCount);
     const from = start === 0 ? null : (root?.firstKeys[start] ?? null);
     const below = end >= leafCount ? null : (root?.firstKeys[end] ?? null);
     await reader.read(['heads', 'leaves', 'vectors', 'changes', 'members'], async (tx) => {

@@ -1,9 +1,12 @@
 import type { Base } from './base.ts';
 import type { AnyTransaction, WriteTransaction } from './database.ts';
 import type { HeadRow, MarkRow } from './format.ts';
-import { isRecordKey, type RecordKey } from '../protocol/record.ts';
+import { without } from './sorted-keys.ts';
+import { compareKeys, isRecordKey, type RecordKey } from '../protocol/record.ts';
 
 const keysInRow = 1024;
+/** Rows that are read or written at once: other events have their turn between. */
+const rowsInSlice = 16;
 
 export type MarkKind = MarkRow['kind'];
 
@@ -14,6 +17,19 @@ function rangeOf(table: string, kind: MarkKind): IDBKeyRange {
 function keysOf(row: MarkRow): RecordKey[] {
   const keys: unknown = JSON.parse(row.keys);
   return Array.isArray(keys) ? keys.filter(isRecordKey) : [];
+}
+
+async function readKeys(tx: AnyTransaction, table: string, kind: MarkKind): Promise<RecordKey[]> {
+  const keys: RecordKey[] = [];
+  let range = rangeOf(table, kind);
+  for (;;) {
+    const rows = await tx.objectStore('marks').getAll(range, rowsInSlice);
+    for (const row of rows) for (const key of keysOf(row)) keys.push(key);
+    const last = keys.at(-1);
+    if (rows.length < rowsInSlice || last === undefined) return keys;
+    // Behind the last key: no row begins among those of another.
+    range = IDBKeyRange.bound([table, kind, last], [table, kind, []], true, true);
+  }
 }
 
 /** How many records of a table are under a mark. */
@@ -77,12 +93,6 @@ async function putRow(
   if (first !== undefined) await tx.objectStore('marks').put(pack(kind, keys), [table, kind, first]);
 }
 
-/** The keys without others; both sorted alike. */
-export function without(keys: readonly RecordKey[], others: readonly RecordKey[]): RecordKey[] {
-  const gone = new Set(others);
-  return gone.size === 0 ? [...keys] : keys.filter((key) => !gone.has(key));
-}
-
 /** Takes a mark off several records; gives the head as it is then stored. */
 export async function removeMarks(
   tx: WriteTransaction,
@@ -91,9 +101,8 @@ export async function removeMarks(
   keys: readonly RecordKey[],
 ): Promise<HeadRow> {
   if (keys.length === 0 || countMarks(head, kind) === 0) return head;
-  const rows = await tx.objectStore('marks').getAll(rangeOf(head.table, kind));
-  const marked = rows.flatMap(keysOf);
-  const left = without(marked, keys);
+  const marked = await readKeys(tx, head.table, kind);
+  const left = without(marked, [...keys].sort(compareKeys));
   return left.length === marked.length ? head : writeMarks(tx, head, { [kind]: packMarks(kind, left) });
 }
 
@@ -123,8 +132,7 @@ export async function readMarks(
   const id = `${kind} ${head.table}`;
   const known = base.marks.get(id);
   if (known?.version === head.marks) return known.keys;
-  const rows = await tx.objectStore('marks').getAll(rangeOf(head.table, kind));
-  const keys = rows.flatMap(keysOf);
+  const keys = await readKeys(tx, head.table, kind);
   // What a writing transaction reads may be its own, and be rolled back.
   if (tx.mode === 'readonly') base.marks.set(id, { version: head.marks, keys });
   return keys;
@@ -178,15 +186,17 @@ export async function writeMarks(
   const { table } = head;
   const store = tx.objectStore('marks');
   const counts: { [Kind in MarkKind]?: number } = {};
-  const writes: Promise<unknown>[] = [];
   for (const kind of ['send', 'hold'] as const) {
     const rows = marks[kind];
     if (rows === undefined) continue;
     counts[kind] = rows.reduce((sum, { row }) => sum + row.count, 0);
-    if (countMarks(head, kind) > 0) writes.push(store.delete(rangeOf(table, kind)));
-    for (const { first, row } of rows) writes.push(store.put(row, [table, kind, first]));
+    if (countMarks(head, kind) > 0) await store.delete(rangeOf(table, kind));
+    for (let start = 0; start < rows.length; start += rowsInSlice) {
+      const slice = rows.slice(start, start + rowsInSlice);
+      await Promise.all(slice.map(({ first, row }) => store.put(row, [table, kind, first])));
+    }
   }
   const next = remarked(head, counts);
-  await Promise.all([...writes, tx.objectStore('heads').put(next)]);
+  await tx.objectStore('heads').put(next);
   return next;
 }

@@ -5,28 +5,15 @@ import { findMatches, type KeyQuery, type Match } from './find-keys.ts';
 import type { HeadRow, StoreName } from './format.ts';
 import { checkUnmoved } from './hits.ts';
 import { listScope } from './list.ts';
-import { packMarks, removeMarks, readMarks, without, writeMarks, type MarkKind, type PackedMarks } from './marks.ts';
+import { packMarks, removeMarks, readMarks, writeMarks, type MarkKind, type PackedMarks } from './marks.ts';
 import { getMeta } from './meta.ts';
+import { pause } from './pause.ts';
 import type { Table } from './schema.ts';
-import { compareKeys, type RecordKey } from '../protocol/record.ts';
+import { united, without } from './sorted-keys.ts';
+import type { RecordKey } from '../protocol/record.ts';
 import type { SyncStatus } from '../protocol/status.ts';
 
 const attemptsInSlices = 3;
-
-/** Sorted keys and others, sorted too, without repeats. */
-function united(keys: readonly RecordKey[], others: readonly RecordKey[]): RecordKey[] {
-  const all: RecordKey[] = [];
-  let [left, right] = [0, 0];
-  for (;;) {
-    const [a, b] = [keys[left], others[right]];
-    if (a === undefined && b === undefined) return all;
-    const order = a === undefined ? 1 : b === undefined ? -1 : compareKeys(a, b);
-    const next = order <= 0 ? a : b;
-    if (next !== undefined) all.push(next);
-    if (order <= 0) left += 1;
-    if (order >= 0) right += 1;
-  }
-}
 
 export interface StatusSet {
   /** How many records match. */
@@ -50,39 +37,44 @@ export interface StatusChange {
   readonly query: KeyQuery;
 }
 
+/** What a plan is made through. */
+interface Planner extends Reader {
+  /** Between long computations. */
+  pause(): Promise<void>;
+}
+
 function keysOf(matches: readonly Match[], wanted: (match: Match) => boolean): RecordKey[] {
-  return matches.filter(wanted).map((match) => match.key);
+  const keys: RecordKey[] = [];
+  for (const match of matches) if (wanted(match)) keys.push(match.key);
+  return keys;
 }
 
-/** The marks that are to be stored: of the kinds that are not what they were. */
-function repacked(head: HeadRow, marks: { readonly [Kind in MarkKind]: readonly RecordKey[] }): StatusPlan['marks'] {
-  const packed: { [Kind in MarkKind]?: PackedMarks } = {};
-  // Keys are only added or only taken off: the same number means the same keys.
-  if (marks.send.length !== head.sendMarks) packed.send = packMarks('send', marks.send);
-  if (marks.hold.length !== head.holdMarks) packed.hold = packMarks('hold', marks.hold);
-  return packed;
-}
-
-async function plan(reader: Reader, base: Base, table: Table, { status, query }: StatusChange): Promise<StatusPlan> {
-  const stamp = await reader.read(['meta'], (tx) => getMeta(tx, 'changesStamp'));
-  const { head, matches, warnings } = await findMatches(reader, base, table, query);
-  const [send, hold] = await reader.read(['heads', 'marks'], async (tx) => {
+async function plan(from: Planner, base: Base, table: Table, { status, query }: StatusChange): Promise<StatusPlan> {
+  const stamp = await from.read(['meta'], (tx) => getMeta(tx, 'changesStamp'));
+  const { head, matches, warnings } = await findMatches(from, base, table, query);
+  const [send, hold] = await from.read(['heads', 'marks'], async (tx) => {
     await checkUnmoved(tx, base, head);
-    return Promise.all([readMarks(tx, base, head, 'send'), readMarks(tx, base, head, 'hold')]);
+    return [await readMarks(tx, base, head, 'send'), await readMarks(tx, base, head, 'hold')] as const;
   });
-  const made = { head, stamp, set: { count: matches.length, warnings } };
-  const all = matches.map((match) => match.key);
-  if (status === 'not-synchronized') {
-    const clean = keysOf(matches, ({ detail }) => detail === 'clean');
-    const marks = repacked(head, { send: united(send, clean), hold: without(hold, all) });
-    return { ...made, marks, undeleted: [] };
-  }
-  const undeleted = keysOf(matches, (match) => match.isDeleted && match.detail !== 'in-flight');
+  await from.pause();
+  const isToBeSent = status === 'not-synchronized';
+  const all = keysOf(matches, () => true);
+  const undeleted = isToBeSent ? [] : keysOf(matches, (match) => match.isDeleted && match.detail !== 'in-flight');
+  await from.pause();
+  const others = keysOf(matches, ({ detail }) => (detail === 'clean') === isToBeSent);
+  await from.pause();
   // A mark is taken off below; a dropped delete leaves nothing to hold.
-  const none = new Set([...send, ...undeleted]);
-  const held = keysOf(matches, ({ key, detail }) => detail !== 'clean' && !none.has(key));
-  const marks = repacked(head, { send: without(send, all), hold: united(hold, held) });
-  return { ...made, marks, undeleted };
+  const added = isToBeSent ? others : without(without(others, send), undeleted);
+  await from.pause();
+  const sent = isToBeSent ? united(send, added) : without(send, all);
+  await from.pause();
+  const held = isToBeSent ? without(hold, all) : united(hold, added);
+  await from.pause();
+  // Keys are only added or only taken off: the same number means the same keys.
+  const marks: { [Kind in MarkKind]?: PackedMarks } = {};
+  if (sent.length !== head.sendMarks) marks.send = packMarks('send', sent);
+  if (held.length !== head.holdMarks) marks.hold = packMarks('hold', held);
+  return { head, stamp, set: { count: matches.length, warnings }, marks, undeleted };
 }
 
 /** Takes the delete off a record that the server still has; a version of it that is in flight stays what it is. */
@@ -132,7 +124,7 @@ export async function setStatus(
 ): Promise<StatusSet> {
   for (let attempt = 0; attempt < attemptsInSlices; attempt += 1) {
     try {
-      const made = await plan(database, base, table, change);
+      const made = await plan({ read: (stores, work) => database.read(stores, work), pause }, base, table, change);
       if (isNothing(made)) return made.set;
       const scope: StoreName[] = ['heads', 'marks', 'meta'];
       return await database.write(made.undeleted.length > 0 ? [...scope, 'changes', 'members'] : scope, async (tx) => {
@@ -144,7 +136,7 @@ export async function setStatus(
     }
   }
   return database.write([...listScope, 'meta'], async (tx) => {
-    const made = await plan({ read: (_stores, work) => work(tx) }, base, table, change);
+    const made = await plan({ read: (_stores, work) => work(tx), pause: () => Promise.resolve() }, base, table, change);
     return isNothing(made) ? made.set : store(tx, made);
   });
 }

@@ -86,6 +86,19 @@ onBothDatabases('A filter', (fixture) => {
     }
   });
 
+  it('takes the values of parameters beside it, and reads them by the columns’ types (K-06)', async () => {
+    const ask = async (filter: string, values: Readonly<Record<string, string>>): Promise<unknown> => {
+      const query = new URLSearchParams({ filter: `(${filter}) AND id LIKE 'f_'`, ...values });
+      const { status, body } = await fixture.request('GET', `/api/visits?${query}`);
+      return status === 200 ? arrayOf(body).map((record) => asObject(record)['id']) : asObject(body)['code'];
+    };
+    expect(await ask('rating > :least', { ':least': '3' })).toEqual(['f4', 'f6', 'f7']);
+    expect(await ask('reference = :text', { ':text': "O'BRIEN" })).toEqual(['f5']);
+    expect(await ask('rating IN (:a, :b)', { ':a': '1', ':b': '5' })).toEqual(['f1', 'f4']);
+    expect(await ask('note LIKE :pattern', { ':pattern': "'; drop table visits; --%" })).toEqual([]);
+    expect(await ask('rating > :least', { ':most': '3' })).toBe('filter');
+  });
+
   it('refuses what it cannot say in SQL', async () => {
     for (const text of ['note = rating', 'rating = date OR note = total', "note LIKE reference ESCAPE '!'"]) {
       const { status, body } = await fixture.request('GET', `/api/visits?filter=${encodeURIComponent(text)}`);

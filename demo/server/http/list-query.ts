@@ -37,6 +37,12 @@ function orderTerms(table: TableDefinition, text: string): string[] {
   });
 }
 
+/** `?:n=5`: the values of the filter's parameters. */
+function parametersIn(query: URLSearchParams): Readonly<Record<string, string>> {
+  const named = [...query].filter(([name]) => name.startsWith(':'));
+  return Object.fromEntries(named.map(([name, value]) => [name.slice(1), value]));
+}
+
 /** What the query of `GET /api/<table>` asks for; several conditions must all hold. Throws `FilterError`. */
 export function parseListQuery(table: TableDefinition, user: string, query: URLSearchParams): ListQuery {
   let scope: Condition = everything;
@@ -44,6 +50,7 @@ export function parseListQuery(table: TableDefinition, user: string, query: URLS
   let orderBy: string[] = [];
   let limit: number | null = null;
   let offset = 0;
+  const params = parametersIn(query);
   const narrow = (condition: Condition): void => {
     scope = both(scope, condition);
     whole = false;
@@ -54,13 +61,15 @@ export function parseListQuery(table: TableDefinition, user: string, query: URLS
     } else if (name === 'filter') {
       if (value.trim() !== '') {
         const types = filterTypes(table);
-        const tree = parseFilter(value, { table: table.name, types, known: new Set(Object.keys(types)) });
-        narrow(filterCondition(table, tree, {}));
+        const names = { known: new Set(Object.keys(types)), parameters: new Set(Object.keys(params)) };
+        const tree = parseFilter(value, { table: table.name, types, ...names });
+        narrow(filterCondition(table, tree, params));
       }
     } else if (name === 'limit') limit = asCount(name, value);
     else if (name === 'offset') offset = asCount(name, value);
     else if (name === 'orderBy') orderBy = orderTerms(table, value);
-    else throw new ProblemError(400, 'invalid-request', `${table.name} has no column ${name}.`);
+    else if (!name.startsWith(':'))
+      throw new ProblemError(400, 'invalid-request', `${table.name} has no column ${name}.`);
   }
   return { reading: { table, user, scope, whole }, orderBy, limit, offset };
 }

@@ -144,5 +144,25 @@ expose({
     return timeEach(times, (index) => sync.statusOf('items', newItem(index).id));
   },
   statusQuery: (times: number) => timeEach(times, () => getText(`${root}/items?status=not-synchronized&limit=10`)),
+  /** How long it took, and the longest that a read of one record took meanwhile. */
+  setStatus: async (status: 'synchronized' | 'not-synchronized', expected: number) => {
+    const sync = await client();
+    const setting = new AbortController();
+    const seconds: number[] = [];
+    const reading = (async () => {
+      for (let index = 0; !setting.signal.aborted; index += 1) {
+        const key = keyOf((index * 7919) % expected);
+        seconds.push(await time(() => getText(`${root}/items/${key}`)));
+      }
+    })();
+    let changed = 0;
+    const took = await time(async () => {
+      changed = await sync.setStatus('items', status, 'stock >= 0');
+    });
+    setting.abort();
+    await reading;
+    check(changed === expected, `${changed} records got the status`);
+    return [took, Math.max(...seconds), seconds.length];
+  },
   asset: (times: number) => timeEach(times, () => getText('/asset')),
 });
