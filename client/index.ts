@@ -11,6 +11,7 @@ export type { PageOptions, SetStatusOptions, SignInOptions } from '../sw/protoco
 export type { Draft } from '../sw/protocol/draft.ts';
 export type { GroupMember, GroupOptions, GroupRequest, GroupResult } from '../sw/protocol/group.ts';
 export type { ImportResult, SignOutOptions } from '../sw/protocol/unsent.ts';
+export type { WriteOutcome } from '../sw/protocol/outcome.ts';
 export type { ReceiveResult } from '../sw/protocol/receive.ts';
 export type { ClearOptions, ClearResult, Conflict } from '../sw/protocol/conflict.ts';
 export type { ScopeOption } from '../sw/protocol/scope.ts';

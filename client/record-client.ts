@@ -2,6 +2,7 @@ import type { SetStatusOptions } from '../sw/protocol/api.ts';
 import type { QueryAnswer, QueryOptions } from '../sw/protocol/query.ts';
 import type { ClearOptions, ClearResult, Conflict } from '../sw/protocol/conflict.ts';
 import type { JsonRecord, RecordKey } from '../sw/protocol/record.ts';
+import type { WriteOutcome } from '../sw/protocol/outcome.ts';
 import type { ScopeOption } from '../sw/protocol/scope.ts';
 import type { PendingCounts, RecordStatus, SyncStatus } from '../sw/protocol/status.ts';
 import type { WorkerCall } from './connection.ts';
@@ -40,6 +41,10 @@ export abstract class RecordClient extends SyncEventTarget {
 
   statusOf(table: string, key: RecordKey): Promise<RecordStatus> {
     return this.read((worker) => worker.statusOf(table, key));
+  }
+
+  outcomeOf(idempotencyKey: string): Promise<WriteOutcome> {
+    return this.read((worker) => worker.outcomeOf(idempotencyKey));
   }
 
   pending(): Promise<PendingCounts> {

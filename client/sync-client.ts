@@ -5,6 +5,7 @@ import type { ClearOptions, ClearResult, Conflict } from '../sw/protocol/conflic
 import type { Draft } from '../sw/protocol/draft.ts';
 import type { GroupOptions, GroupRequest, GroupResult } from '../sw/protocol/group.ts';
 import type { ScopeOption } from '../sw/protocol/scope.ts';
+import type { WriteOutcome } from '../sw/protocol/outcome.ts';
 import type { JsonRecord, RecordKey } from '../sw/protocol/record.ts';
 import type { Progress, SynchronizeOptions, SynchronizeResult, SyncObstacle, SyncState } from '../sw/protocol/run.ts';
 import type { QueryOptions } from '../sw/protocol/query.ts';
@@ -86,6 +87,11 @@ export interface SyncClient extends EventTarget {
 
   /** Whether a record is synchronized. */
   statusOf(table: string, key: RecordKey): Promise<RecordStatus>;
+  /**
+   * What became of the write that a page sent with this `Idempotency-Key`, or of its group: also after the request for it was
+   * cut off, in another tab, or after a restart. Known for a day after the write.
+   */
+  outcomeOf(idempotencyKey: string): Promise<WriteOutcome>;
   /** How much is not synchronized. */
   pending(): Promise<PendingCounts>;
   /**

@@ -4,6 +4,7 @@ import { restFiles } from './rest-files.ts';
 import { downloadLists, type RestListOptions } from './rest-list.ts';
 import { sendInOrder } from './rest-order.ts';
 import { getRecord, type VersionOf } from './rest-records.ts';
+import { askingWho, type WhoAmI } from './rest-who.ts';
 import { restClient, type RestClient, type RestClientOptions } from './rest-request.ts';
 import { parseUpload, RestUpload, type RestWriteOptions } from './rest-upload.ts';
 
@@ -34,6 +35,12 @@ export interface RestBackendOptions {
    * server that keeps what has come and says in `Upload-Offset` how much that is. @default 'whole'
    */
   readonly fileUpload?: 'whole' | 'chunks';
+  /**
+   * Asks the server whose credentials these are, before anything else of a run is sent or read: an address that answers `GET` with
+   * JSON, and what in it names the user, as given to `signIn`. Where it is another one, the run ends `user-mismatch`, and nothing is
+   * sent, stored or cleared. Without it only a `Sync-User` header in the server's answers tells. @default none
+   */
+  readonly whoAmI?: WhoAmI;
   /** What is asked to find out whether the server is there. By default the first table's path. */
   readonly ping?: string;
   /** As for `fetch`. @default 'same-origin' */
@@ -46,6 +53,7 @@ interface Settings extends RestListOptions, RestWriteOptions, RestClientOptions 
   readonly concurrency: number;
   readonly fileUpload: 'whole' | 'chunks';
   readonly ping: string | null;
+  readonly whoAmI: WhoAmI | null;
 }
 
 function wrong(option: string, text: string): ConfigurationError {
@@ -67,13 +75,17 @@ function settingsOf(options: RestBackendOptions): Settings {
   if (idempotency === 'key' && idempotencyHeader === false) {
     throw wrong('headers.idempotency', "cannot be false where idempotency is 'key'");
   }
+  const { whoAmI = null } = options;
+  if (whoAmI !== null && (typeof whoAmI.url !== 'string' || typeof whoAmI.userOf !== 'function')) {
+    throw wrong('whoAmI', 'must be { url, userOf }');
+  }
   if (!['whole', 'chunks'].includes(fileUpload)) throw wrong('fileUpload', "must be 'whole' or 'chunks'");
   if (!isWithin(concurrency, 1, 20)) throw wrong('concurrency', 'must be a whole number from 1 to 20');
   // A page shares its first record with the page before.
   if (!isWithin(pageSize, 2, 1_000_000)) throw wrong('pageSize', 'must be a whole number from 2 to 1000000');
   return {
     ...{ idempotency, idempotencyHeader, preconditionHeader, concurrency, pageSize, stallMs },
-    ...{ versionOf, filterParameter, ping, credentials, fileUpload },
+    ...{ versionOf, filterParameter, ping, credentials, fileUpload, whoAmI },
   };
 }
 
@@ -86,7 +98,12 @@ function settingsOf(options: RestBackendOptions): Settings {
  */
 export function restBackend(options: RestBackendOptions = {}): Backend {
   const settings = settingsOf(options);
-  return { connect: (context) => connect(context, restClient(context, settings), settings) };
+  return {
+    connect: (context) => {
+      const client = restClient(context, settings);
+      return connect(context, settings.whoAmI === null ? client : askingWho(client, settings.whoAmI), settings);
+    },
+  };
 }
 
 function connect(context: BackendContext, client: RestClient, settings: Settings): BackendConnection {

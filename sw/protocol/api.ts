@@ -2,6 +2,7 @@ import type { PlainError } from './errors.ts';
 import type { ClearOptions, ClearResult, Conflict } from './conflict.ts';
 import type { Draft } from './draft.ts';
 import type { GroupOptions, GroupRequest, GroupResult } from './group.ts';
+import type { WriteOutcome } from './outcome.ts';
 import type { ScopeOption } from './scope.ts';
 import type { ReceiveResult } from './receive.ts';
 import type { QueryAnswer, QueryOptions, QueryParameter } from './query.ts';
@@ -56,6 +57,7 @@ export interface WorkerMethods {
   whyNotSyncing(): Promise<Reply<SyncObstacle>>;
   history(options: PageOptions): Promise<Reply<readonly SynchronizeResult[]>>;
   statusOf(table: string, key: RecordKey): Promise<Reply<RecordStatus>>;
+  outcomeOf(idempotencyKey: string): Promise<Reply<WriteOutcome>>;
   pending(): Promise<Reply<PendingCounts>>;
   setStatus(
     table: string,
@@ -99,6 +101,7 @@ export const workerMethods: readonly WorkerMethod[] = [
   'whyNotSyncing',
   'history',
   'statusOf',
+  'outcomeOf',
   'pending',
   'setStatus',
   'query',

@@ -5,6 +5,7 @@ import { checkSignedIn } from '../sync/signed-in.ts';
 import { identify } from './identity.ts';
 import { namesOfCommand, type CommandPattern } from './match.ts';
 import { newMutationId, type WriteAnswer, type WriteContext } from './commit-write.ts';
+import { answerToCommand, waitSecondsOf } from './prefer-wait.ts';
 import { readBody } from './request-body.ts';
 
 function accepted(body: string | null): Response {
@@ -28,6 +29,7 @@ export async function takeCommand(
   const body = hasBody ? await readBody(request) : { text: '', value: null };
   const identity = identify(request, body.text, { ...context, dispatch: session.environment.newId() });
   const mutationId = newMutationId(session);
+  const seconds = waitSecondsOf(request);
   const result = await writeCommand(
     session.database,
     {
@@ -39,23 +41,26 @@ export async function takeCommand(
       state: 'pending',
       attempts: 0,
       madeAt: session.environment.now(),
+      ...(identity.explicit || seconds > 0 ? { asked: true } : {}),
     },
     identity,
     { schema: session.schema, sealsAll: pattern.references === null },
   );
   switch (result.type) {
-    case 'stored':
+    case 'stored': {
+      const said = JSON.stringify({ id: mutationId });
+      const settled = await answerToCommand(session, said, { seq: result.seq, seconds });
       return {
-        response: accepted(JSON.stringify({ id: mutationId })),
+        response: settled ?? accepted(said),
         requestRow: identity.explicit ? null : requestRowKey(identity),
         stored: true,
       };
-    case 'repeated':
-      return {
-        response: accepted(result.row.body),
-        requestRow: result.row.explicit ? null : result.row.fingerprint,
-        stored: true,
-      };
+    }
+    case 'repeated': {
+      const { body: said, explicit, fingerprint, seqs } = result.row;
+      const settled = await answerToCommand(session, said, { seq: seqs?.[0] ?? null, seconds });
+      return { response: settled ?? accepted(said), requestRow: explicit ? null : fingerprint, stored: true };
+    }
     case 'request-changed':
       throw new SyncError(
         'request-changed',

@@ -8,14 +8,16 @@ import type { Table } from '../store/schema.ts';
 import { writeRecord } from '../store/write.ts';
 import { fetchBase, isWhole } from '../sync/fetch-base.ts';
 import type { Session } from '../sync/session.ts';
+import type { OpenSession } from '../sync/sessions.ts';
 import { statusHeaders } from './answers.ts';
 import { changedTables } from './changed-tables.ts';
 import { writeDraftOf } from './draft-route.ts';
 import { identify } from './identity.ts';
+import { answerOfServer, waitSecondsOf } from './prefer-wait.ts';
 import type { Prepared } from './prepare-write.ts';
 
 export interface WriteContext {
-  readonly session: Session;
+  readonly session: OpenSession;
   readonly client: string;
   readonly incarnation: string;
 }
@@ -70,6 +72,7 @@ export async function commitWrite(
 ): Promise<WriteAnswer> {
   const { session } = context;
   const identity = identify(request, body, { ...context, dispatch: session.environment.newId() });
+  const seconds = waitSecondsOf(request);
   let prepared = given;
   let fetched: ChangeBase | null | undefined = isWhole(table) ? null : undefined;
   for (;;) {
@@ -98,6 +101,7 @@ export async function commitWrite(
         ...(file === undefined ? {} : { file }),
         ...(rules === null ? {} : { also: (attempt: number) => rules.prepare(attempt) }),
         mutationId: newMutationId(session),
+        asked: identity.explicit || seconds > 0,
         schema: session.schema.version,
         request: identity,
         answer: ({ created, text }) => {
@@ -115,12 +119,17 @@ export async function commitWrite(
           source: 'local',
           tables: operation === 'delete' ? changedTables(rules?.changed ?? [], [place]) : changedTables([place], []),
         });
-        const response = answer(status, result.text, result.created ? location : null, result.dropped);
+        const usual = answer(status, result.text, result.created ? location : null, result.dropped);
+        const settled = await answerOfServer(session, { table, key, status }, { seq: result.seq, seconds });
+        const response = settled ?? usual;
         return { response, requestRow: identity.explicit ? null : requestRowKey(identity), stored: true };
       }
       case 'repeated': {
-        const { status, body: text, location: at, fingerprint, explicit } = result.row;
-        return { response: answer(status, text, at, false), requestRow: explicit ? null : fingerprint, stored: true };
+        const { status, body: text, location: at, fingerprint, explicit, seqs } = result.row;
+        const seq = seqs === undefined || seqs[1] < seqs[0] ? null : seqs[0];
+        const settled = await answerOfServer(session, { table, key: result.row.key, status }, { seq, seconds });
+        const response = settled ?? answer(status, text, at, false);
+        return { response, requestRow: explicit ? null : fingerprint, stored: true };
       }
       case 'refused':
         throw new SyncError(

@@ -27,6 +27,7 @@ export function withState(row: ChangeRow, state: ChangeState, reason?: ChangeRow
     ...{ table, key, seq, mutationId, operation, text, base, whole, schema, attempts, madeAt },
     ...(row.sealed === true ? { sealed: true } : {}),
     ...(row.group === undefined ? {} : { group: row.group }),
+    ...(row.asked === undefined ? {} : { asked: row.asked }),
     state,
     ...(state === 'pending' ? {} : { stuck: [table, state] as const }),
     ...(reason === undefined ? {} : { reason }),
@@ -36,10 +37,11 @@ export function withState(row: ChangeRow, state: ChangeState, reason?: ChangeRow
 
 /** A command under another state, as `withState`. */
 export function withCommandState(row: CommandRow, state: ChangeState, reason?: CommandRow['reason']): CommandRow {
-  const { seq, mutationId, method, path, body, names, attempts, madeAt, group } = row;
+  const { seq, mutationId, method, path, body, names, attempts, madeAt, group, asked } = row;
   return {
     ...{ seq, mutationId, method, path, body, names, attempts, madeAt, state },
     ...(group === undefined ? {} : { group }),
+    ...(asked === undefined ? {} : { asked }),
     ...(state === 'pending' ? {} : { stuck: state }),
     ...(reason === undefined ? {} : { reason }),
   };

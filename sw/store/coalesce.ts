@@ -14,6 +14,8 @@ export interface IncomingWrite {
   readonly mutationId: MutationId;
   readonly schema: number;
   readonly at: number;
+  /** Somebody wants to hear what becomes of it. @default false */
+  readonly asked?: boolean;
 }
 
 /** What is stored of the record: its rows, oldest first, and its base. */
@@ -35,6 +37,10 @@ export type CoalescedWrite =
   | { readonly type: 'drop'; readonly row: ChangeRow }
   | { readonly type: 'refuse'; readonly code: 'exists' | 'not-found' };
 
+function askedOf({ asked = false }: IncomingWrite): { readonly asked?: true } {
+  return asked ? { asked: true } : {};
+}
+
 function newRow(
   write: IncomingWrite,
   operation: ChangeRow['operation'],
@@ -53,6 +59,7 @@ function newRow(
     state: 'pending',
     attempts: 0,
     madeAt: write.at,
+    ...askedOf(write),
   };
 }
 
@@ -66,7 +73,11 @@ function amended(
   const text = operation === 'delete' ? null : write.text;
   return {
     type: 'amend',
-    row: { ...withState(row, 'pending'), operation, text, mutationId, schema, whole: row.whole || whole, attempts: 0 },
+    row: {
+      ...withState(row, 'pending'),
+      ...{ operation, text, mutationId, schema, whole: row.whole || whole, attempts: 0 },
+      ...askedOf(write),
+    },
   };
 }
 

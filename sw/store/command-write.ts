@@ -8,7 +8,7 @@ import type { Schema } from './schema.ts';
 import { claimRequest, matchRequest, requestRowKey, type RequestIdentity } from './requests.ts';
 
 export type CommandWriteResult =
-  | { readonly type: 'stored' }
+  | { readonly type: 'stored'; readonly seq: number }
   | { readonly type: 'repeated'; readonly row: RequestRow }
   | { readonly type: 'request-changed' };
 
@@ -62,8 +62,9 @@ export function writeCommand(
         key: command.mutationId,
         mutationId: command.mutationId,
         explicit: request.explicit,
+        seqs: [seq, seq],
       });
-      return { type: 'stored' };
+      return { type: 'stored', seq };
     },
   );
 }

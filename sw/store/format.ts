@@ -1,7 +1,7 @@
 import type { DBSchema, IDBPDatabase } from 'idb';
 import type { ColumnBounds, ColumnVectors } from '../filter/index.ts';
 import type { Json, MutationId, RecordKey, RunId } from '../protocol/record.ts';
-import type { Failure } from '../protocol/status.ts';
+import type { Failure, FailureCode } from '../protocol/status.ts';
 import type { ScopeOption } from '../protocol/scope.ts';
 import type { RunMode, RunTrigger, Progress, SelectedOutcomeName, SynchronizeResult } from '../protocol/run.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
@@ -100,6 +100,8 @@ export interface ChangeRow {
   /** A command that named this record sealed the row: a later edit makes another one. */
   readonly sealed?: true;
   readonly group?: GroupRef;
+  /** Somebody wants to hear what becomes of it: a row in `outcomes` is left when nothing stands for it any more. */
+  readonly asked?: true;
   readonly state: ChangeState;
   /** `[table, state]` where the state is not `pending`: an index lists only what is stuck. */
   readonly stuck?: readonly [string, ChangeState];
@@ -127,6 +129,8 @@ export interface GroupRef {
 export interface CommandRow {
   readonly seq: number;
   readonly group?: GroupRef;
+  /** As of a change. */
+  readonly asked?: true;
   /** The records that it names; it waits for those that the server does not have yet. */
   readonly names: readonly { readonly table: string; readonly key: RecordKey }[];
   /** Its state, where that is not `pending`: an index lists only what is stuck. */
@@ -306,6 +310,20 @@ export interface RequestRow {
   readonly mutationId: MutationId;
   /** An explicit idempotency key, kept longer. */
   readonly explicit: boolean;
+  /** The first and last `seq` of what it stored to be sent: an empty range where it came to nothing. None of a draft. */
+  readonly seqs?: readonly [number, number];
+}
+
+/** What became of a change or command that somebody asked about, after nothing stands for it any more. */
+export interface OutcomeRow {
+  readonly seq: number;
+  readonly at: number;
+  readonly end:
+    | { readonly type: 'applied' }
+    /** What is left of it goes on in a later change of the record. */
+    | { readonly type: 'continued'; readonly seq: number }
+    | { readonly type: 'refused'; readonly code: FailureCode; readonly failure: string | null }
+    | { readonly type: 'discarded' };
 }
 
 /** What a temporary key has become (U-08). Kept for good: a page may hold the old address. */
@@ -381,6 +399,7 @@ export interface Format extends DBSchema {
   selected: { key: number; value: SelectedRow };
   history: { key: [startedAt: number, run: string]; value: SynchronizeResult };
   requests: { key: string; value: RequestRow; indexes: { at: number } };
+  outcomes: { key: number; value: OutcomeRow; indexes: { at: number } };
   meta: { key: MetaName; value: MetaRow };
 }
 
@@ -406,6 +425,7 @@ export const storeNames = [
   'selected',
   'history',
   'requests',
+  'outcomes',
   'meta',
 ] as const;
 
@@ -440,5 +460,7 @@ export function createStores(database: IDBPDatabase<Format>): void {
   database.createObjectStore('history', { keyPath: ['startedAt', 'run'] });
   const requests = database.createObjectStore('requests', { keyPath: 'fingerprint' });
   requests.createIndex('at', 'at');
+  const outcomes = database.createObjectStore('outcomes', { keyPath: 'seq' });
+  outcomes.createIndex('at', 'at');
   database.createObjectStore('meta', { keyPath: 'name' });
 }

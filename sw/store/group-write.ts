@@ -75,7 +75,8 @@ class Placement {
     const current = await withCurrentCommand(this.#tx, this.#context.schema, command);
     this.#last += 1;
     this.#lastCommand = this.#last;
-    await this.#tx.objectStore('commands').put({ ...current, seq: this.#last, group: this.#group });
+    const asked = this.#context.request.explicit ? ({ asked: true } as const) : {};
+    await this.#tx.objectStore('commands').put({ ...current, seq: this.#last, group: this.#group, ...asked });
   }
 
   /** Gives the record's text after the write. */
@@ -100,7 +101,8 @@ class Placement {
     // What was made before it is sealed; what the group has made of the record already is amended.
     const rows = isOwn ? [...state.rows.slice(0, -1), withoutGroup(last)] : state.rows;
     const { table, key, operation, mutationId, schema } = write;
-    const incoming = { table, key, operation, text, mutationId, schema, at: this.#context.now };
+    const { now: at, request } = this.#context;
+    const incoming = { table, key, operation, text, mutationId, schema, at, asked: request.explicit };
     const coalesced = coalesce(incoming, { ...state, rows, sealedThrough: this.#first - 1 });
     if (coalesced.type === 'refuse') throw new Halt({ type: 'refused', index, code: coalesced.code });
     await removeMark(tx, await removeMark(tx, head, 'send', key), 'hold', key);
@@ -121,7 +123,7 @@ class Placement {
   }
 
   /** How large the group is, is known only now. */
-  async finish(): Promise<void> {
+  async finish(): Promise<readonly [number, number]> {
     const group = this.#group;
     for (const row of await readGroup(this.#tx, group)) {
       if ('method' in row) await this.#tx.objectStore('commands').put({ ...row, group });
@@ -129,6 +131,7 @@ class Placement {
     }
     await setMeta(this.#tx, 'sealedThrough', this.#first - 1);
     await setMeta(this.#tx, 'seq', this.#last);
+    return [this.#first, this.#last];
   }
 }
 
@@ -165,13 +168,14 @@ async function storeGroup(
     const record: unknown = text === null ? null : JSON.parse(text);
     stored.push({ type: 'record', table, key, record: isJsonObject(record) ? record : null });
   }
-  await placement.finish();
+  const seqs = await placement.finish();
   const result: GroupResult = { id, members: stored };
   if (request.explicit) {
     await tx.objectStore('requests').put({
       ...{ fingerprint: requestRowKey(request), incarnation: request.incarnation, at: now, bodyHash: request.bodyHash },
       ...{ status: 200, body: JSON.stringify(result), location: null, table: '', key: id, mutationId: id },
       explicit: true,
+      seqs,
     });
   }
   base.recent.seq = null;

@@ -43,7 +43,7 @@ async function commitGuess(
     request?.explicit === true ? requests.getKey(request.fingerprint) : undefined,
     changes.put(row),
     setMeta(tx, 'seq', row.seq),
-    request === null ? undefined : requests.put(request),
+    request === null ? undefined : requests.put({ ...request, seqs: [row.seq, row.seq] }),
   ]);
   const isUnmarked = head.sendMarks + head.holdMarks === 0;
   const isRight = head.generation === generation && isUnmarked && change === undefined && repeated === undefined;
@@ -61,7 +61,7 @@ export async function writeAsGuessed(
   now: number,
 ): Promise<WriteResult | null> {
   const { recent } = base;
-  const { table, key, operation, mutationId, schema, request } = write;
+  const { table, key, operation, mutationId, schema, request, asked = false } = write;
   if (
     write.file !== undefined ||
     write.also !== undefined ||
@@ -76,7 +76,7 @@ export async function writeAsGuessed(
   if (stored === null && (operation === 'update' || operation === 'delete')) return null;
   const text = operation === 'delete' ? null : write.content(stored?.text ?? null);
   const state = { rows: [], base: stored, marked: false, inFlight: new Set<number>(), sealedThrough: 0 };
-  const coalesced = coalesce({ table, key, operation, text, mutationId, schema, at: now }, state);
+  const coalesced = coalesce({ table, key, operation, text, mutationId, schema, at: now, asked }, state);
   // A refusal is not given on a guess.
   if (coalesced.type !== 'append') return null;
   const seq = recent.seq + 1;
@@ -95,5 +95,5 @@ export async function writeAsGuessed(
     if (error instanceof StaleReadError) return null;
     throw error;
   }
-  return { type: 'stored', ...result, dropped: false };
+  return { type: 'stored', ...result, dropped: false, seq };
 }

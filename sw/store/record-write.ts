@@ -27,6 +27,8 @@ export interface RecordWrite {
   readonly also?: (attempt: number) => Promise<WriteAlso>;
   readonly mutationId: MutationId;
   readonly schema: number;
+  /** Somebody wants to hear what becomes of it. @default false */
+  readonly asked?: boolean;
   /** The content that the record is to name: it is named in the transaction that stores the change. */
   readonly file?: StoredContent;
   /** The draft of the record that this write commits: it goes in the same transaction, if it still has this id. */
@@ -52,7 +54,14 @@ export interface WriteAlso {
 }
 
 export type WriteResult =
-  | { readonly type: 'stored'; readonly created: boolean; readonly text: string | null; readonly dropped: boolean }
+  | {
+      readonly type: 'stored';
+      readonly created: boolean;
+      readonly text: string | null;
+      readonly dropped: boolean;
+      /** The row that stands for it; null if it was dropped. */
+      readonly seq: number | null;
+    }
   | { readonly type: 'refused'; readonly code: 'exists' | 'not-found' }
   /** The record is not held here and absence is not known: read it from the server and try again (D-08). */
   | { readonly type: 'unknown-base' }

@@ -4,7 +4,7 @@ import type { RequestRow } from './format.ts';
 /** A row left by another incarnation of the worker counts as the same request for this long (SPEC Q-1). */
 const repeatWindowMs: number = 10_000;
 /** Answers under an explicit `Idempotency-Key` are kept this long (SPEC Q-2). */
-const explicitKeepMs: number = 24 * 60 * 60 * 1000;
+export const explicitKeepMs: number = 24 * 60 * 60 * 1000;
 
 /** What a page's write is known by. */
 export interface RequestIdentity {
@@ -19,7 +19,12 @@ export interface RequestIdentity {
 
 /** The row under which this request's answer is stored. Explicit keys have one row, others one for each dispatch. */
 export function requestRowKey(identity: RequestIdentity): string {
-  return identity.explicit ? `key:${identity.hash}` : `${identity.hash}#${identity.dispatch}`;
+  return identity.explicit ? explicitRowKey(identity.hash) : `${identity.hash}#${identity.dispatch}`;
+}
+
+/** The row of the requests with this `Idempotency-Key`. */
+export function explicitRowKey(idempotencyKey: string): string {
+  return `key:${idempotencyKey}`;
 }
 
 export type RequestMatch =

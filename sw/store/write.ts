@@ -57,8 +57,20 @@ export async function readState(tx: AnyTransaction, base: Base, write: RecordWri
   return { head, state, baseKnown, isRenamed, signature };
 }
 
+interface Committed {
+  /** The last `seq` given out. */
+  readonly last: number;
+  /** The row that stands for the write; null: none. */
+  readonly place: number | null;
+}
+
+function placeOf(coalesced: Exclude<CoalescedWrite, { readonly type: 'refuse' }>, last: number): number | null {
+  if (coalesced.type === 'drop') return null;
+  return coalesced.type === 'append' ? last + 1 : coalesced.row.seq;
+}
+
 /**
- * Commits what was computed, if what it rests on is unchanged: then it gives the last `seq`, else null. Requests of one transaction are made together: each answer
+ * Commits what was computed, if what it rests on is unchanged: else it gives null. Requests of one transaction are made together: each answer
  * that is waited for costs a page's write a trip to the database and back.
  */
 async function commit(
@@ -70,7 +82,7 @@ async function commit(
     readonly coalesced: Exclude<CoalescedWrite, { readonly type: 'refuse' }>;
     readonly request: RequestRow | null;
   },
-): Promise<number | null> {
+): Promise<Committed | null> {
   const { coalesced, request, signature } = computed;
   const requests = tx.objectStore('requests');
   const changes = tx.objectStore('changes');
@@ -86,18 +98,18 @@ async function commit(
   if (signatureOf(head, rows, members, sealed ?? 0) !== signature || repeated !== undefined) return null;
   if (aliases !== write.aliases) return null;
   await removeMark(tx, await removeMark(tx, head, 'send', write.key), 'hold', write.key);
-  let last = seq ?? 0;
-  const writes: Promise<unknown>[] = request === null ? [] : [requests.put(request)];
+  const last = seq ?? 0;
+  const place = placeOf(coalesced, last);
+  const seqs = place === null ? ([0, -1] as const) : ([place, place] as const);
+  const writes: Promise<unknown>[] = request === null ? [] : [requests.put({ ...request, seqs })];
   switch (coalesced.type) {
     case 'amend':
       writes.push(changes.put(coalesced.row));
       if (rows.at(-1)?.state !== 'pending') await releaseFollowers(tx, [coalesced.row]);
       break;
-    case 'append': {
-      last += 1;
-      writes.push(setMeta(tx, 'seq', last), changes.put({ ...coalesced.row, seq: last }));
+    case 'append':
+      writes.push(setMeta(tx, 'seq', last + 1), changes.put({ ...coalesced.row, seq: last + 1 }));
       break;
-    }
     case 'drop':
       writes.push(changes.delete([coalesced.row.table, coalesced.row.key, coalesced.row.seq]));
       await releaseFollowers(tx, [coalesced.row]);
@@ -106,7 +118,7 @@ async function commit(
   if (write.file !== undefined) writes.push(nameContent(tx, write.file));
   if (write.draft !== undefined) writes.push(removeDraft(tx, write, write.draft));
   await Promise.all(writes);
-  return last;
+  return { last: Math.max(last, place ?? 0), place };
 }
 
 /** A draft that is not the one that was read is rolled back with the rest of the transaction. */
@@ -174,28 +186,29 @@ export async function writeRecord(
     // What does not exist cannot be changed; the coalescing table says which refusal it is.
     const missing = view === null && (write.operation === 'update' || write.operation === 'delete');
     const text = write.operation === 'delete' || missing ? null : write.content(view);
-    const { table, key, operation, mutationId, schema } = write;
-    const coalesced = coalesce({ table, key, operation, text, mutationId, schema, at: now }, read.state);
+    const { table, key, operation, mutationId, schema, asked = false } = write;
+    const incoming = { table, key, operation, text, mutationId, schema, at: now, asked };
+    const coalesced = coalesce(incoming, read.state);
     if (coalesced.type === 'refuse') return { type: 'refused', code: coalesced.code };
     const result = { created: view === null, text };
     const row = requestRowOf(write, now, result);
     const { signature } = read;
     const also = (await write.also?.(attempt)) ?? null;
     const scope = also === null ? writeScope : [...new Set([...writeScope, ...also.stores])];
-    const store = async (tx: WriteTransaction): Promise<number | null> => {
+    const store = async (tx: WriteTransaction): Promise<Committed | null> => {
       await also?.check(tx);
-      const last = await commit(tx, base, write, { signature, coalesced, request: row });
-      if (last !== null) await also?.work(tx, (other) => writeWithin(tx, base, other, now));
-      return last;
+      const done = await commit(tx, base, write, { signature, coalesced, request: row });
+      if (done !== null) await also?.work(tx, (other) => writeWithin(tx, base, other, now));
+      return done;
     };
-    const lastSeq = await database.write(scope, store).catch((error: unknown) => {
+    const committed = await database.write(scope, store).catch((error: unknown) => {
       if (also !== null && error instanceof StaleReadError) return null;
       throw error;
     });
-    if (lastSeq === null) continue;
+    if (committed === null) continue;
     // What was stored with it has a later one.
-    base.recent.seq = also === null ? lastSeq : null;
-    return { type: 'stored', ...result, dropped: coalesced.type === 'drop' };
+    base.recent.seq = also === null ? committed.last : null;
+    return { type: 'stored', ...result, dropped: coalesced.type === 'drop', seq: committed.place };
   }
   throw new StorageError(
     `The record ${String(write.key)} of ${write.table} kept changing while it was written. Try again.`,

@@ -2,14 +2,16 @@ import { addSegment } from '../store/add-segment.ts';
 import { releaseFollowers, type RecordRef } from '../store/blocked.ts';
 import { rowsOf } from '../store/changes.ts';
 import type { WriteTransaction } from '../store/database.ts';
-import type { BatchContentRow, BatchItem, ChangeRow, FailureRow, JournalRow } from '../store/format.ts';
+import type { BatchContentRow, BatchItem, ChangeRow, FailureRow, JournalRow, OutcomeRow } from '../store/format.ts';
 import { releaseHolds } from '../store/marks.ts';
 import { setMeta } from '../store/meta.ts';
+import { noteOutcomes } from '../store/outcomes.ts';
 import { namesOf, renameRecords, renameWireChange, type Rename } from '../store/rename.ts';
 import { segmentOf, type Overlay } from '../store/staging.ts';
 import { isJsonObject, isMutationId, type Json, type MutationId, type RecordKey } from '../protocol/record.ts';
 import type { SyncEvent } from '../protocol/events.ts';
 import type { Outcome } from '../protocol/wire.ts';
+import { askedOutcomes } from './asked-outcomes.ts';
 import { deleteRows, readBatchRows, type ChangeItem } from './batch-rows.ts';
 import { parseStored } from './rebase.ts';
 import type { Session } from './session.ts';
@@ -151,6 +153,8 @@ async function applyCommand(
   const settled = settleCommand(row, outcome, { newId: () => newMutationId(session), ...group });
   if (settled.verdict === 'taken') effects.commands += 1;
   if (settled.verdict === 'later') effects.later += 1;
+  if (settled.row === null && row.asked === true)
+    await noteOutcomes(tx, [{ seq: row.seq, at: session.environment.now(), end: { type: 'applied' } }]);
   if (settled.row === null) await store.delete(item.seq);
   else if (settled.failure === null) await store.put(settled.row);
   if (settled.failure === null || settled.row === null) return;
@@ -269,6 +273,7 @@ export async function acknowledge(
   const settledWhole: ChangeItem[] = [];
   const settlements: [Settlement, FailureRow | null][] = [];
   const verdicts: Verdict[] = [];
+  const asked: OutcomeRow[] = [];
   const kept = new Map<MutationId, UndoneGroup>();
   const taken: RecordRef[] = [];
   const left = new Map<string, boolean>();
@@ -311,6 +316,8 @@ export async function acknowledge(
     if (settlement.again) effects.resend.push(...settlement.rows.slice(0, 1).map((again) => again.seq));
     note(effects, item, settlement);
     verdicts.push(...verdictsOf(item, settlement));
+    const now = session.environment.now();
+    asked.push(...askedOutcomes([row, ...above], settlement, { failure, now }));
     const stays = new Set(settlement.rows.map(({ seq }) => seq));
     gone.push(...[row, ...above].filter((old) => !stays.has(old.seq)));
     if (settlement.rows.length === 0) settledWhole.push(item);
@@ -320,6 +327,7 @@ export async function acknowledge(
   await releaseHolds(tx, session.base, settledWhole);
   await Promise.all([
     ...settlements.map(([settlement, failure]) => storeRows(tx, settlement, failure)),
+    noteOutcomes(tx, asked),
     ...effects.failures.map((failure) => tx.objectStore('failures').put(failure)),
   ]);
   const released = await releaseFollowers(tx, taken);

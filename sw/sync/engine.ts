@@ -1,8 +1,10 @@
 import { AuthRequiredError, CancelledError, SyncBusyError, SyncError, busyText } from '../protocol/errors.ts';
 import type { RunTrigger, SynchronizeOptions, SynchronizeResult } from '../protocol/run.ts';
 import { mergeSegments, sweepTable, wantsMerging } from '../store/compaction.ts';
+import type { WriteTransaction } from '../store/database.ts';
 import type { MetaValues } from '../store/format.ts';
 import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
+import { sweepOutcomes } from '../store/outcomes.ts';
 import { sweepRequests } from '../store/requests.ts';
 import { expandMarks } from './expand-marks.ts';
 import { covers, createWaiting, outcomeOf, withRecords, type Waiting } from './joining.ts';
@@ -57,7 +59,10 @@ export function createEngine(session: Session): Engine {
       await sweepTable(database, base, table.name);
     }
     await sweepContents(session);
-    await database.write(['requests'], (tx) => sweepRequests(tx, environment.now()), { durability: 'relaxed' });
+    const forget = async (tx: WriteTransaction): Promise<void> => {
+      await Promise.all([sweepRequests(tx, environment.now()), sweepOutcomes(tx, environment.now())]);
+    };
+    await database.write(['requests', 'outcomes'], forget, { durability: 'relaxed' });
   };
 
   const announceEnd = async (result: SynchronizeResult): Promise<void> => {

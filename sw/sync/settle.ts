@@ -112,7 +112,8 @@ function applied(input: SettleInput, outcome: Extract<Outcome, { type: 'applied'
 function joined(lower: ChangeRow, upper: ChangeRow, mutationId: MutationId): ChangeRow | null {
   // What belongs to a group stays in its place there.
   const place = lower.group === undefined ? {} : { group: lower.group, seq: lower.seq };
-  const row = { ...withState(upper, 'pending'), mutationId, ...place };
+  const asked = lower.asked === true ? ({ asked: true } as const) : {};
+  const row = { ...withState(upper, 'pending'), mutationId, ...place, ...asked };
   if (lower.operation === 'create') {
     if (upper.operation === 'delete') return null;
     return { ...row, operation: 'create', base: null, whole: true };

@@ -6,6 +6,7 @@ import { segmentOf } from '../store/staging.ts';
 import { SyncError } from '../protocol/errors.ts';
 import type { MutationId } from '../protocol/record.ts';
 import { getMeta } from '../store/meta.ts';
+import { noteOutcomes } from '../store/outcomes.ts';
 import { parseStored } from './rebase.ts';
 import type { Session } from './session.ts';
 
@@ -82,12 +83,14 @@ export function noteAttempt(session: Session, batch: number): (id: MutationId) =
  */
 export function noteArrival(session: Session, id: string): Promise<boolean> {
   const { base, database, schema } = session;
-  const scope: StoreName[] = ['failures', 'changes', 'commands', 'heads', 'segments', 'meta'];
+  const scope: StoreName[] = ['failures', 'changes', 'commands', 'heads', 'segments', 'meta', 'outcomes'];
   return database.write(scope, async (tx) => {
     const failure = await tx.objectStore('failures').get(id);
     if (failure?.code !== 'unknown' || failure.seq === null) return false;
     const { table: name, key, seq } = failure;
+    const arrived = { seq, at: session.environment.now(), end: { type: 'applied' } } as const;
     if (failure.operation === 'command') {
+      await noteOutcomes(tx, [arrived]);
       await Promise.all([tx.objectStore('failures').delete(id), tx.objectStore('commands').delete(seq)]);
       return true;
     }
@@ -100,7 +103,11 @@ export function noteArrival(session: Session, id: string): Promise<boolean> {
         'The record was edited since, and its key on the server is not known. Synchronize, make the edits there, and discard this one.',
       );
     }
-    await Promise.all([tx.objectStore('failures').delete(id), tx.objectStore('changes').delete([name, key, seq])]);
+    await Promise.all([
+      tx.objectStore('failures').delete(id),
+      tx.objectStore('changes').delete([name, key, seq]),
+      noteOutcomes(tx, [arrived]),
+    ]);
     if (!table.serverKeys && row.text !== null) {
       const overlay = new Map([[key, { key, text: row.text, version: '', fields: {} }]]);
       await addSegment(tx, await base.readHead(tx, name), segmentOf(overlay));

@@ -22,7 +22,9 @@ const planScope: StoreName[] = [
   'sentContents',
   'selected',
 ];
-const settleScope: StoreName[] = [...new Set([...planScope, ...renameScope, 'segments' as const, 'failures' as const])];
+const settleScope: StoreName[] = [
+  ...new Set([...planScope, ...renameScope, 'segments' as const, 'failures' as const, 'outcomes' as const]),
+];
 
 /**
  * What a server answers must be one outcome for each id that was sent, else it is no answer (T-3). A reply with a fault may

@@ -10,6 +10,7 @@ import { readView } from '../store/view.ts';
 import { createDraftMethods } from './draft-methods.ts';
 import { hasDraft } from './drafts.ts';
 import { createFailureMethods } from './failure-methods.ts';
+import { createOutcomeMethods } from './outcome-methods.ts';
 import { recordKeyOf, tableOf } from './method-arguments.ts';
 import { createLocalDataMethods } from './local-data-methods.ts';
 import { createReceiveMethods } from './receive-methods.ts';
@@ -76,5 +77,6 @@ export function createWorkerMethods(sessions: Sessions, schema: Schema, newId: (
     ...createSignInMethods(sessions, newId),
     ...createDraftMethods(sessions, schema, newId),
     ...createUnsentMethods(sessions),
+    ...createOutcomeMethods(sessions),
   };
 }

@@ -46,6 +46,7 @@ function methodsOf(own: Partial<WorkerMethods>): WorkerMethods {
     commit: () => fine({}),
     discardDraft: () => fine(false),
     group: () => Promise.reject(new Error('not asked')),
+    outcomeOf: () => fine({ type: 'unknown' }),
     retry: () => fine(false),
     discard: () => fine(false),
     sendAgain: () => fine(false),

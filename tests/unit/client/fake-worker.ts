@@ -167,6 +167,7 @@ export class FakeWorkers implements WorkerSource, WorkerTarget {
         drafts: alive(methods.drafts ?? (() => fine([]))),
         commit: alive(methods.commit ?? (() => fine({}))),
         discardDraft: alive(methods.discardDraft ?? (() => fine(false))),
+        outcomeOf: alive(methods.outcomeOf ?? never),
         group: alive(methods.group ?? never),
         retry: alive(methods.retry ?? (() => fine(false))),
         discard: alive(methods.discard ?? (() => fine(false))),
