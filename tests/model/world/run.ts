@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { historyFaults } from '../../support/history-checker.ts';
 import { judge, type Violation } from '../../support/oracle.ts';
 import { histories, type History } from './commands.ts';
+import { quiet } from './quiet.ts';
 import { collectRejections } from './rejections.ts';
 import { World } from './world.ts';
 
@@ -13,10 +14,10 @@ async function play(history: History): Promise<readonly Violation[]> {
   for (const step of history.steps) {
     if (step === null) continue;
     await world.perform(step.command, step.moves);
-    if (world.violations.length > 0) return [...world.violations, ...rejections.end()];
+    if (world.chronicle.violations.length > 0) return [...world.chronicle.violations, ...rejections.end()];
   }
-  const evidence = await world.quiet();
-  return [...world.violations, ...judge(evidence), ...historyFaults(evidence), ...rejections.end()];
+  const evidence = await quiet(world);
+  return [...world.chronicle.violations, ...judge(evidence), ...historyFaults(evidence), ...rejections.end()];
 }
 
 export interface RunsOptions {

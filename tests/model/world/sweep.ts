@@ -2,6 +2,7 @@ import { historyFaults } from '../../support/history-checker.ts';
 import { judge, type Violation } from '../../support/oracle.ts';
 import type { Step } from './commands.ts';
 import { scenarios } from './scenarios.ts';
+import { quiet } from './quiet.ts';
 import { collectRejections } from './rejections.ts';
 import { World } from './world.ts';
 
@@ -32,10 +33,10 @@ async function playBroken(
   await world.start();
   for (const { command, moves } of steps) await world.perform(command, moves);
   const counted = effects;
-  const evidence = await world.quiet();
+  const evidence = await quiet(world);
   return {
     effects: counted,
-    found: [...world.violations, ...judge(evidence), ...historyFaults(evidence), ...rejections.end()],
+    found: [...world.chronicle.violations, ...judge(evidence), ...historyFaults(evidence), ...rejections.end()],
   };
 }
 

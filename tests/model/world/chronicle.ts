@@ -1,0 +1,69 @@
+import { type JsonObject, isJsonObject } from '../../../sw/protocol/record.ts';
+import {
+  phantoms,
+  type AnsweredRead,
+  type AnsweredWrite,
+  type Evidence,
+  type Violation,
+} from '../../support/oracle.ts';
+
+/** What the pages of a world wrote, read and threw away, in the order of one clock. */
+export class Chronicle {
+  readonly writes: AnsweredWrite[] = [];
+  readonly reads: AnsweredRead[] = [];
+  readonly violations: Violation[] = [];
+  readonly #authors = new Map<string, string>();
+  readonly #excused = new Set<string>();
+  /** Records of which a user threw a failed deletion away. */
+  readonly #discarded = new Set<string>();
+  #values = 0;
+  #steps = 0;
+
+  tick(): number {
+    this.#steps += 1;
+    return this.#steps;
+  }
+
+  /** A value that nobody has written yet, and that tells who wrote it. */
+  newValue(author: string): string {
+    this.#values += 1;
+    const value = `w${this.#values}`;
+    this.#authors.set(value, author);
+    return value;
+  }
+
+  complain(oracle: Violation['oracle'], message: string): void {
+    this.violations.push({ oracle, message });
+  }
+
+  learn(read: AnsweredRead): void {
+    this.reads.push(read);
+    this.violations.push(...phantoms(read, { authorOf: this.authorOf }, read.table === 'products'));
+  }
+
+  /** No claim is made of these values any more. */
+  excuse(content: JsonObject | AnsweredWrite['fields']): void {
+    for (const value of Object.values(content ?? {})) {
+      if (typeof value === 'string') this.#excused.add(value);
+      else if (isJsonObject(value)) this.excuse(value);
+    }
+  }
+
+  excuseWrites(device: string, table: string): void {
+    for (const write of this.writes) {
+      if (write.device === device && write.table === table) this.excuse(write.fields);
+    }
+  }
+
+  discardDeletion(where: Pick<AnsweredWrite, 'device' | 'table' | 'key'>): void {
+    this.#discarded.add(idOf(where));
+  }
+
+  readonly authorOf = (value: string): string | undefined => this.#authors.get(value);
+  readonly isExcused: Evidence['isExcused'] = (value) => value === '' || this.#excused.has(value);
+  readonly isDiscarded: Evidence['isDiscarded'] = (deletion) => this.#discarded.has(idOf(deletion));
+}
+
+function idOf({ device, table, key }: Pick<AnsweredWrite, 'device' | 'table' | 'key'>): string {
+  return `${device} ${table} ${key}`;
+}

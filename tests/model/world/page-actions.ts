@@ -1,0 +1,190 @@
+import { isJsonObject, type JsonObject, type RecordKey } from '../../../sw/protocol/record.ts';
+import { referenceTables } from '../../support/reference/tables.ts';
+import type { Chronicle } from './chronicle.ts';
+import { fieldNames, type Command, type TableName, type User } from './commands.ts';
+import { keyOf } from './keys.ts';
+import type { Network } from './network.ts';
+import { objectOf, parsedText, type Page, type PageLink } from './page-link.ts';
+import type { SignIns } from './sign-ins.ts';
+
+type DeviceCommand = Exclude<Command, { readonly type: 'time' | 'move' | 'server-write' | 'server-delete' }>;
+type Of<T extends Command['type']> = Extract<Command, { readonly type: T }>;
+
+/** What pages do, and what they hear, written down. Nothing of it is awaited. */
+export class PageActions {
+  readonly #chronicle: Chronicle;
+  readonly #signIns: SignIns;
+  readonly #network: Network;
+  readonly #link: PageLink;
+
+  constructor(parts: { chronicle: Chronicle; signIns: SignIns; network: Network; link: PageLink }) {
+    this.#chronicle = parts.chronicle;
+    this.#signIns = parts.signIns;
+    this.#network = parts.network;
+    this.#link = parts.link;
+  }
+
+  begin(page: Page, command: DeviceCommand): void {
+    const { device } = page;
+    switch (command.type) {
+      case 'write':
+        this.#write(page, command);
+        return;
+      case 'read':
+        this.#read(page, command.table, keyOf(command.table, command.key));
+        return;
+      case 'list':
+        this.list(page, command.table);
+        return;
+      case 'close':
+        this.#close(page, String(keyOf('visits', command.key)));
+        return;
+      case 'synchronize': {
+        const { mode, full, onBusy } = command;
+        void this.#link.call(page, 'synchronize', (methods) =>
+          methods.synchronize(`call-${this.#chronicle.tick()}`, { mode, full, onBusy, onPartial: 'return' }),
+        );
+        return;
+      }
+      case 'trigger':
+        void this.#link.call(page, 'requestRun', (methods) => methods.requestRun(command.trigger));
+        return;
+      case 'cancel':
+        void this.#link.call(page, 'cancel', (methods) => methods.cancel(null));
+        return;
+      case 'set-status': {
+        // What is marked is sent again as it is, and what is held may be replaced: no claim is made of either.
+        this.#chronicle.excuseWrites(device.name, command.table);
+        const filter = `${command.field} IS NOT NULL`;
+        void this.#link.call(page, 'setStatus', (methods) =>
+          methods.setStatus(command.table, command.status, filter, {}),
+        );
+        return;
+      }
+      case 'failure':
+        this.#settleFailure(page, command);
+        return;
+      case 'sign-in':
+        this.signIn(page, command.user);
+        return;
+      case 'open-page':
+        device.openPage();
+        return;
+      case 'stop-worker':
+        device.stopWorker(command.afterSteps);
+        return;
+      case 'replace-worker':
+        device.replaceWorker();
+        return;
+      case 'break-connections':
+        device.breakConnections();
+        return;
+      case 'network-fault':
+        this.#network.addFault(device.name, command.kind, command.fault);
+        return;
+      case 'connectivity':
+        this.#network.setOnline(device.name, command.isOnline);
+    }
+  }
+
+  signIn(page: Page, user: User): void {
+    const { device } = page;
+    const signIn = this.#signIns.begin(device, user);
+    const onRefused = (): void => this.#signIns.refused(signIn);
+    void this.#link
+      .call(page, 'signIn', (methods) => methods.signIn({ user }), onRefused)
+      .then((isDone) => {
+        if (isDone !== true) return;
+        this.#signIns.happened(signIn);
+        // The app reloads its pages when somebody else signs in.
+        device.pages = [];
+        device.openPage();
+      });
+  }
+
+  list(page: Page, table: TableName): void {
+    const startedAt = this.#chronicle.tick();
+    const request = { method: 'GET', path: `/api/${table}`, body: null, idempotencyKey: null };
+    this.#link.fetch(page, request, (answer, user) => {
+      if (answer.status !== 200) return;
+      const list = parsedText(answer.text);
+      const endedAt = this.#chronicle.tick();
+      const keyField = referenceTables[table]?.key ?? 'id';
+      for (const record of Array.isArray(list) ? list.filter(isJsonObject) : []) {
+        const key = record[keyField];
+        if (typeof key !== 'string' && typeof key !== 'number') continue;
+        this.#chronicle.learn({ device: page.device.name, user, table, key, startedAt, endedAt, record });
+      }
+    });
+  }
+
+  #authorOf({ device, id }: Page): User | '' {
+    return this.#signIns.userOf(device, id) ?? '';
+  }
+
+  #write(page: Page, command: Of<'write'>): void {
+    const { table, method, fields, isRejected, withKey } = command;
+    const key = keyOf(table, command.key);
+    const author = this.#authorOf(page);
+    const values = Object.fromEntries(fields.map((field) => [field, this.#chronicle.newValue(author)]));
+    const keyField = referenceTables[table]?.key ?? 'id';
+    const extra: JsonObject = {
+      ...(isRejected ? { rating: 9 } : method === 'PATCH' ? {} : { rating: 1 }),
+      ...(table === 'lines' && method !== 'PATCH' ? { visitId: 'k0' } : {}),
+    };
+    const record = method === 'PATCH' ? { ...values, ...extra } : { [keyField]: key, ...values, ...extra };
+    const startedAt = this.#chronicle.tick();
+    const path = method === 'POST' ? `/api/${table}` : `/api/${table}/${String(key)}`;
+    const body = method === 'DELETE' ? null : JSON.stringify(record);
+    const idempotencyKey = withKey ? `key-${startedAt}` : null;
+    this.#link.fetch(page, { method, path, body, idempotencyKey }, (answer, user) => {
+      if (answer.status >= 300) return;
+      // A PUT or POST sets every field; those that it does not name are taken away.
+      const cleared = method === 'PUT' ? fieldNames.filter((field) => !fields.includes(field)) : [];
+      this.#chronicle.writes.push({
+        ...{ device: page.device.name, user, table, key, startedAt, endedAt: this.#chronicle.tick() },
+        fields: method === 'DELETE' ? null : { ...Object.fromEntries(cleared.map((field) => [field, ''])), ...values },
+      });
+    });
+  }
+
+  #read(page: Page, table: TableName, key: RecordKey): void {
+    const startedAt = this.#chronicle.tick();
+    const path = `/api/${table}/${String(key)}`;
+    this.#link.fetch(page, { method: 'GET', path, body: null, idempotencyKey: null }, (answer, user) => {
+      if (answer.status !== 200 && answer.status !== 404) return;
+      const record = answer.status === 404 ? null : parsedText(answer.text);
+      if (record === undefined) return;
+      const where = { device: page.device.name, user, table, key };
+      const endedAt = this.#chronicle.tick();
+      this.#chronicle.learn({ ...where, startedAt, endedAt, record: objectOf(record) });
+    });
+  }
+
+  #close(page: Page, key: string): void {
+    const stamp = this.#chronicle.newValue(this.#authorOf(page));
+    const startedAt = this.#chronicle.tick();
+    const body = JSON.stringify({ stamp });
+    const request = { method: 'POST', path: `/api/visits/${key}/close`, body, idempotencyKey: null };
+    this.#link.fetch(page, request, (answer, user) => {
+      if (answer.status !== 202) return;
+      const where = { device: page.device.name, user, table: 'visits', key };
+      const endedAt = this.#chronicle.tick();
+      this.#chronicle.writes.push({ ...where, fields: { closed: stamp }, isCommand: true, startedAt, endedAt });
+    });
+  }
+
+  #settleFailure(page: Page, command: Of<'failure'>): void {
+    void this.#link
+      .call(page, 'failures', (methods) => methods.failures({}))
+      .then(async (failures) => {
+        const failure = failures?.[command.index];
+        if (failure === undefined) return;
+        // Of a command, its body.
+        this.#chronicle.excuse(objectOf(failure.content));
+        const { table, key } = failure;
+        if (failure.operation === 'delete') this.#chronicle.discardDeletion({ device: page.device.name, table, key });
+        await this.#link.call(page, command.what, (methods) => methods[command.what](failure.id));
+      });
+  }
+}

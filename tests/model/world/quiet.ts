@@ -1,0 +1,89 @@
+import type { JsonObject, RecordKey } from '../../../sw/protocol/record.ts';
+import { apart, type DeviceState, type Evidence } from '../../support/oracle.ts';
+import { tableNames, type User } from './commands.ts';
+import type { Device } from './device.ts';
+import type { Page } from './page-link.ts';
+import { readStored } from './stored.ts';
+import { untilIdle } from './tasks.ts';
+import type { World } from './world.ts';
+
+function pageOf(device: Device): Page {
+  return { device, id: device.pages[0] ?? '' };
+}
+
+/** Moves everything on until nothing waits, or says that it does not end. */
+async function untilQuiet(world: World, what: string): Promise<void> {
+  await untilIdle();
+  for (let moves = 0; moves < 3_000; moves += 1) {
+    const isWaited = world.devices.some((device) => device.open.length > 0);
+    // What nobody waits for any more may still have a follow-up in some seconds.
+    if (!(await world.move(isWaited ? 60_000 : 5_000)) && !isWaited) return;
+  }
+  const open = world.devices.flatMap((device) => device.open.map((each) => `${device.name}: ${each}`));
+  world.chronicle.complain('O6', `${what} does not end; waiting: ${open.join(', ')}`);
+}
+
+async function stateOf(world: World, device: Device, user: User): Promise<DeviceState> {
+  const { chronicle, actions, link } = world;
+  const page = pageOf(device);
+  const options = { mode: 'all', onBusy: 'queue', onPartial: 'return' } as const;
+  void link.call(page, 'synchronize', (methods) => methods.synchronize(`quiet-${chronicle.tick()}`, options));
+  await untilQuiet(world, 'a synchronization');
+  const records: Record<string, ReadonlyMap<RecordKey, JsonObject>> = {};
+  const before = chronicle.reads.length;
+  for (const table of tableNames) actions.list(page, table);
+  await untilQuiet(world, 'a list');
+  const listed = chronicle.reads.splice(before);
+  for (const table of tableNames) {
+    const own = listed.filter((read) => read.table === table);
+    records[table] = new Map(own.flatMap((read) => (read.record === null ? [] : [[read.key, read.record] as const])));
+  }
+  const { unsent, failures } = await readStored(device.name, user);
+  const stated: DeviceState['unsent'][number][] = [];
+  for (const each of unsent) {
+    if (each.state !== 'pending' || each.table === '') {
+      stated.push(each);
+      continue;
+    }
+    const status = link.call(page, 'statusOf', (methods) => methods.statusOf(each.table, each.key));
+    await untilQuiet(world, 'a status');
+    stated.push({ ...each, state: (await status)?.detail ?? each.state });
+  }
+  return { device: device.name, user, records, unsent: stated, failures };
+}
+
+async function everyoneSynchronizes(world: World): Promise<DeviceState[]> {
+  const states: DeviceState[] = [];
+  for (const device of world.devices) {
+    for (const user of world.signIns.everOn(device)) {
+      world.actions.signIn(pageOf(device), user);
+      world.clock.jump(3_700_000);
+      await untilQuiet(world, 'a sign-in');
+      states.push(await stateOf(world, device, user));
+    }
+  }
+  return states;
+}
+
+/** Faults off; every user of every device synchronizes until all is quiet. */
+export async function quiet(world: World): Promise<Evidence> {
+  const { chronicle, server } = world;
+  world.network.clearFaults();
+  await untilQuiet(world, 'the history');
+  await everyoneSynchronizes(world);
+  let states = await everyoneSynchronizes(world);
+  const evidence = (): Evidence => ({
+    writes: chronicle.writes,
+    reads: chronicle.reads,
+    effects: server.effects.all,
+    devices: states,
+    server: (user, table) => new Map([...server.readable(table, user)].map(([key, row]) => [key, row.record] as const)),
+    tables: tableNames,
+    authorOf: chronicle.authorOf,
+    isDiscarded: chronicle.isDiscarded,
+    isExcused: chronicle.isExcused,
+  });
+  // What a device could send only in the last round is with the others after one more.
+  if (apart(evidence()).length > 0) states = await everyoneSynchronizes(world);
+  return evidence();
+}
