@@ -66,12 +66,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: 'sw/sync/download.ts',
-        find: 'return this.#current(piece.table).end(end);',
+        find: 'await this.#current(piece.table).end(end);\n',
         replace: `await session.database.write(['heads'], async (tx) => {
           const head = await session.base.readHead(tx, piece.table);
           await tx.objectStore('heads').put({ ...head, generation: head.generation + 1, cursor: end.cursor, cursorFor: end.cursorFor });
         });
-        return this.#current(piece.table).end(end);`,
+        await this.#current(piece.table).end(end);\n`,
       },
     ],
   },

@@ -8,36 +8,44 @@ type Task =
   | { readonly type: 'histories'; readonly options: RunsOptions }
   | { readonly type: 'sweep'; readonly scenario: string; readonly how: Break };
 
-/** Gives a task to a thread of its own: a world replaces the clock, the timers and the databases of its thread. */
-function inThread<T>(bundle: string, task: Task): Promise<T> {
+/** Gives a task to a thread of its own: a world replaces the clock, the timers and the databases of its thread. Null: ended by the signal. */
+function inThread<T>(bundle: string, task: Task, signal: AbortSignal): Promise<T | null> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL('./thread.mjs', import.meta.url), {
       workerData: { bundle: pathToFileURL(bundle).href, task },
       resourceLimits: { maxYoungGenerationSizeMb: 64 },
     });
-    worker.once('message', (result: T) => {
+    const end = (result: T | null): void => {
       resolve(result);
       void worker.terminate();
-    });
+    };
+    worker.once('message', end);
     worker.once('error', reject);
     worker.once('exit', (code) => reject(new Error(`A thread of the model ended with code ${code}.`)));
+    signal.addEventListener('abort', () => end(null), { once: true });
   });
 }
 
 /** Breaks a scenario at each of its effects. */
-export function sweepInThread(bundle: string, scenario: string, how: Break): Promise<SweepResult> {
-  return inThread(bundle, { type: 'sweep', scenario, how });
+export async function sweepInThread(bundle: string, scenario: string, how: Break): Promise<SweepResult> {
+  const task = { type: 'sweep', scenario, how } as const;
+  const result = await inThread<SweepResult>(bundle, task, new AbortController().signal);
+  if (result === null) throw new Error(`The sweep of «${scenario}» was ended.`);
+  return result;
 }
 
-/** Plays histories in as many threads as there are processors, each with a seed of its own, from `seed` on. */
+/** Plays histories in as many threads as there are processors, each with a seed of its own, from `seed` on; a failure ends all. */
 export async function playInThreads(bundle: string, options: RunsOptions): Promise<RunsResult> {
   const threads = Math.min(options.runs, options.path === undefined ? availableParallelism() : 1);
   const runs = Math.ceil(options.runs / threads);
-  const results = await Promise.all(
-    Array.from({ length: threads }, (_v, index) =>
-      inThread<RunsResult>(bundle, { type: 'histories', options: { ...options, runs, seed: options.seed + index } }),
-    ),
-  );
+  const controller = new AbortController();
+  const play = async (index: number): Promise<RunsResult> => {
+    const task = { type: 'histories', options: { ...options, runs, seed: options.seed + index } } as const;
+    const result = await inThread<RunsResult>(bundle, task, controller.signal);
+    if (result?.failure) controller.abort();
+    return result ?? { runs: 0, failure: null };
+  };
+  const results = await Promise.all(Array.from({ length: threads }, (_v, index) => play(index)));
   return {
     runs: results.reduce((sum, result) => sum + result.runs, 0),
     failure: results.find((result) => result.failure !== null)?.failure ?? null,

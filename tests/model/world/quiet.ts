@@ -23,12 +23,21 @@ async function untilQuiet(world: World, what: string): Promise<void> {
   world.chronicle.complain('O6', `${what} does not end; waiting: ${open.join(', ')}`);
 }
 
+/** Signs the user in and synchronizes. */
+async function synchronize(world: World, device: Device, user: User): Promise<void> {
+  const { chronicle, link } = world;
+  world.actions.signIn(pageOf(device), user);
+  world.clock.jump(3_700_000);
+  await untilQuiet(world, 'a sign-in');
+  const options = { mode: 'all', onBusy: 'queue', onPartial: 'return' } as const;
+  const call = `quiet-${chronicle.tick()}`;
+  void link.call(pageOf(device), 'synchronize', (methods) => methods.synchronize(call, options));
+  await untilQuiet(world, 'a synchronization');
+}
+
 async function stateOf(world: World, device: Device, user: User): Promise<DeviceState> {
   const { chronicle, actions, link } = world;
   const page = pageOf(device);
-  const options = { mode: 'all', onBusy: 'queue', onPartial: 'return' } as const;
-  void link.call(page, 'synchronize', (methods) => methods.synchronize(`quiet-${chronicle.tick()}`, options));
-  await untilQuiet(world, 'a synchronization');
   const records: Record<string, ReadonlyMap<RecordKey, JsonObject>> = {};
   const before = chronicle.reads.length;
   for (const table of tableNames) actions.list(page, table);
@@ -52,16 +61,18 @@ async function stateOf(world: World, device: Device, user: User): Promise<Device
   return { device: device.name, user, records, unsent: stated, failures };
 }
 
-async function everyoneSynchronizes(world: World): Promise<DeviceState[]> {
-  const states: DeviceState[] = [];
+async function everyone(world: World, visit: (device: Device, user: User) => Promise<void>): Promise<void> {
   for (const device of world.devices) {
-    for (const user of world.signIns.everOn(device)) {
-      world.actions.signIn(pageOf(device), user);
-      world.clock.jump(3_700_000);
-      await untilQuiet(world, 'a sign-in');
-      states.push(await stateOf(world, device, user));
-    }
+    for (const user of world.signIns.everOn(device)) await visit(device, user);
   }
+}
+
+async function statesOfAll(world: World): Promise<DeviceState[]> {
+  const states: DeviceState[] = [];
+  await everyone(world, async (device, user) => {
+    await synchronize(world, device, user);
+    states.push(await stateOf(world, device, user));
+  });
   return states;
 }
 
@@ -70,8 +81,8 @@ export async function quiet(world: World): Promise<Evidence> {
   const { chronicle, server } = world;
   world.network.clearFaults();
   await untilQuiet(world, 'the history');
-  await everyoneSynchronizes(world);
-  let states = await everyoneSynchronizes(world);
+  await everyone(world, (device, user) => synchronize(world, device, user));
+  let states = await statesOfAll(world);
   const evidence = (): Evidence => ({
     writes: chronicle.writes,
     reads: chronicle.reads,
@@ -84,6 +95,6 @@ export async function quiet(world: World): Promise<Evidence> {
     isExcused: chronicle.isExcused,
   });
   // What a device could send only in the last round is with the others after one more.
-  if (apart(evidence()).length > 0) states = await everyoneSynchronizes(world);
+  if (apart(evidence()).length > 0) states = await statesOfAll(world);
   return evidence();
 }
