@@ -175,7 +175,8 @@ export class ReferenceServer {
     const conflict = (): Decision => ({ type: 'conflict', mutationId, record: before, version: String(row?.version) });
     const fits = row === undefined || this.#fits(uploading, table, row, change['baseVersion'] ?? null);
     if (change['type'] === 'delete') {
-      if (row === undefined) return { type: 'applied' };
+      // What is gone already is deleted too: the effect shows that the deletion arrived.
+      if (row === undefined) return log('delete', null);
       if (!fits) return conflict();
       this.#put(uploading, table, key, null);
       return log('delete', before);
