@@ -8,7 +8,7 @@ import { playInThreads } from './threads.ts';
 const runs = 600;
 
 describe('the model finds a planted bug', () => {
-  it.each(plantedBugs)('$name', async (bug) => {
+  it.each(plantedBugs)('$name', { timeout: 0 }, async (bug) => {
     const bundle = await bundleModel(bug);
     const { failure } = await playInThreads(bundle, { runs, seed: 1, commands: 60, shrinks: false });
     expect(failure?.violations ?? []).not.toEqual([]);
