@@ -1,6 +1,7 @@
 import { floorIndex, indexOfKey, recordAt, recordOf, type StoredRecord } from './packed.ts';
 import type { HeadRow, PackedRecords, RootRow, SegmentRef, SegmentRow } from './format.ts';
 import { StaleReadError, type AnyTransaction } from './database.ts';
+import { LastRequests } from './last-requests.ts';
 import type { ColumnVectors } from '../filter/index.ts';
 import { StorageError } from '../protocol/errors.ts';
 import type { RecordKey } from '../protocol/record.ts';
@@ -91,6 +92,12 @@ export interface KnownMarks {
 export interface RecentWrites {
   /** The last `seq` given out; null: not known. */
   seq: number | null;
+  /** Grows with each guess. */
+  guesses: number;
+  /** The list that belongs to `seq`. */
+  readonly requests: LastRequests;
+  /** Heads as they were when the transactions that may write heads had left this stamp. */
+  heads: { readonly stamp: string | null; readonly tables: ReadonlyMap<string, HeadRow> };
   /** No request of an earlier incarnation of the worker can come again: its time is over. */
   noRepeats: boolean;
 }
@@ -215,7 +222,13 @@ export function createBase(): Base {
     return packed === undefined ? undefined : recordOf(packed, key);
   };
 
-  const recent: RecentWrites = { seq: null, noRepeats: false };
+  const recent: RecentWrites = {
+    seq: null,
+    guesses: 0,
+    requests: new LastRequests(),
+    heads: { stamp: null, tables: new Map() },
+    noRepeats: false,
+  };
   const lastHead = (table: string): HeadRow | undefined => heads.get(table);
   const marks = new Map<string, KnownMarks>();
   return { marks, readHead, readRoot, readSegment, readLeaf, readVectors, readRecord, lastHead, recallRecord, recent };

@@ -9,6 +9,8 @@ export type AnyTransaction = IDBPTransaction<Format, StoreName[], IDBTransaction
 export interface WriteOptions {
   /** `strict` for what cannot be downloaded again. @default 'strict' */
   readonly durability?: 'strict' | 'relaxed';
+  /** Takes a `seq` and leaves the heads as they are: it can be told from that, without a stamp. @default false */
+  readonly isTold?: boolean;
 }
 
 export interface DatabaseOptions {
@@ -39,8 +41,8 @@ export interface Database {
   /** Settles with the work's value; only IndexedDB may be awaited in it. */
   read<T>(stores: StoreName[], work: (tx: ReadTransaction) => Promise<T>): Promise<T>;
   /**
-   * Settles when the transaction is complete: by then all of it is stored, or none. One whose scope has `changes` leaves a
-   * new `changesStamp`, so that who read changes in slices can tell whether they are still the same.
+   * Settles when the transaction is complete: by then all of it is stored, or none. One whose scope has `changes` or
+   * `heads` leaves a new stamp for them, so that who has read them can tell whether they are still the same.
    */
   write<T>(stores: StoreName[], work: (tx: WriteTransaction) => Promise<T>, options?: WriteOptions): Promise<T>;
   close(): void;
@@ -183,23 +185,31 @@ export function createDatabase(options: DatabaseOptions): Database {
 
   const { newId = () => crypto.randomUUID() } = options;
   const stamping =
-    <T>(work: (tx: WriteTransaction) => Promise<T>) =>
+    <T>(stamps: readonly ('changesStamp' | 'seqHeads')[], work: (tx: WriteTransaction) => Promise<T>) =>
     async (tx: WriteTransaction): Promise<T> => {
       const working = work(tx);
       // After the work's own first requests: what it reads is the stamp of the transaction before.
-      const stamped = tx.objectStore('meta').put({ name: 'changesStamp', value: newId() });
-      const [value] = await Promise.all([working, stamped]);
+      const stamped = stamps.map((stamp) => tx.objectStore('meta').put({ name: stamp, value: newId() }));
+      const [value] = await Promise.all([working, ...stamped]);
       return value;
     };
+  const write = <T>(
+    stores: StoreName[],
+    work: (tx: WriteTransaction) => Promise<T>,
+    { durability = 'strict', isTold = false }: WriteOptions = {},
+  ): Promise<T> => {
+    const stamps: ('changesStamp' | 'seqHeads')[] = [];
+    if (stores.includes('changes') && !isTold) stamps.push('changesStamp');
+    if (stores.includes('heads') && !isTold) stamps.push('seqHeads');
+    if (stamps.length === 0) return run(stores, 'readwrite', work, durability);
+    return run([...new Set<StoreName>([...stores, 'meta'])], 'readwrite', stamping(stamps, work), durability);
+  };
 
   signal.addEventListener('abort', drop, { once: true });
   return {
     name,
     read: (stores, work) => run(stores, 'readonly', work, 'default'),
-    write: (stores, work, { durability = 'strict' } = {}) =>
-      stores.includes('changes')
-        ? run([...new Set<StoreName>([...stores, 'meta'])], 'readwrite', stamping(work), durability)
-        : run(stores, 'readwrite', work, durability),
+    write,
     close: () => {
       superseded = true;
       drop();

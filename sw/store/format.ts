@@ -336,8 +336,12 @@ export interface AliasRow {
 /** Single values of a database. */
 export interface MetaValues {
   readonly device: string;
-  /** The last `seq` given out. */
+  /** The last `seq` given out; `getMeta` looks in `seqWrites` too. */
   readonly seq: number;
+  /** Another value after each transaction that may have written heads. */
+  readonly seqHeads: string;
+  /** What a guessed write leaves in one row: its `seq`, and requests of pages whose answers may still be handed over. */
+  readonly seqWrites: { readonly seq: number; readonly requests: readonly RequestRow[] };
   /** The last number given to a root, leaf generation, segment or batch. */
   readonly number: number;
   /** Rows with a `seq` up to this are sealed. */

@@ -1,14 +1,47 @@
-import type { MetaName, MetaRow, MetaValues } from './format.ts';
+import type { MetaName, MetaRow, MetaValues, RequestRow } from './format.ts';
 import type { AnyTransaction, WriteTransaction } from './database.ts';
+
+/** What a write looks at before it takes the next `seq`. The rows are neighbours, so that one request gets all. */
+export interface SeqState {
+  /** The last one given out; 0: none yet. */
+  readonly last: number;
+  /** Another one after each transaction that may have written heads; null: there was none. */
+  readonly headsStamp: string | null;
+  /** What the last guessed write left. */
+  readonly requests: readonly RequestRow[];
+}
+
+export async function readSeqState(tx: AnyTransaction): Promise<SeqState> {
+  const rows = await tx.objectStore('meta').getAll(IDBKeyRange.bound('seq', 'seqWrites'));
+  let [last, headsStamp, requests]: [number, string | null, readonly RequestRow[]] = [0, null, []];
+  for (const row of rows) {
+    if (row.name === 'seq') last = Math.max(last, row.value);
+    if (row.name === 'seqHeads') headsStamp = row.value;
+    if (row.name === 'seqWrites') {
+      last = Math.max(last, row.value.seq);
+      ({ requests } = row.value);
+    }
+  }
+  return { last, headsStamp, requests };
+}
 
 /** Reads a single value; undefined if it was never set. The transaction's scope must hold `meta`. */
 export async function getMeta<Name extends MetaName>(
   tx: AnyTransaction,
   name: Name,
 ): Promise<MetaValues[Name] | undefined> {
-  const row: MetaRow | undefined = await tx.objectStore('meta').get(name);
+  const row = await readRow(tx, name);
   // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- a row's name and value are written together, by `setMeta`
   return row?.value as MetaValues[Name] | undefined;
+}
+
+async function readRow(tx: AnyTransaction, name: MetaName): Promise<MetaRow | undefined> {
+  if (name === 'seq') return { name, value: (await readSeqState(tx)).last };
+  const row = tx.objectStore('meta').get(name);
+  if (name !== 'changesStamp') return row;
+  // A write that was guessed leaves no stamp: its `seq` tells as much.
+  const [stamp, { last }] = await Promise.all([row, readSeqState(tx)]);
+  return { name, value: `${stamp?.name === name ? stamp.value : ''} ${last}` };
 }
 
 export async function setMeta<Name extends MetaName>(

@@ -1,8 +1,9 @@
 import type { AnyTransaction, WriteTransaction } from './database.ts';
 import type { RequestRow } from './format.ts';
+import { readSeqState, setMeta } from './meta.ts';
 
 /** A row left by another incarnation of the worker counts as the same request for this long (SPEC Q-1). */
-const repeatWindowMs: number = 10_000;
+export const repeatWindowMs: number = 10_000;
 /** Answers under an explicit `Idempotency-Key` are kept this long (SPEC Q-2). */
 export const explicitKeepMs: number = 24 * 60 * 60 * 1000;
 
@@ -33,7 +34,7 @@ export type RequestMatch =
   /** The same explicit key was used for another body. */
   | { readonly type: 'changed' };
 
-/** Whether this request was answered before. Equal requests that one living worker meets are different clicks. */
+/** Whether this request was answered before. Scope: requests, meta. Equal requests that one living worker meets are different clicks. */
 export async function matchRequest(tx: AnyTransaction, identity: RequestIdentity, now: number): Promise<RequestMatch> {
   const store = tx.objectStore('requests');
   if (identity.explicit) {
@@ -41,20 +42,31 @@ export async function matchRequest(tx: AnyTransaction, identity: RequestIdentity
     if (row === undefined) return { type: 'new' };
     return row.bodyHash === identity.bodyHash ? { type: 'repeat', row } : { type: 'changed' };
   }
-  const rows = await store.getAll(IDBKeyRange.bound(`${identity.hash}#`, `${identity.hash}#\uffff`));
-  const row = rows.find(
+  const [rows, { requests }] = await Promise.all([
+    store.getAll(IDBKeyRange.bound(`${identity.hash}#`, `${identity.hash}#\uffff`)),
+    readSeqState(tx),
+  ]);
+  const row = [...rows, ...requests.filter(({ fingerprint }) => fingerprint.startsWith(`${identity.hash}#`))].find(
     (candidate) => candidate.incarnation !== identity.incarnation && Math.abs(now - candidate.at) < repeatWindowMs,
   );
   return row === undefined ? { type: 'new' } : { type: 'repeat', row };
 }
 
-/** Whether a request that an earlier incarnation of the worker met could still come again. Index: at. */
+/** Whether a request that an earlier incarnation of the worker met could still come again. Scope: requests, meta. */
 export async function canRepeat(tx: AnyTransaction, incarnation: string, now: number): Promise<boolean> {
-  const recent = await tx
-    .objectStore('requests')
-    .index('at')
-    .getAll(IDBKeyRange.lowerBound(now - repeatWindowMs));
-  return recent.some((row) => row.incarnation !== incarnation);
+  const since = now - repeatWindowMs;
+  const [recent, { requests }] = await Promise.all([
+    tx.objectStore('requests').index('at').getAll(IDBKeyRange.lowerBound(since)),
+    readSeqState(tx),
+  ]);
+  return [...recent, ...requests.filter(({ at }) => at >= since)].some((row) => row.incarnation !== incarnation);
+}
+
+/** Takes requests off the list that the last guessed write left. Scope: meta. */
+export async function takeOffList(tx: WriteTransaction, fingerprints: ReadonlySet<string>): Promise<void> {
+  const { last, requests } = await readSeqState(tx);
+  const left = requests.filter(({ fingerprint }) => !fingerprints.has(fingerprint));
+  if (left.length < requests.length) await setMeta(tx, 'seqWrites', { seq: last, requests: left });
 }
 
 /**
@@ -63,7 +75,10 @@ export async function canRepeat(tx: AnyTransaction, incarnation: string, now: nu
  */
 export async function claimRequest(tx: WriteTransaction, row: RequestRow, identity: RequestIdentity): Promise<void> {
   if (row.explicit) return;
-  await tx.objectStore('requests').put({ ...row, incarnation: identity.incarnation });
+  await Promise.all([
+    tx.objectStore('requests').put({ ...row, incarnation: identity.incarnation }),
+    takeOffList(tx, new Set([row.fingerprint])),
+  ]);
 }
 
 /** Forgets rows that can serve no repeat any more. */

@@ -7,7 +7,7 @@ import { StaleReadError, type Database, type AnyTransaction, type WriteTransacti
 import type { ChangeBase, ChangeRow, HeadRow, RequestRow, StoreName } from './format.ts';
 import { isMarked, removeMark } from './marks.ts';
 import { contentScope, nameContent } from './contents.ts';
-import { getMeta, setMeta } from './meta.ts';
+import { getMeta, readSeqState, setMeta, type SeqState } from './meta.ts';
 import { writeAsGuessed } from './guessed-write.ts';
 import { requestRowOf, type RecordWrite, type WriteResult } from './record-write.ts';
 import { canRepeat, claimRequest, matchRequest } from './requests.ts';
@@ -86,22 +86,23 @@ async function commit(
   const { coalesced, request, signature } = computed;
   const requests = tx.objectStore('requests');
   const changes = tx.objectStore('changes');
-  const [aliases, head, rows, members, sealed, seq, repeated] = await Promise.all([
+  const [aliases, head, rows, members, sealed, numbers, repeated] = await Promise.all([
     write.aliases === undefined ? undefined : countAliases(tx),
     base.readHead(tx, write.table),
     rowsOf(tx, write.table, write.key),
     tx.objectStore('members').getAllKeys(),
     getMeta(tx, 'sealedThrough'),
-    getMeta(tx, 'seq'),
+    readSeqState(tx),
     request?.explicit === true ? requests.getKey(request.fingerprint) : undefined,
   ]);
   if (signatureOf(head, rows, members, sealed ?? 0) !== signature || repeated !== undefined) return null;
   if (aliases !== write.aliases) return null;
   await removeMark(tx, await removeMark(tx, head, 'send', write.key), 'hold', write.key);
-  const last = seq ?? 0;
+  const { last } = numbers;
   const place = placeOf(coalesced, last);
   const seqs = place === null ? ([0, -1] as const) : ([place, place] as const);
   const writes: Promise<unknown>[] = request === null ? [] : [requests.put({ ...request, seqs })];
+  if (numbers.requests.length > 0) writes.push(unlist(tx, base, numbers));
   switch (coalesced.type) {
     case 'amend':
       writes.push(changes.put(coalesced.row));
@@ -119,6 +120,16 @@ async function commit(
   if (write.draft !== undefined) writes.push(removeDraft(tx, write, write.draft));
   await Promise.all(writes);
   return { last: Math.max(last, place ?? 0), place };
+}
+
+/** The requests that guessed writes left become rows of their own: memory may not know of all of them. */
+async function unlist(tx: WriteTransaction, base: Base, { last, requests }: SeqState): Promise<void> {
+  const { handled } = base.recent.requests;
+  const left = requests.filter(({ fingerprint }) => !handled.has(fingerprint));
+  await Promise.all([
+    setMeta(tx, 'seqWrites', { seq: last, requests: [] }),
+    ...left.map((row) => tx.objectStore('requests').put(row)),
+  ]);
 }
 
 /** A draft that is not the one that was read is rolled back with the rest of the transaction. */
@@ -176,7 +187,7 @@ export async function writeRecord(
     if (read.match?.type === 'changed') return { type: 'request-changed' };
     if (read.match?.type === 'repeat' && request !== undefined) {
       const { row } = read.match;
-      await database.write(['requests'], (tx) => claimRequest(tx, row, request));
+      await database.write(['requests', 'meta'], (tx) => claimRequest(tx, row, request));
       return { type: 'repeated', row };
     }
     if (read.isRenamed) return { type: 'renamed' };
@@ -201,13 +212,16 @@ export async function writeRecord(
       if (done !== null) await also?.work(tx, (other) => writeWithin(tx, base, other, now));
       return done;
     };
+    const { guesses } = base.recent;
     const committed = await database.write(scope, store).catch((error: unknown) => {
       if (also !== null && error instanceof StaleReadError) return null;
       throw error;
     });
     if (committed === null) continue;
-    // What was stored with it has a later one.
-    base.recent.seq = also === null ? committed.last : null;
+    // What was stored with it, or guessed meanwhile, has a later one.
+    const isLast = also === null && base.recent.guesses === guesses;
+    base.recent.seq = isLast ? committed.last : null;
+    if (isLast) base.recent.requests.learn([]);
     return { type: 'stored', ...result, dropped: coalesced.type === 'drop', seq: committed.place };
   }
   throw new StorageError(

@@ -1,3 +1,4 @@
+import { takeOffList } from '../store/requests.ts';
 import type { OpenSession } from './sessions.ts';
 import { tellPending } from './state.ts';
 
@@ -47,6 +48,13 @@ export function createWriteFollower(): WriteFollower {
   const forgetRows = async (session: OpenSession, rows: readonly string[]): Promise<void> => {
     await pause();
     forgetting = null;
+    const { requests } = session.base.recent;
+    // The writes of a burst have left out what was handed over before them.
+    const listed = new Set(requests.handled);
+    if (listed.size > 0) {
+      await session.database.write(['meta'], (tx) => takeOffList(tx, listed), { durability: 'relaxed' });
+    }
+    if (rows.length === 0) return;
     await session.database.write(
       ['requests'],
       async (tx) => {
@@ -66,7 +74,7 @@ export function createWriteFollower(): WriteFollower {
         const rows: string[] = [];
         forgetting = { session, rows, done: forgetRows(session, rows) };
       }
-      forgetting.rows.push(requestRow);
+      if (!session.base.recent.requests.forget(requestRow)) forgetting.rows.push(requestRow);
       return forgetting.done;
     },
   };

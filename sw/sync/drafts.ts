@@ -62,7 +62,7 @@ export async function writeDraft(session: Session, write: DraftWrite): Promise<D
   const { database, environment, schema } = session;
   const below = await readBelow(session, write);
   const now = environment.now();
-  return database.write(['drafts', 'requests'], async (tx): Promise<DraftWriteResult> => {
+  return database.write(['drafts', 'requests', 'meta'], async (tx): Promise<DraftWriteResult> => {
     const match = request === undefined ? null : await matchRequest(tx, request, now);
     if (match?.type === 'changed') return { type: 'request-changed' };
     if (match?.type === 'repeat' && request !== undefined) {

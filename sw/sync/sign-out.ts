@@ -2,6 +2,7 @@ import { SyncError } from '../protocol/errors.ts';
 import type { UnsentCounts } from '../protocol/unsent.ts';
 import type { StoreName } from '../store/format.ts';
 import { remarked } from '../store/marks.ts';
+import { readSeqState, setMeta } from '../store/meta.ts';
 import { countLocalRows } from '../store/local-rows.ts';
 import { countUnsent } from '../store/unsent.ts';
 import { callFor } from './session.ts';
@@ -41,11 +42,12 @@ async function fence(session: OpenSession): Promise<void> {
 }
 
 function discardAll(session: OpenSession): Promise<void> {
-  return session.database.write([...unsentStores, 'heads'], async (tx) => {
+  return session.database.write([...unsentStores, 'heads', 'meta'], async (tx) => {
     const heads = tx.objectStore('heads');
-    const marked = await heads.getAll();
+    const [marked, { last }] = await Promise.all([heads.getAll(), readSeqState(tx)]);
     await Promise.all([
       ...unsentStores.map((name) => tx.objectStore(name).clear()),
+      setMeta(tx, 'seqWrites', { seq: last, requests: [] }),
       ...marked.map((head) => heads.put(remarked(head, { send: 0, hold: 0 }))),
     ]);
   });
