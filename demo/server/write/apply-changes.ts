@@ -55,6 +55,14 @@ export async function applyChanges(
   }
 }
 
+/**
+ * All is looked up by key here. Statistics lag behind a table that was just filled, and the check of a foreign key keeps the
+ * plan that it was given while the table was small: then each new row reads the whole of it.
+ */
+async function preferIndexes(tx: Queryable): Promise<void> {
+  await tx.query('set local enable_seqscan = off');
+}
+
 async function applyWithin(
   tx: Queryable,
   context: WriteContext,
@@ -62,6 +70,7 @@ async function applyWithin(
   { ledger, group }: Required<ApplyOptions>,
 ): Promise<Applied[]> {
   const { catalog, user } = context;
+  await preferIndexes(tx);
   const subjects = new Map(changes.map((change) => [String(change.mutationId), subjectOf(catalog, change)]));
   const reserved = ledger ? await reserve(tx, user, subjects) : new Set(subjects.keys());
   const first = new Set<WireChange>();
