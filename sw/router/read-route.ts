@@ -1,5 +1,6 @@
 import { SyncError } from '../protocol/errors.ts';
 import type { RecordKey } from '../protocol/record.ts';
+import { withCurrentFilter } from '../store/current-filter.ts';
 import { isGroundOf } from '../store/cursor-ground.ts';
 import type { HeadRow } from '../store/format.ts';
 import { scopeOf } from '../sync/download.ts';
@@ -67,7 +68,9 @@ function isHeldHere(table: Table, head: HeadRow): boolean {
 /** `GET` of a list. */
 export async function readMany(session: Session, table: Table, request: Request): Promise<Response> {
   if (table.scope === 'online') return markNetwork(await fromNetwork(session, request, 'online-only'));
-  const query = readQuery(table, new URL(request.url).searchParams);
+  const { database, schema } = session;
+  const asked = readQuery(table, new URL(request.url).searchParams);
+  const query = asked === null ? null : await withCurrentFilter(database, schema, table, asked);
   if (query === null) return overlayList(session, table, null, await fromNetwork(session, request, 'offline'));
   if (query.status === 'draft') return listDrafts(session, table, query);
   const holds = holdsAll(table);

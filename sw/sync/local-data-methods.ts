@@ -3,6 +3,7 @@ import { SyncError } from '../protocol/errors.ts';
 import { isJsonObject, isMutationId } from '../protocol/record.ts';
 import { clearRecords } from '../store/clear.ts';
 import { readConflicts, resolveFailure } from '../store/conflicts.ts';
+import { withCurrentFilter } from '../store/current-filter.ts';
 import { getMeta, setMeta } from '../store/meta.ts';
 import type { Schema } from '../store/schema.ts';
 import { checkScope } from '../store/scope.ts';
@@ -38,7 +39,7 @@ export function createLocalDataMethods(sessions: Sessions, schema: Schema, newId
         const session = await sessions.current();
         const { database, base, environment, signal } = session;
         const table = tableOf(schema, name);
-        const query = filterOf(table, filter, params);
+        const query = await withCurrentFilter(database, schema, table, filterOf(table, filter, params));
         const result = await environment.locks.request(runLock(database), { signal }, () =>
           clearRecords(database, base, table, { query, force }),
         );

@@ -2,6 +2,7 @@ import type { WorkerMethods } from '../protocol/api.ts';
 import { SyncError } from '../protocol/errors.ts';
 import type { QueryOptions } from '../protocol/query.ts';
 import { isStatusName, type StatusDetail, type SyncStatus } from '../protocol/status.ts';
+import { withCurrentFilter } from '../store/current-filter.ts';
 import { readList } from '../store/list.ts';
 import type { ListQuery } from '../store/list-matcher.ts';
 import { holdsAll, isSendable, type Schema, type Table } from '../store/schema.ts';
@@ -67,7 +68,8 @@ export function createQueryMethods(sessions: Sessions, schema: Schema): Pick<Wor
             `${table.name} is never kept here. Fetch ${table.path} to ask the server.`,
           );
         }
-        const list = await readList(database, base, table, queryOf(table, options));
+        const query = await withCurrentFilter(database, schema, table, queryOf(table, options));
+        const list = await readList(database, base, table, query);
         const { texts, total, notClean: statuses, notSynchronized, warnings, downloadedAt } = list;
         const holds = holdsAll(table);
         const complete = holds === 'always' || (holds === 'when-complete' && list.complete);
@@ -86,8 +88,10 @@ export function createQueryMethods(sessions: Sessions, schema: Schema): Pick<Wor
           throw new SyncError('unsupported', `Records of ${table.name} are never sent. No status was set.`);
         }
         const { params, includeDeleted = false } = options;
-        const query = { ...filterOf(table, filter, params), includeDeleted };
-        const set = await setStatus(session.database, session.base, table, { status: wanted, query });
+        const { database, base } = session;
+        const asked = { ...filterOf(table, filter, params), includeDeleted };
+        const query = await withCurrentFilter(database, schema, table, asked);
+        const set = await setStatus(database, base, table, { status: wanted, query });
         if (set.count > 0) {
           session.announce({
             type: 'changed',

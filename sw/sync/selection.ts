@@ -2,6 +2,7 @@ import { SyncError } from '../protocol/errors.ts';
 import type { FilterTree } from '../protocol/filter-tree.ts';
 import { isRecordKey, type RecordKey } from '../protocol/record.ts';
 import { toFilterTree, type FilterParameters } from '../filter/index.ts';
+import { withCurrentFilter, withCurrentSelection } from '../store/current-filter.ts';
 import { findKeys } from '../store/find-keys.ts';
 import type { SelectedRow } from '../store/format.ts';
 import { createMatcher } from '../store/list-matcher.ts';
@@ -83,11 +84,14 @@ export function parseSelection(schema: Schema, selection: unknown, includeParent
 
 /** The selected records in small parts, as filters match now. */
 export async function resolveSelection(session: Session, { tables }: Selection): Promise<readonly SelectedRow[]> {
-  const { database, base } = session;
+  const { database, base, schema } = session;
   const rows: SelectedRow[] = [];
   for (const part of tables) {
     const { table } = part;
-    const keys = part.type === 'keys' ? part.keys : await findKeys(database, base, table, part);
+    const keys =
+      part.type === 'keys'
+        ? await withCurrentSelection(database, table, part.keys)
+        : await findKeys(database, base, table, await withCurrentFilter(database, schema, table, part));
     for (let start = 0; start < keys.length; start += keysInPart) {
       const some = keys.slice(start, start + keysInPart);
       rows.push({ table: table.name, keys: some, verdicts: some.map(() => null) });

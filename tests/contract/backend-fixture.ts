@@ -96,9 +96,11 @@ const implementations: readonly (readonly [string, () => Backend])[] = [
 export function onBothBackends(
   name: string,
   tests: (fixture: Fixture, connect: (fetchOf?: Fetch) => BackendConnection) => void,
+  databases: readonly Fixture['kind'][] = ['embedded'],
 ): void {
-  describe.each(implementations)(`${name} (%s)`, (_, make) => {
-    const fixture = new Fixture('embedded');
+  const cases = databases.flatMap((kind) => implementations.map(([backend, make]) => [backend, kind, make] as const));
+  describe.each(cases)(`${name} (%s, %s)`, (_backend, kind, make) => {
+    const fixture = new Fixture(kind);
     beforeAll(() => fixture.start());
     afterAll(() => fixture.stop());
     tests(fixture, (fetchOf) => make().connect(contextAt(fixture.server.url, fetchOf)));

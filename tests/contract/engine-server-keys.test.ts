@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
 import { Device, see, signal } from './engine-fixture.ts';
+import { openDevice, valueOf } from './engine-page.ts';
 import { ask } from './page-requests.ts';
 import { Fixture } from './server-fixture.ts';
 
@@ -174,6 +175,35 @@ describe('A table whose keys the server makes (U-08)', () => {
     expect(tasks).toMatchObject([{ title: 'mended', done: true }, { afterId: tasks[0]?.['id'] }]);
     const [failure] = await session.database.read(['failures'], (tx) => tx.objectStore('failures').getAll());
     expect(failure).toMatchObject({ key: tasks[0]?.['id'], content: { id: tasks[0]?.['id'] } });
+  });
+
+  it('finds it by its old key in filters and selections (U-08)', async () => {
+    const { session, page } = await openDevice(fixture);
+    const visitId = await makeVisit(session);
+    const old = await makeTask(session, { visitId });
+    await makeTask(session, { visitId, title: 'child', afterId: old });
+    await session.engine.synchronize('call', {});
+    const [task, child] = await tasksOf(visitId);
+    const now = task?.['id'];
+    const filters = [
+      `?filter=${encodeURIComponent(`afterId = ${String(old)}`)}`,
+      `?afterId=${String(old)}`,
+      `?filter=${encodeURIComponent('not (afterId <> :id)')}&:id=${String(old)}`,
+      `?filter=${encodeURIComponent(`visitId = "${visitId}" and afterId in (0, ${String(old)})`)}`,
+    ];
+    for (const filter of filters) {
+      const { body } = await ask(session, 'GET', `/api/tasks${filter}`);
+      expect(body).toMatchObject([{ id: child?.['id'], afterId: now }]);
+    }
+    const query = { filter: 'id = :id', params: { id: old } };
+    expect(JSON.parse((await valueOf(page.query('tasks', query))).text)).toMatchObject([{ id: now }]);
+    expect(await valueOf(page.setStatus('tasks', 1, `id = ${String(old)}`, {}))).toMatchObject({ count: 1 });
+    expect((await see(session, 'tasks', old)).detail).toBe('pending');
+    for (const selection of [{ tasks: [old] }, { tasks: query }]) {
+      await ask(session, 'PATCH', `/api/tasks/${String(old)}`, { title: randomUUID() });
+      const result = await session.engine.synchronize('selected', { mode: 'selected', selection });
+      expect(result).toMatchObject({ uploaded: 1, selected: [{ key: now, outcome: 'uploaded' }] });
+    }
   });
 
   it('refuses keys of the page’s own', async () => {
