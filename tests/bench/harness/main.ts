@@ -8,7 +8,7 @@ import type { EngineName } from '../../support/engines/engine.ts';
 import { buildSubjects } from './build-subjects.ts';
 import { measureWorkload, ours, type Result } from './measure.ts';
 import { describeResults } from './print.ts';
-import { findWorkloads } from './registry.ts';
+import { findWorkloads, soaks, workloads } from './registry.ts';
 
 const help = `npm run bench -- [W1 W3 …] [options]
 
@@ -21,6 +21,7 @@ const help = `npm run bench -- [W1 W3 …] [options]
   --report          writes docs/performance.md, from these figures and those of --from
   --from FILE,FILE  figures of earlier runs, as --json wrote them; with --report and --none nothing is measured
   --none            measures nothing
+  --soak            the soak runs instead (npm run soak)
   --verbose         prints each measurement`;
 
 function engineOf(name: string): EngineName {
@@ -63,6 +64,7 @@ export async function main(parameters: readonly string[]): Promise<void> {
       report: { type: 'boolean', default: false },
       from: { type: 'string' },
       none: { type: 'boolean', default: false },
+      soak: { type: 'boolean', default: false },
       verbose: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -71,7 +73,7 @@ export async function main(parameters: readonly string[]): Promise<void> {
     console.log(help);
     return;
   }
-  const chosen = values.none ? [] : findWorkloads(positionals);
+  const chosen = values.none ? [] : findWorkloads(values.soak ? soaks : workloads, positionals);
   const sizes = listOf(values.n)?.map(Number);
   const only = listOf(values.subjects);
   const names = new Set(chosen.flatMap(({ cases }) => cases.flatMap(({ subjects }) => subjects)));

@@ -6,6 +6,7 @@ import { workloads } from '../harness/registry.ts';
 import { round, withUnit } from '../harness/statistics.ts';
 import type { Workload } from '../harness/workload.ts';
 import { barChart, growthChart } from './chart.ts';
+import { writeFaultTable } from './fault-table.ts';
 import { describeMachine } from './machine.ts';
 
 const docs = path.join(import.meta.dirname, '../../../docs');
@@ -95,7 +96,7 @@ function describeWorkload(workload: Workload, all: readonly Result[]): readonly 
   return lines;
 }
 
-/** Writes docs/performance.md and its charts from the results, and nothing else. */
+/** Writes docs/performance.md with its charts, and the table of peers under faults, from the results and nothing else. */
 export function writeReport(results: readonly Result[]): void {
   mkdirSync(charts, { recursive: true });
   const browsers = [...new Set(results.map((result) => result.browser))].filter((name) => name !== '');
@@ -114,4 +115,5 @@ export function writeReport(results: readonly Result[]): void {
     ...workloads.flatMap((workload) => describeWorkload(workload, results)),
   ];
   writeFileSync(path.join(docs, 'performance.md'), `${lines.join('\n').trimEnd()}\n`);
+  writeFaultTable(results);
 }

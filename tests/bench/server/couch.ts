@@ -52,8 +52,13 @@ async function bulkDocs({ request, response, state }: Exchange): Promise<true> {
   if (state.isHeld) return sendJson(response, {}, 503);
   state.uploads += 1;
   state.received += listOf(docs).length;
-  for (const { _id } of listOf(docs)) state.apply(String(_id));
-  return sendJson(response, [], 201);
+  const refused: unknown[] = [];
+  for (const { _id, _rev, stock } of listOf(docs)) {
+    const isRefused = state.faultOf(String(_id), Number(stock)) === 'refused';
+    if (isRefused) refused.push({ id: _id, rev: _rev, error: 'forbidden', reason: 'Not so.' });
+    else state.set(String(_id));
+  }
+  return sendJson(response, refused, 201);
 }
 
 /** As much of CouchDB as PouchDB's replication asks for. */

@@ -16,6 +16,10 @@ export const rxEndpoint: Endpoint = async ({ request, response, url, state }) =>
   if (state.isHeld) return sendJson(response, {}, 503);
   state.uploads += 1;
   state.received += listOf(rows).length;
-  for (const row of listOf(rows)) state.apply(String(objectOf(row['newDocumentState'])['id']));
+  const pushed = listOf(rows).map((row) => objectOf(row['newDocumentState']));
+  if (pushed.some(({ id, stock }) => state.faultOf(String(id), Number(stock)) === 'refused')) {
+    return sendJson(response, { title: 'Not so.' }, 422);
+  }
+  for (const { id } of pushed) state.set(String(id));
   return sendJson(response, []);
 };

@@ -7,11 +7,20 @@ import { couchEndpoint } from './couch.ts';
 import { forwardEndpoint } from './forward.ts';
 import type { Endpoint } from './http.ts';
 import { plainEndpoint } from './plain.ts';
+import { requestFault } from './request-fault.ts';
 import { rxEndpoint } from './rx.ts';
 import { BenchState } from './state.ts';
 import { syncedEndpoint } from './synced.ts';
 
-const endpoints = [forwardEndpoint, batchEndpoint, plainEndpoint, rxEndpoint, couchEndpoint, syncedEndpoint];
+const endpoints = [
+  requestFault,
+  forwardEndpoint,
+  batchEndpoint,
+  plainEndpoint,
+  rxEndpoint,
+  couchEndpoint,
+  syncedEndpoint,
+];
 
 export interface BenchServer {
   readonly url: string;

@@ -1,6 +1,9 @@
 import { keyOf, lineAt, makeItems, type Lines } from './records.ts';
 import { makePlaces } from './places.ts';
 
+/** What becomes of a request that carries changes: the server, its network, or somebody between them. */
+export type RequestFault = 'applied-then-dropped' | 'fails' | 'login-page' | null;
+
 /** What the server does to the n-th change of an upload, by the number in its record's `stock`. */
 export type Fault = 'fails-once' | 'refused' | 'applied-then-dropped-once' | null;
 
@@ -32,6 +35,10 @@ export class BenchState {
   /** The demo's server, which then answers the batch protocol; null: this server does. */
   demoUrl: string | null = null;
   faults: (index: number) => Fault = () => null;
+  /** By how many requests with changes came before, refused ones included. */
+  requestFaults: (before: number) => RequestFault = () => null;
+  /** Requests with changes, refused ones included. */
+  attempts = 0;
   /** How often a change took effect, by its record's key. */
   readonly effects = new Map<string, number>();
   /** Outcomes by mutation id. */
@@ -62,6 +69,8 @@ export class BenchState {
   reset(): void {
     this.isHeld = false;
     this.faults = () => null;
+    this.requestFaults = () => null;
+    this.attempts = 0;
     this.effects.clear();
     this.ledger.clear();
     this.answered.clear();
@@ -136,6 +145,11 @@ export class BenchState {
     if (this.#faulted.has(key)) return null;
     this.#faulted.add(key);
     return fault;
+  }
+
+  /** A change that states what a record is, so that it means nothing new the second time. */
+  set(key: string): void {
+    if (!this.effects.has(key)) this.apply(key);
   }
 
   apply(key: string): void {

@@ -18,11 +18,11 @@ function client(): Promise<SyncClient> {
 }
 
 /** A visit to a new place, where a new product is sold: one record of each table, the parents first. */
-async function writeVisit(index: number): Promise<void> {
+async function writeVisit(index: number, note: string): Promise<void> {
   const [placeId, visitId, productCode] = [crypto.randomUUID(), crypto.randomUUID(), 1_000_000 + index];
   await post('/api/places', { id: placeId, name: `Place ${index}`, lat: 47, lng: 8, country: 'CH' });
   await post('/api/products', { Code: productCode, Name: `Product ${index}`, Stock: index });
-  await post('/api/visits', { id: visitId, placeId, date: '2026-05-31', note: `Visit ${index}`, rating: 3 });
+  await post('/api/visits', { id: visitId, placeId, date: '2026-05-31', note, rating: 3 });
   await post('/api/lines', { id: crypto.randomUUID(), visitId, productCode, quantity: 2, price: 1.5 });
   await post('/api/photos', { id: crypto.randomUUID(), visitId, caption: `Photo ${index}` });
 }
@@ -33,11 +33,15 @@ expose({
     await sync.synchronize({ mode: 'unsynchronized', onBusy: 'queue' }).catch(() => undefined);
     return 0;
   },
-  prepare: async (changes: number) => {
+  /** The server refuses every so manieth visit, if that is given. */
+  prepare: async (changes: number, refusedEvery = Number.POSITIVE_INFINITY) => {
     await client();
     const visits = changes / 5;
     for (let first = 0; first < visits; first += visitsAtOnce) {
-      await Promise.all(Array.from({ length: visitsAtOnce }, (_, offset) => writeVisit(first + offset)));
+      const numbers = Array.from({ length: visitsAtOnce }, (_, offset) => first + offset);
+      await Promise.all(
+        numbers.map((index) => writeVisit(index, index % refusedEvery === 1 ? '#reject' : `Visit ${index}`)),
+      );
     }
     return visits;
   },
@@ -45,6 +49,16 @@ expose({
     const sync = await client();
     while (await sync.isSyncing()) await new Promise((resolve) => setTimeout(resolve, 20));
     return (await sync.state()).pending;
+  },
+  uploadAll: async () => {
+    const sync = await client();
+    return time(() => sync.synchronize({ mode: 'unsynchronized', onBusy: 'queue', onPartial: 'return' }));
+  },
+  /** What is kept, and how many failures are named. */
+  left: async () => {
+    const sync = await client();
+    const { pending, failures } = await sync.state();
+    return [pending, failures];
   },
   upload: async () => {
     const sync = await client();

@@ -7,6 +7,9 @@ const database = new PouchDB('pouch', { auto_compaction: true });
 const remote = `${location.origin}/couch`;
 const batch = { batch_size: 1000 };
 
+let kept = 0;
+let reported = 0;
+
 expose({
   /** Without its replication, which would take longer: the rows are fetched and stored in bulk. */
   download: async (count: number) => {
@@ -27,6 +30,21 @@ expose({
     return count;
   },
   upload: () => time(() => database.replicate.to(remote, batch)),
+  /** A replication that met a fault is over, and begun again. */
+  uploadAll: (most: number) =>
+    time(async () => {
+      kept = 1;
+      for (let attempt = 0; attempt < most && kept > 0; attempt += 1) {
+        try {
+          const result: unknown = await database.replicate.to(remote, batch);
+          reported += Number(Reflect.get(Object(result), 'doc_write_failures'));
+          kept = 0;
+        } catch {
+          kept = (await database.info()).doc_count;
+        }
+      }
+    }),
+  settled: () => Promise.resolve([kept, reported]),
   edit: async (edits: number, records: number) => {
     for (let index = 0; index < records; index += 1) {
       const { id, ...rest } = newItem(index);

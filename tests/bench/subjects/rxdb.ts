@@ -50,14 +50,18 @@ function collection(): Promise<RxCollection<Item>> {
   return (opening ??= open());
 }
 
-async function post(path: string, value: unknown): Promise<void> {
+/** @returns the conflicts, of which this server has none */
+async function push(rows: unknown): Promise<WithDeleted<Item>[]> {
   const headers = { 'Content-Type': 'application/json' };
-  const answer = await fetch(path, { method: 'POST', body: JSON.stringify(value), headers });
+  const answer = await fetch('/rx/push', { method: 'POST', body: JSON.stringify({ rows }), headers });
   check(answer.ok, `a push was answered ${answer.status}`);
+  const conflicts: unknown = await answer.json();
+  check(Array.isArray(conflicts) && conflicts.length === 0, 'a push was answered with something else');
+  return [];
 }
 
 /** Replicates until both sides are equal, then ends. */
-async function replicate(direction: 'pull' | 'push'): Promise<void> {
+async function replicate(direction: 'pull' | 'push', mostMs = 0): Promise<boolean> {
   const state = replicateRxCollection<Item, Checkpoint>({
     collection: await collection(),
     replicationIdentifier: direction,
@@ -78,16 +82,23 @@ async function replicate(direction: 'pull' | 'push'): Promise<void> {
       : {
           push: {
             batchSize,
-            handler: async (rows) => {
-              await post('/rx/push', { rows });
-              return [];
-            },
+            handler: push,
           },
         }),
   });
-  await state.awaitInitialReplication();
+  const done = state.awaitInitialReplication().then(() => true);
+  const isDone = await (mostMs === 0 ? done : Promise.race([done, sleep(mostMs)]));
   await state.cancel();
+  return isDone;
 }
+
+async function sleep(ms: number): Promise<false> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  return false;
+}
+
+/** What is not yet known to be at the server; it does not say which of a batch is at fault. */
+let kept = 0;
 
 expose({
   download: async (count: number) => {
@@ -103,6 +114,12 @@ expose({
     return count;
   },
   upload: () => time(() => replicate('push')),
+  uploadAll: (most: number) =>
+    time(async () => {
+      const items = await collection();
+      kept = (await replicate('push', most * 500)) ? 0 : await items.count().exec();
+    }),
+  settled: () => Promise.resolve([kept, 0]),
   edit: async (edits: number, records: number) => {
     const items = await collection();
     await items.bulkInsert(Array.from({ length: records }, (_, index) => newItem(index)));

@@ -1,5 +1,5 @@
 import { createCollection, localOnlyCollectionOptions } from '@tanstack/db';
-import { startOfflineExecutor, type OnlineDetector } from '@tanstack/offline-transactions';
+import { NonRetriableError, startOfflineExecutor, type OnlineDetector } from '@tanstack/offline-transactions';
 import { newItem, type Item } from '../page/items.ts';
 import { expose } from '../page/subject.ts';
 import { check, time } from '../page/time.ts';
@@ -42,6 +42,7 @@ const executor = startOfflineExecutor({
       for (const { modified } of transaction.mutations) {
         const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': idempotencyKey };
         const answer = await fetch('/rest/items', { method: 'POST', body: JSON.stringify(modified), headers });
+        if (answer.status >= 400 && answer.status < 500) throw new NonRetriableError(`refused with ${answer.status}`);
         check(answer.ok, `a write was answered ${answer.status}`);
       }
     },
@@ -52,11 +53,15 @@ async function stored(): Promise<number> {
   return (await executor.peekOutbox()).length;
 }
 
+let reported = 0;
+
 function write(index: number): void {
   const transaction = executor.createOfflineTransaction({ mutationFnName: 'send', autoCommit: false });
   transaction.mutate(() => void items.insert(newItem(index)));
   // It settles when the server has answered.
-  transaction.commit().catch(() => undefined);
+  transaction.commit().catch(() => {
+    reported += 1;
+  });
 }
 
 expose({
@@ -74,4 +79,13 @@ expose({
       while (executor.getPendingCount() + executor.getRunningCount() > 0)
         await new Promise((resolve) => setTimeout(resolve, 20));
     }),
+  uploadAll: async (most: number) => {
+    await executor.waitForInit();
+    return time(async () => {
+      online.turnOn();
+      for (let attempt = 0; attempt < most && (await stored()) > 0; attempt += 1)
+        await new Promise((resolve) => setTimeout(resolve, 500));
+    });
+  },
+  settled: async () => [await stored(), reported],
 });
