@@ -5,6 +5,8 @@ import { readEventNames } from './event-stream.ts';
 
 export const shortestRetryMs = 1_000;
 export const longestRetryMs = 60_000;
+/** On top of each wait, from none to all of it: when a server comes back, its clients do not come all at once. */
+const spreadMs = 40_000;
 /** A connection on which nothing came for so long is taken for dead. */
 export const silenceLimitMs = 120_000;
 /** A page hidden for so long leaves the stream to another. */
@@ -84,7 +86,7 @@ export class LiveFeed {
     while (!signal.aborted) {
       const heard = await this.#readOnce(signal);
       retryMs = heard ? shortestRetryMs : Math.min(retryMs * 2, longestRetryMs);
-      await this.#wait(retryMs * (1 + random() / 2), signal);
+      await this.#wait(retryMs + random() * spreadMs, signal);
     }
   }
 
