@@ -45,6 +45,14 @@ export interface Photo {
   readonly hash: string | null;
 }
 
+export interface Task {
+  /** Below zero until the server has made its number. */
+  readonly id: number;
+  readonly visitId: string;
+  readonly title: string;
+  readonly done: boolean;
+}
+
 export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -101,6 +109,16 @@ export function readLine(value: unknown): Line | null {
     productCode: numberOrNull(value['productCode']) ?? 0,
     quantity: numberOrNull(value['quantity']) ?? 0,
     price: numberOrNull(value['price']) ?? 0,
+  };
+}
+
+export function readTask(value: unknown): Task | null {
+  if (!isFields(value) || typeof value['id'] !== 'number') return null;
+  return {
+    id: value['id'],
+    visitId: text(value['visitId']),
+    title: text(value['title']),
+    done: value['done'] === true,
   };
 }
 

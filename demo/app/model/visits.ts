@@ -1,5 +1,6 @@
 import { quoted, readList, recordPath, write, type WriteOptions } from './api.ts';
 import { deletePhoto, readPhotos } from './photos.ts';
+import { deleteTask, readTasks } from './tasks.ts';
 import { type Line, readLine, readVisit, type Visit } from './records.ts';
 
 /** A line as it is typed. Its key is made with it, so that saving twice stores it once. */
@@ -77,9 +78,10 @@ export async function deleteLines(lines: readonly Line[]): Promise<void> {
   for (const line of lines) await write('DELETE', recordPath('lines', line.id));
 }
 
-/** The lines and photos first, because they refer to the visit. */
+/** The lines, photos and tasks first, because they refer to the visit. */
 export async function deleteVisit(id: string, lines: readonly Line[]): Promise<void> {
   for (const photo of (await readPhotos(id)).photos) await deletePhoto(photo.id);
+  for (const task of (await readTasks(id)).tasks) await deleteTask(task.id);
   await deleteLines(lines);
   await write('DELETE', recordPath('visits', id));
 }

@@ -78,7 +78,7 @@ export function createConflictsPage(app: App, first: string | null): Page {
   list.refresh();
   return {
     title: 'Conflicts',
-    tables: ['products', 'visits', 'lines', 'photos', 'places'],
+    tables: ['products', 'visits', 'lines', 'photos', 'tasks', 'places'],
     view: () => html`<a class="back" href="/synchronization">‹ Sync</a>${content()}`,
     refresh: list.refresh,
     close: list.close,

@@ -25,19 +25,23 @@ import {
   today,
   type VisitDraft,
 } from '../model/visits.ts';
+import { addTask, deleteTask, readTasks, setTaskDone, type VisitTasks } from '../model/tasks.ts';
 import type { App, Page } from '../view/page.ts';
 import { emptyState, failedState, skeletonRows } from '../view/parts.ts';
 import { createPlacePicker } from '../view/place-picker.ts';
 import { photosSection } from '../view/photos.ts';
+import { tasksSection } from '../view/tasks.ts';
 import { visitForm } from '../view/visit-form.ts';
 
 interface Stored {
   readonly detail: StatusDetail;
   readonly products: readonly Product[];
   readonly photos: VisitPhotos;
+  readonly tasks: VisitTasks;
 }
 
 const noPhotos: VisitPhotos = { photos: [], marks: new Map() };
+const noTasks: VisitTasks = { tasks: [], marks: new Map() };
 
 function draftOf(visit: Visit | null): VisitDraft {
   return {
@@ -64,13 +68,14 @@ export function createVisitPage(
 
   const stored = createLoader<Stored>(async (signal) => {
     const sync = await app.connected;
-    const [storedVisit, storedLines, kept, status, products, photos] = await Promise.all([
+    const [storedVisit, storedLines, kept, status, products, photos, tasks] = await Promise.all([
       key === null ? null : readRecord(recordPath('visits', key), readVisit),
       key === null ? [] : readLines(key),
       key === null ? null : readKeptDraft(sync, key),
       key === null ? null : sync.statusOf('visits', key),
       readList('/api/products', readProduct, { query: { orderBy: 'Name', limit: 500 }, signal }),
       key === null ? noPhotos : readPhotos(key),
+      key === null ? noTasks : readTasks(key),
     ]);
     const visit = kept?.visit ?? storedVisit;
     const visitLines = withDraftLines(storedLines, kept?.lines ?? []);
@@ -83,7 +88,8 @@ export function createVisitPage(
       lines = visitLines;
       place = found;
     }
-    return { detail: kept === null ? (status?.detail ?? 'clean') : 'draft', products: products.records, photos };
+    const detail = kept === null ? (status?.detail ?? 'clean') : 'draft';
+    return { detail, products: products.records, photos, tasks };
   }, app.draw);
 
   const picker = createPlacePicker(app, (chosen) => {
@@ -197,7 +203,7 @@ export function createVisitPage(
         : () => {
             app.attempt(() => action(visit));
           };
-    const { photos } = current.value;
+    const { photos, tasks } = current.value;
     const form = visitForm(app, {
       draft,
       lines,
@@ -223,7 +229,25 @@ export function createVisitPage(
       onDelete: shown.kept === null ? whenStored(remove) : null,
     });
     if (visit === null || shown.kept?.isNew === true) return form;
-    return html`${form}${photosSection(photos, {
+    const changeTasks = (change: () => Promise<void>): void => {
+      app.attempt(async () => {
+        await change();
+        stored.refresh();
+      });
+    };
+    const taskList = tasksSection(tasks, {
+      syncing: app.watch.syncing,
+      onAdd: (title) => {
+        changeTasks(() => addTask(visit.id, title));
+      },
+      onDone: (task, done) => {
+        changeTasks(() => setTaskDone(task, done));
+      },
+      onDelete: (task) => {
+        changeTasks(() => deleteTask(task.id));
+      },
+    });
+    return html`${form}${taskList}${photosSection(photos, {
       syncing: app.watch.syncing,
       progress: app.watch.progress,
       onAdd(files) {
@@ -244,7 +268,7 @@ export function createVisitPage(
       if (place !== null) return place.name;
       return key === null ? 'New visit' : 'Visit';
     },
-    tables: ['visits', 'lines', 'products', 'photos'],
+    tables: ['visits', 'lines', 'products', 'photos', 'tasks'],
     view: () => html`<a class="back" href="/visits">‹ Visits</a>${content()}`,
     refresh: stored.refresh,
     close() {

@@ -82,6 +82,7 @@ const tableNames: Readonly<Record<string, string>> = {
   visits: 'Visits',
   lines: 'Lines',
   photos: 'Photos',
+  tasks: 'Tasks',
 };
 
 export function tableName(table: string): string {

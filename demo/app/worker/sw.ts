@@ -59,6 +59,13 @@ startSync({
       references: { visitId: 'visits' },
       file: 'content',
     },
+    tasks: {
+      path: '/api/tasks',
+      key: 'id',
+      serverKeys: true,
+      columns: { id: 'number', visitId: 'string', title: 'string', done: 'boolean', afterId: 'number' },
+      references: { visitId: 'visits', afterId: { table: 'tasks', onDelete: 'null' } },
+    },
   },
   commands: [{ method: 'POST', path: '/api/visits/:id/close' }],
   backend: batchBackend({ url: '/sync' }),

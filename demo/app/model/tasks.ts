@@ -1,0 +1,28 @@
+import type { StatusDetail } from 'holdfast/client';
+import { quoted, readList, recordPath, write } from './api.ts';
+import { readTask, type Task } from './records.ts';
+
+export interface VisitTasks {
+  readonly tasks: readonly Task[];
+  /** By key, of those that are not synchronized. */
+  readonly marks: ReadonlyMap<string, StatusDetail>;
+}
+
+export async function readTasks(visitId: string): Promise<VisitTasks> {
+  const query = { filter: `visitId = ${quoted(visitId)}`, limit: 200 };
+  const { records, marks } = await readList('/api/tasks', readTask, { query });
+  return { tasks: records, marks: marks ?? new Map<string, StatusDetail>() };
+}
+
+/** The server makes its number; until it has, the task goes by a temporary one. */
+export async function addTask(visitId: string, title: string): Promise<void> {
+  await write('POST', '/api/tasks', { visitId, title });
+}
+
+export async function setTaskDone({ id }: Task, done: boolean): Promise<void> {
+  await write('PATCH', recordPath('tasks', id), { done });
+}
+
+export async function deleteTask(id: number): Promise<void> {
+  await write('DELETE', recordPath('tasks', id));
+}
