@@ -83,6 +83,7 @@ export async function commitWrite(
         location,
         request: identity,
         mutationId: newMutationId(session),
+        ...(file === undefined ? {} : { file }),
       });
     }
     const { key, operation } = prepared;

@@ -1,6 +1,7 @@
 import { SyncError } from '../protocol/errors.ts';
 import type { MutationId, RecordKey } from '../protocol/record.ts';
 import type { WriteOperation } from '../store/coalesce.ts';
+import type { StoredContent } from '../store/contents.ts';
 import { compareListed, createMatcher, type ListQuery } from '../store/list-matcher.ts';
 import { requestRowKey, type RequestIdentity } from '../store/requests.ts';
 import type { Table } from '../store/schema.ts';
@@ -17,6 +18,7 @@ interface DraftRequest {
   readonly location: string;
   readonly request: RequestIdentity;
   readonly mutationId: MutationId;
+  readonly file?: StoredContent;
 }
 
 /** A draft as an answer. */
@@ -36,7 +38,7 @@ async function tell(session: Session, table: Table, key: RecordKey): Promise<voi
 
 /** A write with `Sync-Draft: true`: kept as a draft; a `DELETE` gives the draft up. No run follows it. */
 export async function writeDraftOf(session: Session, table: Table, draft: DraftRequest): Promise<WriteAnswer> {
-  const { key, operation, content, location, request, mutationId } = draft;
+  const { key, operation, content, location, request, mutationId, file } = draft;
   const requestRow = request.explicit ? null : requestRowKey(request);
   if (operation === 'delete') {
     if (!(await discardDraft(session, table, key)))
@@ -48,7 +50,8 @@ export async function writeDraftOf(session: Session, table: Table, draft: DraftR
       stored: false,
     };
   }
-  const result = await writeDraft(session, { table, key, operation, content, request, mutationId });
+  const named = file === undefined ? {} : { file };
+  const result = await writeDraft(session, { table, key, operation, content, request, mutationId, ...named });
   switch (result.type) {
     case 'stored': {
       await tell(session, table, key);

@@ -12,6 +12,7 @@ import {
 import { fileIn, withReference } from '../store/file-field.ts';
 import type { Table } from '../store/schema.ts';
 import { readView } from '../store/view.ts';
+import { readDraft } from '../sync/drafts.ts';
 import type { Session } from '../sync/session.ts';
 import { checkSignedIn } from '../sync/signed-in.ts';
 import { statusHeaders } from './answers.ts';
@@ -35,14 +36,16 @@ const guardHeaders = {
 export async function readFile(session: Session, table: Table, key: RecordKey, request: Request): Promise<Response> {
   if (table.scope === 'online') return fromNetwork(session, request, 'online-only');
   const view = await readView(session.database, session.base, table.name, key);
-  if (view.text === null) return missingRecord(session, table, key, { view, request });
-  const reference = fileIn(table, view.text);
+  const draft = request.headers.get('Sync-Draft') === 'true' ? await readDraft(session, table, key) : null;
+  const text = draft === null ? view.text : JSON.stringify(draft.record);
+  if (text === null) return missingRecord(session, table, key, { view, request });
+  const reference = fileIn(table, text);
   if (reference === null) throw new SyncError('not-found', `${table.name} ${String(key)} has no file.`);
   const content = await findContent(session.database, reference.hash);
   if (content === null) return fromNetwork(session, request, 'not-held');
   const etag = `"${reference.hash}"`;
   const headers = new Headers({
-    ...statusHeaders(view.detail),
+    ...statusHeaders(draft === null ? view.detail : 'draft'),
     ...guardHeaders,
     'Content-Type': reference.type === '' ? anyType : reference.type,
     'Accept-Ranges': 'bytes',
@@ -127,7 +130,8 @@ export async function writeFile(
   }
   checkWritable(session, table);
   const view = await readView(session.database, session.base, table.name, key);
-  if (view.text === null && view.absenceKnown) {
+  // A draft may be of a record that is not there yet.
+  if (view.text === null && view.absenceKnown && request.headers.get('Sync-Draft') !== 'true') {
     throw new SyncError('not-found', `There is no record ${String(key)} in ${table.name}. Nothing was stored.`);
   }
   return withChunks(session, async (number) => {

@@ -2,8 +2,9 @@ import { SyncError } from '../protocol/errors.ts';
 import type { Draft } from '../protocol/draft.ts';
 import { isJsonObject, type MutationId, type RecordKey } from '../protocol/record.ts';
 import { StaleReadError } from '../store/database.ts';
+import { contentScope, nameContent, type StoredContent } from '../store/contents.ts';
 import type { WriteOperation } from '../store/coalesce.ts';
-import type { ChangeBase, ChangeRow, RequestRow } from '../store/format.ts';
+import type { ChangeBase, ChangeRow, RequestRow, StoreName } from '../store/format.ts';
 import { claimRequest, matchRequest, requestRowKey, type RequestIdentity } from '../store/requests.ts';
 import type { Table } from '../store/schema.ts';
 import { readView } from '../store/view.ts';
@@ -20,6 +21,8 @@ export interface DraftWrite {
   readonly content: (current: string | null) => string;
   readonly mutationId: MutationId;
   readonly request?: RequestIdentity;
+  /** The content that the draft is to name, as of a write. */
+  readonly file?: StoredContent;
 }
 
 export type DraftWriteResult =
@@ -58,11 +61,12 @@ function refusal(code: 'exists' | 'not-found', table: Table, key: RecordKey, kep
  * under way go on as if there were none.
  */
 export async function writeDraft(session: Session, write: DraftWrite): Promise<DraftWriteResult> {
-  const { table, key, operation, mutationId, request } = write;
+  const { table, key, operation, mutationId, request, file } = write;
   const { database, environment, schema } = session;
   const below = await readBelow(session, write);
   const now = environment.now();
-  return database.write(['drafts', 'requests', 'meta'], async (tx): Promise<DraftWriteResult> => {
+  const scope: StoreName[] = ['drafts', 'requests', 'meta', ...(file === undefined ? [] : contentScope)];
+  return database.write(scope, async (tx): Promise<DraftWriteResult> => {
     const match = request === undefined ? null : await matchRequest(tx, request, now);
     if (match?.type === 'changed') return { type: 'request-changed' };
     if (match?.type === 'repeat' && request !== undefined) {
@@ -90,6 +94,7 @@ export async function writeDraft(session: Session, write: DraftWrite): Promise<D
       attempts: 0,
       madeAt: now,
     });
+    if (file !== undefined) await nameContent(tx, file);
     const created = current === null;
     if (request !== undefined) {
       await tx.objectStore('requests').put({
