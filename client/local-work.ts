@@ -7,9 +7,6 @@ import { RecordClient } from './record-client.ts';
 
 /** The calls about work that has not gone out, drafts, and taking it along; and about what the server says by itself. */
 export abstract class LocalWork extends RecordClient {
-  /** There is something new to send. */
-  protected abstract wrote(): void;
-
   draft(table: string, record: JsonRecord): Promise<Draft> {
     return this.call((worker) => worker.draft(table, record));
   }

@@ -39,6 +39,16 @@ export abstract class RecordClient extends SyncEventTarget {
   /** A call without effects: if the worker dies meanwhile, it is made once more. */
   protected abstract read<T>(call: WorkerCall<T>): Promise<T>;
 
+  /** There is something new to send. */
+  protected abstract wrote(): void;
+
+  /** A call that leaves something to send if it answers true. */
+  async #sending(call: Promise<boolean>): Promise<boolean> {
+    const isPending = await call;
+    if (isPending) this.wrote();
+    return isPending;
+  }
+
   statusOf(table: string, key: RecordKey): Promise<RecordStatus> {
     return this.read((worker) => worker.statusOf(table, key));
   }
@@ -60,7 +70,7 @@ export abstract class RecordClient extends SyncEventTarget {
   }
 
   retry(failure: string): Promise<boolean> {
-    return this.call((worker) => worker.retry(failure));
+    return this.#sending(this.call((worker) => worker.retry(failure)));
   }
 
   discard(failure: string): Promise<boolean> {
@@ -68,7 +78,7 @@ export abstract class RecordClient extends SyncEventTarget {
   }
 
   sendAgain(failure: string): Promise<boolean> {
-    return this.call((worker) => worker.sendAgain(failure));
+    return this.#sending(this.call((worker) => worker.sendAgain(failure)));
   }
 
   arrived(failure: string): Promise<boolean> {
@@ -80,7 +90,7 @@ export abstract class RecordClient extends SyncEventTarget {
   }
 
   resolve(failure: string, record: JsonRecord | null): Promise<boolean> {
-    return this.call((worker) => worker.resolve(failure, record));
+    return this.#sending(this.call((worker) => worker.resolve(failure, record)));
   }
 
   async setStatus(

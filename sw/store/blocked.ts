@@ -14,35 +14,48 @@ export function waitingFor(blocker: RecordRef): NonNullable<ChangeRow['reason']>
   return { code: 'blocked', message, references: { table: blocker.table, key: blocker.key } };
 }
 
+/** How many rows that wait for others are read rather than asking for each record. */
+const fewWaiting = 64;
+
+/** What waits for one of the records, by an index of what waits: bounded by the records, however much waits for others. */
+async function waitingOf<Row extends { readonly reason?: NonNullable<ChangeRow['reason']> }>(
+  index: {
+    count(): Promise<number>;
+    getAll(query?: IDBKeyRange): Promise<Row[]>;
+  },
+  blockers: readonly RecordRef[],
+): Promise<Row[]> {
+  const count = await index.count();
+  if (count === 0) return [];
+  if (count > fewWaiting + blockers.length) {
+    const lists = await Promise.all(blockers.map(({ table, key }) => index.getAll(IDBKeyRange.only([table, key]))));
+    return lists.flat();
+  }
+  const ids = new Set(blockers.map(idOf));
+  return (await index.getAll()).filter(
+    ({ reason }) => reason?.references !== undefined && ids.has(idOf(reason.references)),
+  );
+}
+
+function idOf({ table, key }: RecordRef): string {
+  return JSON.stringify([table, key]);
+}
+
 /**
  * Makes pending again what waited for one of these records, because it was taken, edited, or given up. The transaction's
  * scope must hold `changes` and `commands`. Gives the seqs of what was released.
  */
 export async function releaseFollowers(tx: WriteTransaction, blockers: readonly RecordRef[]): Promise<number[]> {
   if (blockers.length === 0) return [];
-  const idOf = ({ table, key }: RecordRef): string => JSON.stringify([table, key]);
-  const ids = new Set(blockers.map(idOf));
-  const isNamed = (reason: ChangeRow['reason']): boolean =>
-    reason?.references !== undefined && ids.has(idOf(reason.references));
-  const released: number[] = [];
   const changes = tx.objectStore('changes');
   const commands = tx.objectStore('commands');
-  // Only what is stuck is in this index, and its second part is the state.
-  const [stuck, waiting] = await Promise.all([
-    changes.index('stuck').getAll(),
-    commands.index('stuck').getAll('blocked'),
+  const [rows, waiting] = await Promise.all([
+    waitingOf(changes.index('waitsFor'), blockers),
+    waitingOf(commands.index('waitsFor'), blockers),
   ]);
-  const writes: Promise<unknown>[] = [];
-  for (const row of stuck) {
-    if (row.state !== 'blocked' || !isNamed(row.reason)) continue;
-    released.push(row.seq);
-    writes.push(changes.put(withState(row, 'pending')));
-  }
-  for (const row of waiting) {
-    if (!isNamed(row.reason)) continue;
-    released.push(row.seq);
-    writes.push(commands.put(withCommandState(row, 'pending')));
-  }
-  await Promise.all(writes);
-  return released;
+  await Promise.all([
+    ...rows.map((row) => changes.put(withState(row, 'pending'))),
+    ...waiting.map((row) => commands.put(withCommandState(row, 'pending'))),
+  ]);
+  return [...rows, ...waiting].map((row) => row.seq);
 }

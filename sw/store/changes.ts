@@ -20,6 +20,11 @@ export function rowsBetween(
   return tx.objectStore('changes').getAll(IDBKeyRange.bound(lower, upper, false, true));
 }
 
+function placeWaited(state: ChangeState, reason: ChangeRow['reason']): Pick<ChangeRow, 'waitsFor'> {
+  const { references } = reason ?? {};
+  return state === 'blocked' && references !== undefined ? { waitsFor: [references.table, references.key] } : {};
+}
+
 /** A row under another state; `pending` rows are in no index but that of their order. */
 export function withState(row: ChangeRow, state: ChangeState, reason?: ChangeRow['reason']): ChangeRow {
   const { table, key, seq, mutationId, operation, text, base, whole, schema, attempts, madeAt, server } = row;
@@ -30,6 +35,7 @@ export function withState(row: ChangeRow, state: ChangeState, reason?: ChangeRow
     ...(row.asked === undefined ? {} : { asked: row.asked }),
     state,
     ...(state === 'pending' ? {} : { stuck: [table, state] as const }),
+    ...placeWaited(state, reason),
     ...(reason === undefined ? {} : { reason }),
     ...(state === 'conflict' && server !== undefined ? { server } : {}),
   };
@@ -43,6 +49,7 @@ export function withCommandState(row: CommandRow, state: ChangeState, reason?: C
     ...(group === undefined ? {} : { group }),
     ...(asked === undefined ? {} : { asked }),
     ...(state === 'pending' ? {} : { stuck: state }),
+    ...placeWaited(state, reason),
     ...(reason === undefined ? {} : { reason }),
   };
 }

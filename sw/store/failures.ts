@@ -1,6 +1,6 @@
 import { releaseFollowers } from './blocked.ts';
 import { rowsOf, withCommandState, withState } from './changes.ts';
-import type { Database, WriteTransaction } from './database.ts';
+import type { AnyTransaction, Database, WriteTransaction } from './database.ts';
 import type { ChangeRow, CommandRow, FailureRow } from './format.ts';
 import { readGroup } from './groups.ts';
 import type { MutationId } from '../protocol/record.ts';
@@ -23,15 +23,23 @@ export async function readFailures(
   database: Database,
   page: { readonly limit: number; readonly offset: number },
 ): Promise<readonly Failure[]> {
-  const rows = await database.read(['failures'], (tx) => tx.objectStore('failures').index('at').getAll());
-  return rows
-    .reverse()
-    .slice(page.offset, page.offset + page.limit)
-    .map(withoutBookkeeping);
+  return database.read(['failures', 'changes', 'commands'], async (tx) => {
+    const all = await tx.objectStore('failures').index('at').getAll();
+    const rows = all.reverse().slice(page.offset, page.offset + page.limit);
+    return Promise.all(
+      rows.map(async (row) => ({ ...withoutBookkeeping(row), retriable: await isRetriable(tx, row) })),
+    );
+  });
+}
+
+/** Whether what failed is still here as it was: it may have been edited, and sent, since. */
+async function isRetriable(tx: AnyTransaction, failure: FailureRow): Promise<boolean> {
+  const subject = await subjectOf(tx, failure);
+  return subject !== null && subject.state !== 'pending';
 }
 
 /** The change or command that still stands for a failure. */
-async function subjectOf(tx: WriteTransaction, failure: FailureRow): Promise<ChangeRow | CommandRow | null> {
+async function subjectOf(tx: AnyTransaction, failure: FailureRow): Promise<ChangeRow | CommandRow | null> {
   if (failure.seq === null) return null;
   const { table, key, seq, operation } = failure;
   if (operation === 'command') return (await tx.objectStore('commands').get(seq)) ?? null;

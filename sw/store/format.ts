@@ -105,6 +105,8 @@ export interface ChangeRow {
   readonly state: ChangeState;
   /** `[table, state]` where the state is not `pending`: an index lists only what is stuck. */
   readonly stuck?: readonly [string, ChangeState];
+  /** Where it is `blocked`: the record that it waits for, for an index. */
+  readonly waitsFor?: readonly [table: string, key: RecordKey];
   readonly reason?: {
     readonly code: string;
     readonly message: string;
@@ -135,6 +137,8 @@ export interface CommandRow {
   readonly names: readonly { readonly table: string; readonly key: RecordKey }[];
   /** Its state, where that is not `pending`: an index lists only what is stuck. */
   readonly stuck?: ChangeState;
+  /** As of a change. */
+  readonly waitsFor?: readonly [table: string, key: RecordKey];
   readonly mutationId: MutationId;
   readonly method: string;
   readonly path: string;
@@ -384,9 +388,13 @@ export interface Format extends DBSchema {
   changes: {
     key: [table: string, key: RecordKey, seq: number];
     value: ChangeRow;
-    indexes: { seq: number; stuck: [table: string, state: string] };
+    indexes: { seq: number; stuck: [table: string, state: string]; waitsFor: [table: string, key: RecordKey] };
   };
-  commands: { key: number; value: CommandRow; indexes: { stuck: string } };
+  commands: {
+    key: number;
+    value: CommandRow;
+    indexes: { stuck: string; waitsFor: [table: string, key: RecordKey] };
+  };
   aliases: { key: [table: string, from: RecordKey]; value: AliasRow };
   members: { key: number; value: BatchMembersRow };
   batches: { key: number; value: BatchContentRow };
@@ -445,8 +453,10 @@ export function createStores(database: IDBPDatabase<Format>): void {
   const changes = database.createObjectStore('changes', { keyPath: ['table', 'key', 'seq'] });
   changes.createIndex('seq', 'seq');
   changes.createIndex('stuck', 'stuck');
+  changes.createIndex('waitsFor', 'waitsFor');
   const commands = database.createObjectStore('commands', { keyPath: 'seq' });
   commands.createIndex('stuck', 'stuck');
+  commands.createIndex('waitsFor', 'waitsFor');
   database.createObjectStore('aliases', { keyPath: ['table', 'from'] });
   database.createObjectStore('members', { keyPath: 'batch' });
   database.createObjectStore('batches', { keyPath: 'batch' });

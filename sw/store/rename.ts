@@ -54,12 +54,15 @@ function renameRow<Row extends NamedRow>(table: Table, names: KeyNames, row: Row
   return { ...row, key, text, base: row.base === null || baseText === null ? null : { ...row.base, text: baseText } };
 }
 
-function renameReason(names: KeyNames, row: ChangeRow): ChangeRow {
-  const { reason } = row;
+/** The same object if it waits for none of the records. */
+function renameReason<Row extends Pick<ChangeRow, 'reason' | 'waitsFor'>>(names: KeyNames, row: Row): Row {
+  const { reason, waitsFor } = row;
   if (reason?.references === undefined) return row;
   const { table, key } = reason.references;
   const current = names.of(table, key);
-  return current === key ? row : { ...row, reason: { ...reason, references: { table, key: current } } };
+  if (current === key) return row;
+  const named = { ...row, reason: { ...reason, references: { table, key: current } } };
+  return waitsFor === undefined ? named : { ...named, waitsFor: [table, current] };
 }
 
 async function renameChanges(
@@ -99,7 +102,7 @@ async function renameCommands(tx: WriteTransaction, names: KeyNames): Promise<vo
   const store = tx.objectStore('commands');
   for (const row of await store.getAll()) {
     const next = {
-      ...row,
+      ...renameReason(names, row),
       path: names.inPath(row.path),
       body: names.inJson(row.body),
       names: row.names.map(({ table, key }) => ({ table, key: names.of(table, key) })),

@@ -34,6 +34,11 @@ async function visitIds(ids: readonly string[]): Promise<number> {
   return rows.length;
 }
 
+async function noteOf(id: string): Promise<unknown> {
+  const [row] = await fixture.server.database.query('select note from visits where id = $1', [id]);
+  return row?.['note'];
+}
+
 /** A device of a server that remembers no requests; the first POST is applied and not answered. */
 async function losingFirstPost(): Promise<{ device: Device; session: OpenSession; posts: () => number }> {
   const device = new Device(fixture);
@@ -82,6 +87,28 @@ describe('A server without idempotency (U-14)', () => {
     await session.engine.synchronize('two', { mode: 'unsynchronized' });
     expect(posts()).toBe(1);
     expect(await failuresOf(session)).toEqual([]);
+  });
+
+  it('holds an edit of what is unknown back until that is settled (invariant 3)', async () => {
+    for (const word of ['arrived', 'again'] as const) {
+      const { session, posts } = await losingFirstPost();
+      const [id = ''] = await makeVisits(session, 1);
+      await expect(session.engine.synchronize('one', { mode: 'unsynchronized' })).rejects.toMatchObject({
+        code: 'network',
+      });
+      await ask(session, 'PATCH', `/api/visits/${id}`, { note: 'edited' });
+      await session.engine.synchronize('two', { mode: 'unsynchronized' });
+      expect([posts(), await noteOf(id)]).toEqual([1, 'a visit']);
+      expect(await see(session, 'visits', id)).toMatchObject({ record: { note: 'edited' } });
+      const failure = (await failuresOf(session))[0]?.id ?? '';
+      if (word === 'arrived') expect(await noteArrival(session, failure)).toBe(true);
+      else expect(await retryFailure(session.database, failure, newMutationId, 'unknown')).toBe(true);
+      // The server knows the record already, so a create that is sent again is refused as such, and nothing is made twice.
+      await session.engine.synchronize('three', { mode: 'unsynchronized', onPartial: 'return' });
+      await session.engine.synchronize('four', { mode: 'unsynchronized', onPartial: 'return' });
+      expect([word, await noteOf(id)]).toEqual([word, 'edited']);
+      expect(await visitIds([id])).toBe(1);
+    }
   });
 
   it('sends it again when the user says so', async () => {

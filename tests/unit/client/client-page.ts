@@ -17,6 +17,7 @@ export class ClientPage {
   answer: (signal: AbortSignal | null | undefined) => Promise<Response> = () =>
     Promise.reject(new TypeError('offline'));
   visible = true;
+  isPersisted = true;
   online = true;
 
   constructor() {
@@ -34,7 +35,7 @@ export class ClientPage {
       setTimer: this.clock.setTimer,
       random: () => 0,
       newId: () => crypto.randomUUID(),
-      persist: () => Promise.resolve(true),
+      persist: () => Promise.resolve(this.isPersisted),
     };
     this.client = new ConnectedClient({ workers: this.workers, environment });
   }

@@ -32,6 +32,8 @@ export class FakeWorkers implements WorkerSource, WorkerTarget {
   live: string | null = null;
   /** A worker that does not come up at all. */
   mute = false;
+  /** A newer worker waits to take over. */
+  isWaiting = false;
   starts = 0;
   finds: boolean[] = [];
   readonly triggers: RunTrigger[] = [];
@@ -67,7 +69,7 @@ export class FakeWorkers implements WorkerSource, WorkerTarget {
     return () => undefined;
   }
   takeWaiting(): Promise<boolean> {
-    return Promise.resolve(false);
+    return Promise.resolve(this.isWaiting);
   }
 
   postMessage(message: object, transfer: Transferable[]): void {
