@@ -3,6 +3,7 @@ import { SyncError, toPlainError } from '../sw/protocol/errors.ts';
 import { isEventEnvelope, type SyncEvent } from '../sw/protocol/events.ts';
 import type { SynchronizeResult, SyncState } from '../sw/protocol/run.ts';
 import { isSyncEvent } from './event-guard.ts';
+import { StorageMemory } from './storage-memory.ts';
 
 const historyLimit = 20;
 
@@ -28,6 +29,7 @@ export class Feed {
   #reading: Promise<SyncState> | null = null;
   #order: Promise<void> = Promise.resolve();
   #closed = false;
+  readonly #storage = new StorageMemory();
   /** Who signed in though this page is another user's. */
   #stranger: string | null = null;
   /** The run whose end was told last; a late progress of it is not told. */
@@ -39,7 +41,7 @@ export class Feed {
 
   /** The last state that came over the port. Events for another user than its user's are dropped. */
   learn(name: string, state: SyncState): void {
-    this.#state = state;
+    this.#know(state);
     if (name === this.#name || this.#closed) return;
     this.#channel?.close();
     this.#name = name;
@@ -52,7 +54,13 @@ export class Feed {
 
   /** The state was read over the port for another reason. */
   learnState(state: SyncState): void {
+    this.#know(state);
+  }
+
+  #know(state: SyncState): void {
     this.#state = state;
+    const error = this.#storage.learn(state);
+    if (error !== null && !this.#closed) this.#options.onEvent({ type: 'storage-reset', error });
   }
 
   /** Closing lets the browser keep the page for the back button. */
@@ -93,8 +101,8 @@ export class Feed {
         return (await this.#readState()).authRequired ? event : null;
       case 'storage-reset': {
         const { storageReset, ready } = await this.#readState();
-        if (storageReset) return { type: 'storage-reset', error: storageReset };
-        return ready ? null : event;
+        // It was told as the state was read, if not before.
+        return storageReset || ready ? null : event;
       }
       default:
         return event;
@@ -118,7 +126,7 @@ export class Feed {
       const told = differs ? await this.#readState() : state;
       if (this.#closed) return;
       this.#stranger = null;
-      this.#state = told;
+      this.#know(told);
       this.#options.onState(told);
     } catch (error) {
       if (!(error instanceof SyncError) || error.code !== 'user-changed' || this.#closed) throw error;
@@ -133,7 +141,8 @@ export class Feed {
     this.#reading ??= this.#options.readState().finally(() => {
       this.#reading = null;
     });
-    this.#state = await this.#reading;
-    return this.#state;
+    const state = await this.#reading;
+    this.#know(state);
+    return state;
   }
 }

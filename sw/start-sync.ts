@@ -11,6 +11,7 @@ import { createGroupMethods } from './router/group-route.ts';
 import { parseCommand } from './router/match.ts';
 import type { Migrate } from './store/migrate-row.ts';
 import { checkNames, parseSchema, type TableOptions } from './store/schema.ts';
+import { createCacheWitness } from './store/witness.ts';
 import type { Environment } from './sync/environment.ts';
 import { createSessions, type HeadersFunction } from './sync/sessions.ts';
 import { stateForStranger } from './sync/state.ts';
@@ -60,13 +61,15 @@ function ownState(scope: Partial<Pick<ServiceWorkerGlobalScope, 'serviceWorker'>
   return scope.serviceWorker?.state ?? null;
 }
 
-function createEnvironment(scope: ServiceWorkerGlobalScope): Environment {
+function createEnvironment(scope: ServiceWorkerGlobalScope, name: string): Environment {
   return {
     now: () => Date.now(),
     random: () => Math.random(),
     newId: () => uuidv7(),
     fetch: (input, init) => scope.fetch(input, init),
     locks: scope.navigator.locks,
+    // Missing where the page is not secure, and in some private windows.
+    witness: createCacheWitness(name, 'caches' in scope ? scope.caches : undefined),
     isOnline: () => scope.navigator.onLine,
     registerSync: async (tag) => {
       const registration: ServiceWorkerRegistration & SyncRegistration = scope.registration;
@@ -129,7 +132,7 @@ export function startSync(options: StartSyncOptions): void {
   checkOptions(options);
   const { name, version, tables, commands = [], backend, headers = null, migrate = null } = options;
   const schema = parseSchema(version, tables);
-  const environment = createEnvironment(self);
+  const environment = createEnvironment(self, name);
   const { origin } = self.location;
   const broadcast = createBroadcast({ name, now: environment.now });
   const announce = broadcast.post.bind(broadcast);

@@ -174,6 +174,8 @@ export interface SyncState {
   /** Whether the first download of every table that has one is complete. */
   readonly ready: boolean;
   readonly lastResult: SynchronizeResult | null;
+  /** Which database it comes from; another one under the same user means that the browser has lost the first. */
+  readonly storage?: string | null;
   /** The last loss of local data that is not made good yet by a full download. */
   readonly storageReset?: PlainError | null;
 }

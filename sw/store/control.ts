@@ -1,8 +1,9 @@
 import { deleteDB, openDB, type DBSchema, type IDBPDatabase } from 'idb';
 import { StorageError } from '../protocol/errors.ts';
+import { isMadeAfterLoss } from './epoch.ts';
 
 interface ControlFormat extends DBSchema {
-  /** `user`: who is signed in. `headers-of`: whose sign-in came with headers, which are not here. `wipe:<name>`: a database to delete. */
+  /** `user`: who is signed in. `headers-of`: whose sign-in came with headers, which are not here. `wipe:<name>`: a database to delete. `data-loss`: it was made in the place of a damaged one. */
   values: { key: string; value: string };
   /** The sign-in under which each tab loaded, by its client id. */
   clients: { key: string; value: { readonly id: string; readonly user: string; readonly at: number } };
@@ -20,11 +21,15 @@ export interface SignInRecord {
 /** Who is signed in, and under whose sign-in each tab loaded. One small database for the app. */
 export interface Control {
   read(): Promise<SignInRecord>;
+  /** Nobody has ever signed in or out, as far as this database knows. */
+  isBlank(): Promise<boolean>;
+  /** Whether the browser has made it in the place of a damaged one; true once. */
+  takeLoss(): Promise<boolean>;
   write(record: SignInRecord): Promise<void>;
   /** The user that a tab is bound to; binds it to the given one if it is to none. */
   bind(client: string, user: string, now: number): Promise<string>;
-  /** Deletes a database if it was noted to be wiped, also by a worker that died over it. What is in it is never seen again. */
-  finishWipe(database: string): Promise<void>;
+  /** Deletes a database if it was noted to be wiped, also by a worker that died over it. What is in it is never seen again. `before` comes first. */
+  finishWipe(database: string, before: () => Promise<void>): Promise<void>;
 }
 
 const clientsKept = 500;
@@ -37,9 +42,10 @@ export function createControl(name: string): Control {
   const open = (): Promise<IDBPDatabase<ControlFormat>> => {
     if (opening !== null) return opening;
     const mine = openDB<ControlFormat>(`holdfast:${name}`, 1, {
-      upgrade: (database) => {
+      upgrade: (database, _oldVersion, _newVersion, tx, event) => {
         database.createObjectStore('values');
         database.createObjectStore('clients', { keyPath: 'id' });
+        if (isMadeAfterLoss(event)) void tx.objectStore('values').put('total', 'data-loss');
       },
       blocking: (_current, _blocked, event) => {
         opening = null;
@@ -115,9 +121,17 @@ export function createControl(name: string): Control {
       bound.set(client, owner);
       return owner;
     },
-    finishWipe: async (database) => {
+    isBlank: () => attempt(async (database) => (await database.get('values', 'user')) === undefined),
+    takeLoss: () =>
+      attempt(async (database) => {
+        const tx = database.transaction('values', 'readwrite', { durability: 'relaxed' });
+        const [found] = await Promise.all([tx.store.get('data-loss'), tx.store.delete('data-loss'), tx.done]);
+        return found !== undefined;
+      }),
+    finishWipe: async (database, before) => {
       const noted = await attempt((control) => control.get('values', `${wipePrefix}${database}`));
       if (noted === undefined) return;
+      await before();
       await deleteDB(database);
       await attempt((control) => control.delete('values', `${wipePrefix}${database}`));
     },

@@ -1,5 +1,6 @@
 import { openDB, type IDBPDatabase, type IDBPTransaction } from 'idb';
 import { QuotaError, StorageError, SyncError, VersionError } from '../protocol/errors.ts';
+import { beginEpoch } from './epoch.ts';
 import { createStores, databaseVersion, type Format, type StoreName } from './format.ts';
 
 export type ReadTransaction = IDBPTransaction<Format, StoreName[]>;
@@ -24,6 +25,10 @@ export interface DatabaseOptions {
   readonly onSuperseded?: () => void;
   /** Called when an older version of the code keeps the database open. */
   readonly onBlocked?: () => void;
+  /** Called when the browser closed the connection by itself, as it does when site data is cleared. */
+  readonly onTerminated?: () => void;
+  /** Called when another database was found in the place of this one: nothing of it is read or written through this owner. */
+  readonly onLost?: () => void;
 }
 
 /** What reads of several transactions are made through. */
@@ -45,6 +50,8 @@ export interface Database {
    * `heads` leaves a new stamp for them, so that who has read them can tell whether they are still the same.
    */
   write<T>(stores: StoreName[], work: (tx: WriteTransaction) => Promise<T>, options?: WriteOptions): Promise<T>;
+  /** From now on a connection is refused to a database of another epoch. */
+  expectEpoch(epoch: string): void;
   close(): void;
 }
 
@@ -82,15 +89,27 @@ function toStorageError(error: unknown, name: string): SyncError | StaleReadErro
   });
 }
 
+export function lostError(): StorageError {
+  return new StorageError('The browser has lost the local database. Nothing of this was stored; try again.');
+}
+
 export function createDatabase(options: DatabaseOptions): Database {
-  const { name, signal } = options;
+  const { name, signal, newId = () => crypto.randomUUID() } = options;
   let opening: Promise<IDBPDatabase<Format>> | null = null;
   let superseded = false;
+  let expected: string | null = null;
 
   const drop = (): void => {
     const old = opening;
     opening = null;
     old?.then((connection) => connection.close()).catch(() => undefined);
+  };
+
+  const checkEpoch = async (connection: IDBPDatabase<Format>): Promise<IDBPDatabase<Format>> => {
+    if (expected === null || (await connection.get('meta', 'epoch'))?.value === expected) return connection;
+    connection.close();
+    options.onLost?.();
+    throw lostError();
   };
 
   const open = (): Promise<IDBPDatabase<Format>> => {
@@ -104,19 +123,27 @@ export function createDatabase(options: DatabaseOptions): Database {
     }
     if (opening !== null) return opening;
     const mine = openDB<Format>(name, databaseVersion(options.schemaVersion ?? 1), {
-      upgrade: (connection, oldVersion) => {
-        if (oldVersion === 0) createStores(connection);
+      upgrade: (connection, oldVersion, _newVersion, tx, event) => {
+        if (oldVersion !== 0) return;
+        createStores(connection);
+        beginEpoch(tx, event, newId());
       },
       blocked: () => options.onBlocked?.(),
-      blocking: () => {
+      blocking: (_current, wanted) => {
+        // Null: somebody deletes it. Whoever needs it next finds out what is in its place.
+        if (wanted === null) {
+          drop();
+          return;
+        }
         superseded = true;
         drop();
         options.onSuperseded?.();
       },
       terminated: () => {
         if (opening === mine) opening = null;
+        options.onTerminated?.();
       },
-    });
+    }).then(checkEpoch);
     opening = mine;
     mine.catch(() => {
       if (opening === mine) opening = null;
@@ -183,7 +210,6 @@ export function createDatabase(options: DatabaseOptions): Database {
     }
   };
 
-  const { newId = () => crypto.randomUUID() } = options;
   const stamping =
     <T>(stamps: readonly ('changesStamp' | 'seqHeads')[], work: (tx: WriteTransaction) => Promise<T>) =>
     async (tx: WriteTransaction): Promise<T> => {
@@ -210,6 +236,9 @@ export function createDatabase(options: DatabaseOptions): Database {
     name,
     read: (stores, work) => run(stores, 'readonly', work, 'default'),
     write,
+    expectEpoch: (epoch) => {
+      expected = epoch;
+    },
     close: () => {
       superseded = true;
       drop();

@@ -353,6 +353,14 @@ export interface MetaValues {
   /** Another value after each transaction that may have written changes. */
   readonly changesStamp: string;
   readonly serverEpoch: string;
+  /** Which database this is; made with it (SPEC Z-1). */
+  readonly epoch: string;
+  /** The browser made it in the place of a damaged one. */
+  readonly dataLoss: boolean;
+  /** Epoch of the lost database in the place of which it was made. */
+  readonly replaces: string;
+  /** Local data was lost, and a full download has not ended since. */
+  readonly storageReset: { readonly atLeast: number; readonly at: number };
   /** The app's schema that last opened the database, by table its shape, and whether rows of an older one may be left. */
   readonly schema: {
     readonly version: number;

@@ -1,5 +1,5 @@
 import { createLeafBuilder, createRootBuilder, emptyRoot, type BuiltLeaf, type ParsedRecord } from './leaf-builder.ts';
-import type { Database } from './database.ts';
+import type { Database, WriteTransaction } from './database.ts';
 import type { HeadRow, JournalRow, SegmentRow, StagedRow } from './format.ts';
 import { takeNumbers } from './meta.ts';
 import { packRecords } from './packed.ts';
@@ -178,6 +178,11 @@ export function createStaging({ database, table, row: opened, journal }: Staging
       await writing;
     },
   };
+}
+
+export async function stagedRows(tx: WriteTransaction): Promise<StagedRow[]> {
+  const rows = await tx.objectStore('runs').getAll();
+  return rows.filter((row): row is StagedRow => 'generation' in row);
 }
 
 /** The head that a staged table gets in the switch. Segments stored after staging began survive it. */

@@ -1,3 +1,5 @@
+import type { Witness } from '../store/witness.ts';
+
 /** What the engine takes from outside; each can be replaced. */
 export interface Environment {
   /** Milliseconds since 1970. */
@@ -8,6 +10,8 @@ export interface Environment {
   readonly newId: () => string;
   readonly fetch: (input: string | Request, init?: RequestInit) => Promise<Response>;
   readonly locks: LockManager;
+  /** Keeps notes outside IndexedDB. */
+  readonly witness: Witness;
   /** The browser's word on connectivity: a hint. */
   readonly isOnline: () => boolean;
   /** Asks for a Background Sync event; resolves to whether there will be one. */

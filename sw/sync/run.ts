@@ -2,10 +2,10 @@ import { AuthRequiredError, CancelledError, SyncError } from '../protocol/errors
 import type { RunMode, RunOutcome, RunTrigger, SynchronizeResult } from '../protocol/run.ts';
 import { isRunId } from '../protocol/record.ts';
 import { untilUnmoved } from '../store/base.ts';
-import type { FailureRow, JournalRow, StagedRow, StoreName } from '../store/format.ts';
+import type { FailureRow, JournalRow, StoreName } from '../store/format.ts';
 import { addToHistory } from '../store/history.ts';
 import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
-import { switchedHead } from '../store/staging.ts';
+import { stagedRows, switchedHead } from '../store/staging.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import { changedKeys, type ChangedKeys } from './changed-keys.ts';
 import { emptyTables } from './empty-tables.ts';
@@ -125,11 +125,6 @@ async function endRun(
 
 const endScope: StoreName[] = ['runs', 'history', 'meta', 'selected', 'changes', 'heads', 'marks'];
 
-async function stagedRows(tx: WriteTransaction): Promise<StagedRow[]> {
-  const rows = await tx.objectStore('runs').getAll();
-  return rows.filter((row): row is StagedRow => 'generation' in row);
-}
-
 /** A full download that broke off goes on in the next run; what was staged otherwise begins anew. */
 async function endWithoutSwitch(
   active: ActiveRun,
@@ -179,6 +174,7 @@ async function switchHeads(active: ActiveRun, superseded: readonly Superseded[])
       if (downloaded + removed > 0 || staged.full) tables[staged.table] = await changedKeys(tx, staged);
     }
     if (journal.mode === 'all') {
+      await deleteMeta(tx, 'storageReset');
       for (const { table, removed } of await emptyTables(tx, session)) {
         journal = addToTally(journal, table, { removed });
         tables[table] = { changed: null, removed: null };
@@ -255,7 +251,7 @@ export async function runSlice(active: ActiveRun): Promise<SliceResult> {
   const { session } = active;
   try {
     for (;;) {
-      if (session.signal.aborted) throw new SyncError('user-changed', 'The sign-in ended.');
+      session.signal.throwIfAborted();
       if (active.journal.state !== 'applying' && (active.signal.aborted || (await isCancelled(active)))) {
         throw wasCancelled();
       }

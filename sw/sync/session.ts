@@ -25,6 +25,8 @@ export interface Session {
   /** Headers for one attempt: the app's function, and those given at sign-in. Rejects with `no-credentials` if those are gone. */
   readonly headers: (url: string) => Promise<Readonly<Record<string, string>>>;
   readonly announce: (event: SyncEvent) => void;
+  /** Notes outside of the database how far it has come, soon (SPEC Z-1). */
+  readonly noteStorage: () => void;
 }
 
 /** A run while this worker works on it: the journal row as it is stored, and the signal that ends the work. */

@@ -3,15 +3,17 @@ import type { SyncEvent } from '../protocol/events.ts';
 import type { Backend, BackendTable } from '../backend/backend.ts';
 import { createBase } from '../store/base.ts';
 import { createControl, type SignInRecord } from '../store/control.ts';
-import { createDatabase } from '../store/database.ts';
-import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
+import { createDatabase, lostError, type Database } from '../store/database.ts';
+import { deleteMeta, getMeta } from '../store/meta.ts';
 import type { Migrate } from '../store/migrate-row.ts';
 import type { Schema } from '../store/schema.ts';
 import { upgradeSchema } from '../store/schema-version.ts';
+import { lossError } from '../store/storage-loss.ts';
 import { createCredentials, type Headers } from './credentials.ts';
 import { createEngine, type Engine } from './engine.ts';
 import type { Environment } from './environment.ts';
 import { noCredentials, type Session } from './session.ts';
+import { createStorageWatch, type Watched } from './storage-watch.ts';
 
 export type HeadersFunction = (attempt: { readonly user: string; readonly url: string }) => Headers | Promise<Headers>;
 
@@ -47,7 +49,8 @@ export interface SessionsOptions {
 
 export interface OpenSession extends Session {
   readonly engine: Engine;
-  end(): void;
+  /** @default the sign-in ended */
+  end(reason?: SyncError): void;
 }
 
 export interface Leaving {
@@ -95,6 +98,8 @@ export function createSessions(options: SessionsOptions): Sessions {
     now: environment.now,
     ask: (user) => options.announce(user, { type: 'credentials-wanted' }),
   });
+  const { now, newId, witness } = environment;
+  const watch = createStorageWatch({ witness, now, newId, takeLossBeside: () => control.takeLoss() });
   let known: SignInRecord | null = null;
   let open: { readonly user: string; readonly session: Promise<OpenSession> } | null = null;
   /** Sign-ins and sign-outs, one after the other; never rejects. */
@@ -108,23 +113,26 @@ export function createSessions(options: SessionsOptions): Sessions {
     const announce = (event: SyncEvent): void => {
       if (!signal.aborted) options.announce(user, event);
     };
-    await control.finishWipe(databaseName(user));
+    await control.finishWipe(databaseName(user), () => watch.forget(databaseName(user)));
     const database = createDatabase({
       name: databaseName(user),
       signal,
       schemaVersion: schema.version,
-      newId: environment.newId,
+      newId,
       onBlocked: () => announce({ type: 'storage-blocked' }),
+      // Looked at again at once: the tabs are to hear of a loss before they ask for anything.
+      onTerminated: () => void database.read(['meta'], () => Promise.resolve()).catch(() => undefined),
+      onLost: () => void reopen(database).catch(() => undefined),
     });
     const base = createBase();
+    let watched: Watched;
     try {
-      await database.write(['meta'], async (tx) => {
-        if ((await getMeta(tx, 'device')) === undefined) await setMeta(tx, 'device', environment.newId());
-      });
+      watched = await watch.examine(database);
+      database.expectEpoch(watched.epoch);
       await upgradeSchema({
         ...{ database, base, schema, user, migrate: options.migrate ?? null },
-        now: environment.now,
-        newId: environment.newId,
+        now,
+        newId,
       });
     } catch (error) {
       database.close();
@@ -143,6 +151,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       environment,
       signal,
       announce,
+      noteStorage: watch.keepNotes(database, { epoch: watched.epoch, schema, signal }),
       hasCredentials: async () => (await given()) !== null,
       headers: async (url) => {
         const own = await given();
@@ -151,15 +160,33 @@ export function createSessions(options: SessionsOptions): Sessions {
         return { ...own, ...(options.headers === null ? {} : await madeBy(options.headers, { user, url })) };
       },
     };
-    const end = (): void =>
-      controller.abort(new SyncError('user-changed', 'The sign-in ended. Nothing more was stored under it.'));
-    return { ...session, engine: createEngine(session), end };
+    const signedOut = new SyncError('user-changed', 'The sign-in ended. Nothing more was stored under it.');
+    const end = (reason = signedOut): void => controller.abort(reason);
+    session.noteStorage();
+    const engine = createEngine(session);
+    if (watched.loss !== null) {
+      announce({ type: 'storage-reset', error: lossError(watched.loss) });
+      void engine.requestRun('start').catch(() => undefined);
+    }
+    return { ...session, engine, end };
+  };
+
+  /** The database of the open session was lost: its session ends, and one of the new database begins. */
+  const reopen = async (database: Database): Promise<void> => {
+    const lost = open;
+    const session = await lost?.session;
+    if (session?.database !== database) return;
+    session.end(lostError());
+    if (open === lost) open = null;
+    await current();
   };
 
   const readKnown = async (): Promise<void> => {
     if (known !== null) return;
     const stored = await control.read();
-    known ??= stored;
+    const noted = stored.user === '' && (await control.isBlank()) ? await watch.readUser() : null;
+    if (noted !== null) await control.write(noted);
+    known ??= noted ?? stored;
   };
 
   const current = async (): Promise<OpenSession> => {
@@ -207,6 +234,7 @@ export function createSessions(options: SessionsOptions): Sessions {
         await Promise.all([deleteMeta(tx, 'authRequired'), deleteMeta(tx, 'backoff')]);
       });
       await control.write(next);
+      await watch.noteUser(next);
     } catch (error) {
       if (session !== reused) session.end();
       throw error;
@@ -226,6 +254,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     const last = await openSession(user);
     try {
       await before(last);
+      await watch.noteUser({ user: '', withHeaders: false });
       await control.write({ user: '', withHeaders: false, ...(wipe ? { wipe: databaseName(user) } : {}) });
     } finally {
       last.end();
@@ -233,7 +262,8 @@ export function createSessions(options: SessionsOptions): Sessions {
     known = { user: '', withHeaders: false };
     credentials.forget();
     // Noted already: if it fails here, it is done before the database is next opened.
-    if (wipe) await control.finishWipe(databaseName(user)).catch(() => undefined);
+    if (wipe)
+      await control.finishWipe(databaseName(user), () => watch.forget(databaseName(user))).catch(() => undefined);
   };
 
   const forClient = async (client: string): Promise<OpenSession> => {

@@ -3,6 +3,7 @@ import type { SyncObstacle, SyncState } from '../protocol/run.ts';
 import { countByTable, countPending, countScope } from '../store/counts.ts';
 import { readHistory } from '../store/history.ts';
 import { getMeta } from '../store/meta.ts';
+import { lossError } from '../store/storage-loss.ts';
 import { downloadedTables } from './download.ts';
 import { isWaiting } from './retry.ts';
 import type { Session } from './session.ts';
@@ -12,12 +13,14 @@ export async function readState(session: Session): Promise<SyncState> {
   const { database, base } = session;
   const [last] = await readHistory(database, { limit: 1, offset: 0 });
   return database.read([...countScope, 'runs', 'meta', 'failures'], async (tx) => {
-    const [open, pending, failures, reachable, authRequired, heads] = await Promise.all([
+    const [open, pending, failures, reachable, authRequired, storage, storageReset, heads] = await Promise.all([
       tx.objectStore('runs').get('open'),
       countPending(tx, session.schema),
       tx.objectStore('failures').count(),
       getMeta(tx, 'reachable'),
       getMeta(tx, 'authRequired'),
+      getMeta(tx, 'epoch'),
+      getMeta(tx, 'storageReset'),
       Promise.all(downloadedTables(session).map((table) => base.readHead(tx, table.name))),
     ]);
     const journal = open !== undefined && 'mode' in open ? open : null;
@@ -35,6 +38,8 @@ export async function readState(session: Session): Promise<SyncState> {
       failures,
       ready: heads.every((head) => head.complete),
       lastResult: last ?? null,
+      storage: storage ?? null,
+      storageReset: storageReset === undefined ? null : lossError(storageReset),
     };
   });
 }
@@ -55,6 +60,7 @@ export const stateForStranger: SyncState = {
 
 /** Tells all tabs how much is not synchronized, and the state that goes with it. */
 export async function tellPending(session: Session): Promise<void> {
+  session.noteStorage();
   const state = await readState(session);
   session.announce({ type: 'pending', pending: state.pending });
   session.announce({ type: 'state', state });

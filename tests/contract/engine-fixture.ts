@@ -17,6 +17,7 @@ import type { WriteResult } from '../../sw/store/record-write.ts';
 import { writeRecord } from '../../sw/store/write.ts';
 import { createSessions, type HeadersFunction, type OpenSession, type Sessions } from '../../sw/sync/sessions.ts';
 import { LockSpace } from '../support/locks.ts';
+import { MemoryWitness } from '../support/memory-witness.ts';
 import type { Fixture, User } from './server-fixture.ts';
 
 const tables: Readonly<Record<string, TableOptions>> = {
@@ -64,6 +65,8 @@ export class Device {
   readonly #tables: Readonly<Record<string, TableOptions>>;
   readonly name = `engine-${randomUUID()}`;
   readonly #locks = new LockSpace();
+  /** What is noted beside the databases. */
+  readonly witness = new MemoryWitness();
   #workers = 0;
   #now = Date.now();
   network: Network = (_path, forward) => forward();
@@ -122,6 +125,7 @@ export class Device {
         newId: () => randomUUID(),
         fetch: fetchOfWorker,
         locks: this.#locks.agent(owner),
+        witness: this.witness,
         isOnline: () => this.claimsOnline,
         registerSync: () => Promise.resolve(false),
         isReplaced: () => false,

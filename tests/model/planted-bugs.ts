@@ -176,9 +176,8 @@ export const plantedBugs: readonly PlantedBug[] = [
       { file: 'sw/sync/sessions.ts', find: '        if (signal.aborted) throw signal.reason;\n', replace: '' },
       {
         file: 'sw/sync/sessions.ts',
-        find: 'return { ...session, engine: createEngine(session), end };',
-        replace:
-          'return Object.assign(Object.create(session), { engine: createEngine(session), end: () => undefined });',
+        find: 'return { ...session, engine, end };',
+        replace: 'return Object.assign(Object.create(session), { engine, end: () => undefined });',
       },
     ],
   },

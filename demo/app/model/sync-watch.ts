@@ -18,6 +18,9 @@ export interface SyncWatch {
   readonly failures: readonly Failure[];
   readonly authRequired: boolean;
   readonly updateWaiting: boolean;
+  /** What the browser has lost of this device's data, in words; null: nothing, or it was read. */
+  readonly lost: string | null;
+  readonly lostRead: () => void;
 }
 
 export interface SyncWatcher extends SyncWatch {
@@ -45,6 +48,7 @@ export function createSyncWatch({ draw, onChanged, onBusy, onRunEnded }: Listene
   let online: boolean | null = null;
   let authRequired = false;
   let updateWaiting = false;
+  let lost: string | null = null;
   let client: SyncClient | null = null;
 
   const counts = createLoader<{ pending: PendingCounts; failures: readonly Failure[] } | null>(async () => {
@@ -105,6 +109,13 @@ export function createSyncWatch({ draw, onChanged, onBusy, onRunEnded }: Listene
     get updateWaiting() {
       return updateWaiting;
     },
+    get lost() {
+      return lost;
+    },
+    lostRead() {
+      lost = null;
+      draw();
+    },
     reachable(answered) {
       if (online === answered) return;
       online = answered;
@@ -148,6 +159,10 @@ export function createSyncWatch({ draw, onChanged, onBusy, onRunEnded }: Listene
       });
       sync.addEventListener('auth-required', () => {
         authRequired = true;
+        draw();
+      });
+      sync.addEventListener('storage-reset', (event) => {
+        lost = event.detail.message;
         draw();
       });
       sync.addEventListener('update-waiting', () => {

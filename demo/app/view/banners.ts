@@ -37,6 +37,7 @@ export function banners(parts: BannerParts): TemplateResult {
   return html`
     ${connectFailure === null ? nothing : banner(connectFailure, { label: 'Try again', run: onReload })}
     ${otherUser === null ? nothing : banner(otherTab(otherUser, user), { label: 'Reload', run: onReload })}
+    ${watch.lost === null ? nothing : banner(watch.lost, { label: 'I have read this', run: watch.lostRead })}
     ${
       watch.authRequired && user !== null
         ? banner('The server asks you to sign in again. Everything not sent is kept.', {

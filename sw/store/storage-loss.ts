@@ -1,0 +1,102 @@
+import { StorageError, toPlainError, type PlainError } from '../protocol/errors.ts';
+import type { WriteTransaction } from './database.ts';
+import type { HeadRow, StoreName } from './format.ts';
+import { deleteMeta, getMeta, setMeta } from './meta.ts';
+
+/** How far a database had come when it was last noted elsewhere. */
+export interface StorageNote {
+  readonly epoch: string;
+  readonly seq: number;
+  /** Changes and commands that were not sent. */
+  readonly unsent: number;
+}
+
+export interface StorageLoss {
+  /** A lower bound of the changes that may be gone. */
+  readonly atLeast: number;
+  readonly at: number;
+}
+
+interface StoredFacts {
+  readonly epoch: string;
+  readonly seq: number;
+  /** Epoch of the lost database in the place of which this one was made. */
+  readonly replaces: string | null;
+  readonly dataLoss: boolean;
+}
+
+/** How many changes are known to have been there, of those that may be gone now; null: nothing was lost (SPEC Z-2). Pure. */
+export function lostWrites(noted: StorageNote | null, stored: StoredFacts): number | null {
+  if (noted !== null && noted.epoch === stored.epoch) return noted.seq > stored.seq ? noted.seq - stored.seq : null;
+  if (noted !== null && noted.epoch !== stored.replaces) return noted.unsent;
+  return stored.dataLoss ? 0 : null;
+}
+
+/** What pages are told. */
+export function lossError({ atLeast, at }: StorageLoss): PlainError {
+  const what = atLeast === 0 ? 'Changes' : `At least ${atLeast} ${atLeast === 1 ? 'change' : 'changes'}`;
+  const message = `The browser has lost local data of this app. ${what} that had not been sent may be gone; all other data is downloaded again.`;
+  return toPlainError(new StorageError(message, { details: { atLeast, at } }));
+}
+
+export const lossScope: StoreName[] = ['meta', 'heads', 'runs', 'selected'];
+
+export interface StorageFacts {
+  readonly epoch: string;
+  /** It was made just now. */
+  readonly isNew: boolean;
+  readonly loss: StorageLoss | null;
+}
+
+/** Every table is downloaded again in full, and an interrupted run with its pieces is forgotten; nothing unsent is touched. */
+async function distrustBases(tx: WriteTransaction): Promise<void> {
+  const heads = await tx.objectStore('heads').getAll();
+  const distrusted = (head: HeadRow): HeadRow => ({
+    ...head,
+    generation: head.generation + 1,
+    cursor: null,
+    cursorFor: '',
+    downloadedAt: 0,
+    expectedCount: null,
+  });
+  await Promise.all([
+    ...heads.map((head) => tx.objectStore('heads').put(distrusted(head))),
+    tx.objectStore('runs').clear(),
+    tx.objectStore('selected').clear(),
+  ]);
+}
+
+export async function storeLoss(tx: WriteTransaction, loss: StorageLoss): Promise<void> {
+  await distrustBases(tx);
+  await Promise.all([setMeta(tx, 'storageReset', loss), deleteMeta(tx, 'dataLoss')]);
+}
+
+/**
+ * Looks whether a database is the one that was noted, with all that was in it. What is found out is stored in the same
+ * transaction, so that it is told once and survives a stop of the worker. Belongs before anything else that uses it.
+ */
+export async function examineStorage(
+  tx: WriteTransaction,
+  noted: StorageNote | null,
+  { newId, now }: { readonly newId: () => string; readonly now: () => number },
+): Promise<StorageFacts> {
+  const [device, stored, seq = 0, replaces = null, dataLoss = false] = await Promise.all([
+    getMeta(tx, 'device'),
+    getMeta(tx, 'epoch'),
+    getMeta(tx, 'seq'),
+    getMeta(tx, 'replaces'),
+    getMeta(tx, 'dataLoss'),
+  ]);
+  const isNew = device === undefined;
+  const epoch = stored ?? newId();
+  if (isNew) await setMeta(tx, 'device', newId());
+  if (stored === undefined) await setMeta(tx, 'epoch', epoch);
+  const atLeast = lostWrites(noted, { epoch, seq, replaces, dataLoss });
+  if (atLeast === null) return { epoch, isNew, loss: null };
+  const loss = { atLeast, at: now() };
+  await storeLoss(tx, loss);
+  // The numbers of lost writes are not given out again; a database that stands for a lost one is told of once.
+  if (noted?.epoch === epoch) await setMeta(tx, 'seq', noted.seq);
+  else if (noted !== null) await setMeta(tx, 'replaces', noted.epoch);
+  return { epoch, isNew, loss };
+}

@@ -1,0 +1,116 @@
+import { countPending, countScope } from '../store/counts.ts';
+import type { Database } from '../store/database.ts';
+import { getMeta } from '../store/meta.ts';
+import type { Schema } from '../store/schema.ts';
+import { examineStorage, lossScope, storeLoss, type StorageLoss, type StorageNote } from '../store/storage-loss.ts';
+import type { Witness } from '../store/witness.ts';
+import { isJsonObject, type Json } from '../protocol/record.ts';
+
+/** A note is at most so much older than what was written since. */
+const noteEveryMs = 1_000;
+
+export interface StorageWatchOptions {
+  readonly witness: Witness;
+  readonly now: () => number;
+  readonly newId: () => string;
+  /** Whether the browser said so of the app's other database, and takes it back; the first one opened is told. */
+  readonly takeLossBeside: () => Promise<boolean>;
+}
+
+export interface Watched {
+  readonly epoch: string;
+  readonly loss: StorageLoss | null;
+}
+
+interface SignedIn {
+  readonly user: string;
+  readonly withHeaders: boolean;
+}
+
+/** Keeps notes of the databases beside them, and tells a lost one from a new one by them (SPEC section 11). */
+export interface StorageWatch {
+  /** Settles when the database may be used; what was lost is stored in it by then. */
+  examine(database: Database): Promise<Watched>;
+  /** Makes the function that notes how far the database has come: at once, and then at most once a second. */
+  keepNotes(
+    database: Database,
+    watched: { readonly epoch: string; readonly schema: Schema; readonly signal: AbortSignal },
+  ): () => void;
+  /** For a database that is about to be deleted. */
+  forget(database: string): Promise<void>;
+  noteUser(signedIn: SignedIn): Promise<void>;
+  /** Who was signed in, for where the database that knew is gone. */
+  readUser(): Promise<SignedIn | null>;
+}
+
+const userNote = 'user';
+
+function storageNoteOf(value: Json | null): StorageNote | null {
+  if (!isJsonObject(value)) return null;
+  const { epoch, seq, unsent } = value;
+  return typeof epoch === 'string' && typeof seq === 'number' && typeof unsent === 'number'
+    ? { epoch, seq, unsent }
+    : null;
+}
+
+export function createStorageWatch(options: StorageWatchOptions): StorageWatch {
+  const { witness, now, newId, takeLossBeside } = options;
+  /** What this worker has noted itself, for where there is no other storage. */
+  const known = new Map<string, StorageNote>();
+  let writing: Promise<void> = Promise.resolve();
+
+  /** One after the other: no note comes back after it was removed. */
+  const inTurn = (work: () => Promise<void> | undefined): Promise<void> => {
+    writing = writing.then(work).catch(() => undefined);
+    return writing;
+  };
+
+  return {
+    examine: async (database) => {
+      const noted = storageNoteOf(await witness.read(database.name)) ?? known.get(database.name) ?? null;
+      const { epoch, isNew, loss } = await database.write(lossScope, (tx) => examineStorage(tx, noted, { newId, now }));
+      if (loss !== null || !isNew || !(await takeLossBeside())) return { epoch, loss };
+      const beside = { atLeast: 0, at: now() };
+      await database.write(lossScope, (tx) => storeLoss(tx, beside));
+      return { epoch, loss: beside };
+    },
+    keepNotes: (database, { epoch, schema, signal }) => {
+      let lastAt: number | null = null;
+      let isWaiting = false;
+      const note = async (): Promise<void> => {
+        isWaiting = false;
+        lastAt = now();
+        const value = await database.read([...countScope, 'meta'], async (tx) => {
+          const [seq = 0, unsent] = await Promise.all([getMeta(tx, 'seq'), countPending(tx, schema)]);
+          return { epoch, seq, unsent };
+        });
+        await inTurn(() => {
+          if (signal.aborted) return undefined;
+          known.set(database.name, value);
+          return witness.write(database.name, value);
+        });
+      };
+      return () => {
+        if (isWaiting || signal.aborted) return;
+        isWaiting = true;
+        const since = lastAt === null ? noteEveryMs : Math.abs(now() - lastAt);
+        // A note that could not be made is made with the next one.
+        const begin = (): void => void note().catch(() => undefined);
+        if (since >= noteEveryMs) begin();
+        else setTimeout(begin, noteEveryMs - since);
+      };
+    },
+    forget: (database) =>
+      inTurn(() => {
+        known.delete(database);
+        return witness.remove(database);
+      }),
+    noteUser: ({ user, withHeaders }) =>
+      inTurn(() => (user === '' ? witness.remove(userNote) : witness.write(userNote, { user, withHeaders }))),
+    readUser: async () => {
+      const note = await witness.read(userNote);
+      const user = note?.['user'];
+      return typeof user === 'string' ? { user, withHeaders: note?.['withHeaders'] === true } : null;
+    },
+  };
+}
