@@ -1,6 +1,7 @@
 import type { Reply, WorkerMethods } from '../../../sw/protocol/api.ts';
 import type { SyncEvent } from '../../../sw/protocol/events.ts';
 import { LockSpace } from '../../support/locks.ts';
+import { MemoryWitness } from '../../support/memory-witness.ts';
 import { origin, startWorker, type ModelWorker, type WorkerContext } from './worker.ts';
 import { closeConnections, type Owner } from './tasks.ts';
 
@@ -25,7 +26,7 @@ interface Waiting {
   readonly onStopped: () => void;
 }
 
-type Context = Omit<WorkerContext, 'device' | 'number' | 'announce' | 'onStopped' | 'locks'>;
+type Context = Omit<WorkerContext, 'device' | 'number' | 'announce' | 'onStopped' | 'locks' | 'witness'>;
 
 export class WorkerStoppedError extends Error {
   override name = 'WorkerStoppedError';
@@ -38,6 +39,7 @@ export class Device {
   readonly owners = new Map<string, Owner>();
   readonly #context: Context;
   readonly #locks = new LockSpace();
+  readonly witness = new MemoryWitness();
   #worker: ModelWorker | null = null;
   #replaced: ModelWorker[] = [];
   #workers = 0;
@@ -83,6 +85,7 @@ export class Device {
       device: this.name,
       number: this.#workers,
       locks: this.#locks,
+      witness: this.witness,
       announce: (user, event) => this.events.push({ user, event }),
       onStopped: () => this.#onStopped(worker),
     });

@@ -15,11 +15,12 @@ export interface Owner {
 
 interface Connection {
   readonly name: string;
+  readonly _rawDatabase: { readonly processTransactions: () => void; transactions: Transaction[] };
   close(): void;
 }
 
 interface Transaction {
-  readonly db: Connection & { readonly _rawDatabase: { readonly processTransactions: () => void } };
+  readonly db: Connection;
   readonly mode: string;
   _state: string;
   readonly _rollbackLog: (() => void)[];
@@ -57,6 +58,12 @@ function discard(tx: Transaction): void {
   tx.db._rawDatabase.processTransactions();
 }
 
+/** A database of fake-indexeddb keeps every transaction that it ever had, and looks through them at each new one. */
+function forgetFinished({ _rawDatabase: raw }: Connection): void {
+  if (raw.transactions.length < 16) return;
+  raw.transactions = raw.transactions.filter((tx) => tx._state !== 'finished');
+}
+
 /** The databases of a world, with each connection known to belong to a worker. */
 export function installDatabases(ownerOf: (name: string) => Owner | undefined): void {
   Object.assign(globalThis, { setImmediate: countedImmediate });
@@ -67,6 +74,7 @@ export function installDatabases(ownerOf: (name: string) => Owner | undefined): 
   const original = originalStart ?? prototype._start;
   originalStart = original;
   prototype._start = function start(this: Transaction): void {
+    forgetFinished(this.db);
     const owner = this.mode === 'versionchange' ? undefined : owners.get(this.db);
     if (owner !== undefined) {
       if (owner.isAlive) {

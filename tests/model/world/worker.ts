@@ -6,9 +6,11 @@ import { createGroupMethods } from '../../../sw/router/group-route.ts';
 import { parseCommand } from '../../../sw/router/match.ts';
 import { parseSchema, type TableOptions } from '../../../sw/store/schema.ts';
 import type { Environment } from '../../../sw/sync/environment.ts';
+import type { Witness } from '../../../sw/store/witness.ts';
 import { createSessions } from '../../../sw/sync/sessions.ts';
 import { createWorkerMethods } from '../../../sw/sync/worker-methods.ts';
 import type { LockSpace } from '../../support/locks.ts';
+import type { MemoryWitness } from '../../support/memory-witness.ts';
 import type { Clock } from './clock.ts';
 import type { Network } from './network.ts';
 import type { Random } from './random.ts';
@@ -31,6 +33,7 @@ export interface WorkerContext {
   readonly random: Random;
   readonly network: Network;
   readonly locks: LockSpace;
+  readonly witness: MemoryWitness;
   readonly newId: () => string;
   readonly announce: (user: string, event: SyncEvent) => void;
   readonly onStopped: () => void;
@@ -52,6 +55,17 @@ function locksOf(space: LockSpace, owner: string): LockManager {
   const request = (name: string, ...rest: [never, never]): Promise<unknown> => agent.request(plainName(name), ...rest);
   // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- the overloads of the platform
   return { request, query: () => agent.query() } as LockManager;
+}
+
+/** The device's notes as this worker has them: nothing is noted by one that was stopped. */
+function witnessOf(witness: MemoryWitness, owner: Owner): Witness {
+  const whileAlive = async <T>(work: () => Promise<T>): Promise<T> =>
+    owner.isAlive ? work() : new Promise<never>(() => undefined);
+  return {
+    read: (name) => whileAlive(() => witness.read(name)),
+    write: (name, note) => whileAlive(() => witness.write(name, note)),
+    remove: (name) => whileAlive(() => witness.remove(name)),
+  };
 }
 
 export function startWorker(context: WorkerContext): ModelWorker {
@@ -93,6 +107,7 @@ export function startWorker(context: WorkerContext): ModelWorker {
       return owner.isAlive ? response : new Promise<never>(() => undefined);
     },
     locks: locksOf(locks, id),
+    witness: witnessOf(context.witness, owner),
     isOnline: () => network.isOnline(device),
     registerSync: () => Promise.resolve(false),
     isReplaced: () => owner.isReplaced,
