@@ -88,7 +88,8 @@ async function replicate(direction: 'pull' | 'push', mostMs = 0): Promise<boolea
   });
   const done = state.awaitInitialReplication().then(() => true);
   const isDone = await (mostMs === 0 ? done : Promise.race([done, sleep(mostMs)]));
-  await state.cancel();
+  // One that meets the same refusal again and again does not end; a reload would end it.
+  await Promise.race([state.cancel(), sleep(5_000)]);
   return isDone;
 }
 
