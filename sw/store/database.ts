@@ -12,6 +12,8 @@ export interface WriteOptions {
   readonly durability?: 'strict' | 'relaxed';
   /** Takes a `seq` and leaves the heads as they are: it can be told from that, without a stamp. @default false */
   readonly isTold?: boolean;
+  /** The `changesStamp` to leave. @default a new one */
+  readonly stamp?: string;
 }
 
 export interface DatabaseOptions {
@@ -211,22 +213,25 @@ export function createDatabase(options: DatabaseOptions): Database {
   };
 
   const stamping =
-    <T>(stamps: readonly ('changesStamp' | 'seqHeads')[], work: (tx: WriteTransaction) => Promise<T>) =>
+    <T>(
+      stamps: readonly (readonly ['changesStamp' | 'seqHeads', string])[],
+      work: (tx: WriteTransaction) => Promise<T>,
+    ) =>
     async (tx: WriteTransaction): Promise<T> => {
       const working = work(tx);
       // After the work's own first requests: what it reads is the stamp of the transaction before.
-      const stamped = stamps.map((stamp) => tx.objectStore('meta').put({ name: stamp, value: newId() }));
+      const stamped = stamps.map(([stamp, value]) => tx.objectStore('meta').put({ name: stamp, value }));
       const [value] = await Promise.all([working, ...stamped]);
       return value;
     };
   const write = <T>(
     stores: StoreName[],
     work: (tx: WriteTransaction) => Promise<T>,
-    { durability = 'strict', isTold = false }: WriteOptions = {},
+    { durability = 'strict', isTold = false, stamp = newId() }: WriteOptions = {},
   ): Promise<T> => {
-    const stamps: ('changesStamp' | 'seqHeads')[] = [];
-    if (stores.includes('changes') && !isTold) stamps.push('changesStamp');
-    if (stores.includes('heads') && !isTold) stamps.push('seqHeads');
+    const stamps: ['changesStamp' | 'seqHeads', string][] = [];
+    if (stores.includes('changes') && !isTold) stamps.push(['changesStamp', stamp]);
+    if (stores.includes('heads') && !isTold) stamps.push(['seqHeads', stamp]);
     if (stamps.length === 0) return run(stores, 'readwrite', work, durability);
     return run([...new Set<StoreName>([...stores, 'meta'])], 'readwrite', stamping(stamps, work), durability);
   };

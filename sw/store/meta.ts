@@ -35,13 +35,18 @@ export async function getMeta<Name extends MetaName>(
   return row?.value as MetaValues[Name] | undefined;
 }
 
+/** The stamp of the last transaction over changes that was no guessed write; null: there was none. */
+export async function readStamp(tx: AnyTransaction): Promise<string | null> {
+  const row = await tx.objectStore('meta').get('changesStamp');
+  return row?.name === 'changesStamp' ? row.value : null;
+}
+
 async function readRow(tx: AnyTransaction, name: MetaName): Promise<MetaRow | undefined> {
   if (name === 'seq') return { name, value: (await readSeqState(tx)).last };
-  const row = tx.objectStore('meta').get(name);
-  if (name !== 'changesStamp') return row;
+  if (name !== 'changesStamp') return tx.objectStore('meta').get(name);
   // A write that was guessed leaves no stamp: its `seq` tells as much.
-  const [stamp, { last }] = await Promise.all([row, readSeqState(tx)]);
-  return { name, value: `${stamp?.name === name ? stamp.value : ''} ${last}` };
+  const [stamp, { last }] = await Promise.all([readStamp(tx), readSeqState(tx)]);
+  return { name, value: `${stamp ?? ''} ${last}` };
 }
 
 export async function setMeta<Name extends MetaName>(

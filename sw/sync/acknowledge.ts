@@ -13,6 +13,7 @@ import type { SyncEvent } from '../protocol/events.ts';
 import type { Outcome } from '../protocol/wire.ts';
 import { askedOutcomes } from './asked-outcomes.ts';
 import { deleteRows, readBatchRows, type ChangeItem } from './batch-rows.ts';
+import { recallBatchRows, type KnownChanges } from './known-changes.ts';
 import { parseStored } from './rebase.ts';
 import type { Session } from './session.ts';
 import { settleCommand } from './settle-command.ts';
@@ -27,6 +28,8 @@ export interface Acknowledged {
   readonly events: readonly SyncEvent[];
   /** Records that the server could not take just now. */
   readonly later: number;
+  /** What was known, as far as it still holds. */
+  readonly known: KnownChanges | null;
 }
 
 function newMutationId(session: Session): MutationId {
@@ -254,6 +257,8 @@ export async function acknowledge(
     readonly content: BatchContentRow;
     readonly outcomes: readonly Outcome[];
     readonly serverEpoch: string | null;
+    /** Null: the rows are to be read. */
+    readonly known: KnownChanges | null;
   },
 ): Promise<Acknowledged> {
   const { content, device } = context;
@@ -268,7 +273,9 @@ export async function acknowledge(
   );
   const settled = items.filter((item) => outcomes.has(item.mutationId));
   const changed = settled.filter((item) => item.type === 'change');
-  const rows = await readBatchRows(tx, changed);
+  // Under other keys nothing of it holds.
+  const known = renames.length === 0 ? context.known : null;
+  const rows = known === null ? await readBatchRows(tx, changed) : await recallBatchRows(tx, changed, known);
   const gone: ChangeRow[] = [];
   const settledWhole: ChangeItem[] = [];
   const settlements: [Settlement, FailureRow | null][] = [];
@@ -371,5 +378,5 @@ export async function acknowledge(
     });
   }
   await tx.objectStore('runs').put(journal);
-  return { journal, events: eventsOf(effects), later: effects.later };
+  return { journal, events: eventsOf(effects), later: effects.later, known };
 }

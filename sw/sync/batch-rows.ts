@@ -25,8 +25,32 @@ async function rowsBySeq(tx: AnyTransaction, items: readonly ChangeItem[]): Prom
     }
     last = seq;
   }
-  const index = tx.objectStore('changes').index('seq');
-  return (await Promise.all(ranges.map((range) => index.getAll(range)))).flat();
+  return (await Promise.all(ranges.map((range) => rowsMadeIn(tx, range)))).flat();
+}
+
+/** Fewer are read by the index at once. */
+const worthLooking = 64;
+
+/**
+ * The rows with a `seq` of the range, in its order. Where a table's rows from the first of them to the last are just these,
+ * as after many writes in the order of keys, they are read without the index, which takes a third of the time.
+ */
+export async function rowsMadeIn(tx: AnyTransaction, seqs: IDBKeyRange, limit?: number): Promise<ChangeRow[]> {
+  const changes = tx.objectStore('changes');
+  const index = changes.index('seq');
+  const keys = await index.getAllKeys(seqs, limit);
+  if (keys.length < worthLooking) return index.getAll(seqs, limit);
+  const ranges = [...byTable(keys.map(([table, key]) => ({ table, key })))].flatMap(([table, list]) => {
+    const range = rangeOf(
+      table,
+      list.map(({ key }) => key),
+    );
+    return range === null ? [] : [range];
+  });
+  const counts = await Promise.all(ranges.map((range) => changes.count(range)));
+  if (counts.reduce((sum, count) => sum + count, 0) !== keys.length) return index.getAll(seqs, limit);
+  const lists = await Promise.all(ranges.map((range) => changes.getAll(range)));
+  return lists.flat().sort((a, b) => a.seq - b.seq);
 }
 
 /** A table's part of a batch, and the range of `changes` from its first record to its last. */

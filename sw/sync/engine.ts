@@ -85,6 +85,7 @@ export function createEngine(session: Session): Engine {
         session,
         signal: AbortSignal.any([controller.signal, session.signal]),
         journal,
+        known: null,
         sliceEndsAt: environment.now() + sliceMs,
       };
       const slice = await runSlice(active);

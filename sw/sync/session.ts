@@ -7,6 +7,7 @@ import type { Base } from '../store/base.ts';
 import type { Database } from '../store/database.ts';
 import type { Migrate } from '../store/migrate-row.ts';
 import type { Schema } from '../store/schema.ts';
+import type { KnownChanges } from './known-changes.ts';
 
 /** One signed-in user's database with everything a run needs. It ends with the sign-in. */
 export interface Session {
@@ -34,6 +35,8 @@ export interface ActiveRun {
   readonly session: Session;
   readonly signal: AbortSignal;
   journal: JournalRow;
+  /** Null: nothing. */
+  known: KnownChanges | null;
   /** Time at which the slice ends by itself, in milliseconds since 1970. */
   readonly sliceEndsAt: number;
 }

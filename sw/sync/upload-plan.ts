@@ -9,6 +9,7 @@ import { isSendable, isUploaded, type Schema, type Table } from '../store/schema
 import type { Base } from '../store/base.ts';
 import type { BackendConnection } from '../backend/backend.ts';
 import type { RecordKey } from '../protocol/record.ts';
+import { rowsMadeIn } from './batch-rows.ts';
 import { Leavers } from './upload-leavers.ts';
 import { unchangedOf } from './unchanged.ts';
 import { orderForUpload, refId, referencesIn, type UploadItem } from './upload-order.ts';
@@ -30,7 +31,12 @@ export interface PlanContext {
 }
 
 export type Plan =
-  | { readonly type: 'batch'; readonly content: BatchContentRow; readonly journal: JournalRow }
+  | {
+      readonly type: 'batch';
+      readonly content: BatchContentRow;
+      readonly journal: JournalRow;
+      readonly items: readonly UploadItem[];
+    }
   /** Nothing was stored: the server must have these contents before the records that name them. */
   | { readonly type: 'contents'; readonly contents: readonly ContentToSend[] }
   /** Nothing of this stretch could be sent; look further. */
@@ -59,7 +65,7 @@ async function nextRows(tx: WriteTransaction, journal: JournalRow, limit: number
   if (uploadedThrough >= throughSeq) return { rows: [], commands: [], through: throughSeq };
   const range = IDBKeyRange.bound(uploadedThrough, throughSeq, true, false);
   const [rows, commands] = await Promise.all([
-    tx.objectStore('changes').index('seq').getAll(range, limit),
+    rowsMadeIn(tx, range, limit),
     tx.objectStore('commands').getAll(range, limit),
   ]);
   // What lies behind a full page is for the next one.
@@ -71,6 +77,11 @@ async function nextRows(tx: WriteTransaction, journal: JournalRow, limit: number
     commands: commands.filter((command) => command.seq <= through),
     through,
   };
+}
+
+/** Nothing is left of what the run was opened for (R-3). */
+export function isAllLookedAt({ selection, uploadedThrough, throughSeq, resend }: JournalRow): boolean {
+  return selection === undefined && uploadedThrough >= throughSeq && resend.length === 0;
 }
 
 /** Chooses what goes into a batch, in the transaction that stores it. */
@@ -285,7 +296,7 @@ export async function planBatch(tx: WriteTransaction, context: PlanContext, jour
   }
   const next = await nextRows(tx, journal, context.backend.idempotent ? changesInBatch : attemptsInBatch);
   if (next.rows.length > 0 || next.commands.length > 0) return planFrom(tx, context, journal, next);
-  if (journal.uploadedThrough >= journal.throughSeq && journal.resend.length === 0) return { type: 'done' };
+  if (isAllLookedAt(journal)) return { type: 'done' };
   const skipped = { ...journal, uploadedThrough: next.through, resend: [] };
   await tx.objectStore('runs').put(skipped);
   return { type: 'skip', journal: skipped };
@@ -363,5 +374,5 @@ async function planFrom(
       .put({ batch: content.batch, run: journal.run, seqs: content.items.map((item) => item.seq) }),
     tx.objectStore('runs').put(sending),
   ]);
-  return { type: 'batch', content, journal: sending };
+  return { type: 'batch', content, journal: sending, items };
 }

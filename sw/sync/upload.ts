@@ -1,14 +1,16 @@
 import { SyncError } from '../protocol/errors.ts';
+import type { WriteTransaction } from '../store/database.ts';
 import type { StoreName, BatchContentRow } from '../store/format.ts';
-import { getMeta } from '../store/meta.ts';
+import { getMeta, readStamp } from '../store/meta.ts';
 import { renameScope } from '../store/rename.ts';
-import { acknowledge } from './acknowledge.ts';
+import { acknowledge, type Acknowledged } from './acknowledge.ts';
+import { knowBatch } from './known-changes.ts';
 import { report, uploadStepOf } from './progress.ts';
 import type { BackendCall, UploadReply } from '../backend/backend.ts';
 import { sendContents } from './send-contents.ts';
 import { callFor, type ActiveRun, type Session } from './session.ts';
 import { noteAttempt, parkUnanswered } from './unknown-outcomes.ts';
-import { planBatch } from './upload-plan.ts';
+import { isAllLookedAt, planBatch } from './upload-plan.ts';
 
 const planScope: StoreName[] = [
   'changes',
@@ -63,8 +65,9 @@ async function sendBatch(active: ActiveRun, content: BatchContentRow): Promise<v
   const reply = await sendOnce(session, content, { ...call, ...onAttempt });
   const ids = reply.outcomes.map((outcome) => outcome.mutationId);
   checkOutcomes(content, ids, reply.fault === null);
-  const { events, journal, later } = await session.database.write(settleScope, async (tx) => {
-    const device = (await getMeta(tx, 'device')) ?? '';
+  const leaves = session.environment.newId();
+  const settle = async (tx: WriteTransaction): Promise<Acknowledged> => {
+    const [device, stamp] = await Promise.all([getMeta(tx, 'device'), readStamp(tx)]);
     const { bytesSent, bytesReceived } = active.journal;
     const counted = {
       ...active.journal,
@@ -72,8 +75,15 @@ async function sendBatch(active: ActiveRun, content: BatchContentRow): Promise<v
       bytesReceived: bytesReceived + reply.bytesReceived,
     };
     const { outcomes, serverEpoch } = reply;
-    return acknowledge(tx, session, { journal: counted, device, content, outcomes, serverEpoch });
-  });
+    const known = active.known?.stamp === stamp ? active.known : null;
+    return acknowledge(tx, session, {
+      ...{ journal: counted, device: device ?? '', content, outcomes, serverEpoch },
+      known,
+    });
+  };
+  const settled = await session.database.write(settleScope, settle, { stamp: leaves });
+  const { events, journal, later } = settled;
+  active.known = settled.known === null ? null : { ...settled.known, stamp: leaves, rows: new Map() };
   active.journal = journal;
   for (const event of events) session.announce(event);
   report(active, uploadStepOf(journal));
@@ -110,11 +120,24 @@ export type UploadStep = 'more' | 'done';
 export async function uploadStep(active: ActiveRun): Promise<UploadStep> {
   const { session } = active;
   await settleOldBatches(active);
-  const plan = await session.database.write(planScope, async (tx) => {
-    const device = (await getMeta(tx, 'device')) ?? '';
-    const { base, schema, backend } = session;
-    return planBatch(tx, { base, schema, backend, device }, active.journal);
-  });
+  if (isAllLookedAt(active.journal)) {
+    await reportFailures(active);
+    return 'done';
+  }
+  const leaves = session.environment.newId();
+  const [plan, known] = await session.database.write(
+    planScope,
+    async (tx) => {
+      const [device, stamp] = await Promise.all([getMeta(tx, 'device'), readStamp(tx)]);
+      const { base, schema, backend } = session;
+      const made = await planBatch(tx, { base, schema, backend, device: device ?? '' }, active.journal);
+      if (made.type !== 'batch') return [made, null];
+      const { several = null } = active.known?.stamp === stamp ? active.known : {};
+      return [made, await knowBatch(tx, made.items, { stamp: leaves, several })];
+    },
+    { stamp: leaves },
+  );
+  active.known = known;
   switch (plan.type) {
     case 'done':
       await reportFailures(active);

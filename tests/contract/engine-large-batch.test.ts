@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { isMutationId, type MutationId } from '../../sw/protocol/record.ts';
+import { writeCommand } from '../../sw/store/command-write.ts';
+import type { OpenSession } from '../../sw/sync/sessions.ts';
+import { see, write, type Device } from './engine-fixture.ts';
+import { openDevice, visit } from './engine-page.ts';
+import { Fixture } from './server-fixture.ts';
+
+const fixture = new Fixture('embedded');
+beforeAll(() => fixture.start());
+afterAll(() => fixture.stop());
+
+const send = { mode: 'unsynchronized' } as const;
+
+function newId(): MutationId {
+  const id = randomUUID();
+  if (!isMutationId(id)) throw new Error('not an id');
+  return id;
+}
+
+async function onServer(id: string): Promise<unknown> {
+  const answer = await fixture.fetch(`/api/visits/${id}`);
+  return answer.status === 404 ? null : answer.json();
+}
+
+/** Enough that a run remembers what it sends. */
+async function writeMany(session: OpenSession, note: string, ids = Array.from({ length: 100 }, () => randomUUID())) {
+  for (const id of ids) await write(session, 'visits', id, visit(id, { note }));
+  return ids;
+}
+
+/** Does something once the server has applied an upload, before its answer arrives. */
+function meanwhile(device: Device, work: () => Promise<unknown>): void {
+  device.network = async (path, forward) => {
+    const answer = await forward();
+    if (path !== '/sync/upload') return answer;
+    device.network = (_path, next) => next();
+    await work();
+    return answer;
+  };
+}
+
+/** How many rows of changes are read while the work goes on. */
+async function rowsRead(work: () => Promise<unknown>): Promise<number> {
+  let read = 0;
+  const spy = vi.spyOn(IDBObjectStore.prototype, 'getAll');
+  const count = (): void => {
+    spy.mock.results.forEach(({ value }, index) => {
+      if (!(value instanceof IDBRequest) || spy.mock.contexts[index]?.name !== 'changes') return;
+      const rows: unknown = value.result;
+      read += Array.isArray(rows) ? rows.length : 0;
+    });
+  };
+  try {
+    await work();
+    count();
+    return read;
+  } finally {
+    spy.mockRestore();
+  }
+}
+
+describe('a large batch', () => {
+  it('is settled from what the run knows of it, where nobody wrote meanwhile', async () => {
+    const { device, session } = await openDevice(fixture);
+    const ids = await writeMany(session, 'first');
+    const fresh = randomUUID();
+    // The first change of another record is no reason to look again.
+    meanwhile(device, () => write(session, 'visits', fresh, visit(fresh)));
+    const read = await rowsRead(() => session.engine.synchronize('call', send));
+    expect(read).toBeLessThan(110);
+    expect((await see(session, 'visits', ids[50] ?? '')).detail).toBe('clean');
+    expect((await see(session, 'visits', fresh)).detail).toBe('pending');
+  });
+
+  it('keeps what was edited, deleted and made while it was in flight (U-04, invariant 4)', async () => {
+    const { device, session } = await openDevice(fixture);
+    const ids = await writeMany(session, 'first');
+    const [edited = '', deleted = '', untouched = ''] = ids;
+    meanwhile(device, async () => {
+      await write(session, 'visits', edited, visit(edited, { note: 'edited' }));
+      await write(session, 'visits', deleted, null);
+    });
+    await session.engine.synchronize('call', send);
+    expect(await see(session, 'visits', edited)).toMatchObject({ detail: 'pending', record: { note: 'edited' } });
+    expect(await see(session, 'visits', deleted)).toMatchObject({ detail: 'pending', record: null });
+    expect((await see(session, 'visits', untouched)).detail).toBe('clean');
+    // Rebased on what the server made of the first version.
+    const rows = await session.database.read(['changes'], (tx) => tx.objectStore('changes').getAll());
+    expect(rows.map((row) => typeof row.base?.version)).toEqual(['string', 'string']);
+    await session.engine.synchronize('again', send);
+    expect(await onServer(edited)).toMatchObject({ note: 'edited' });
+    expect(await onServer(deleted)).toBeNull();
+    expect((await see(session, 'visits', edited)).detail).toBe('clean');
+  });
+
+  it('finds the later rows that its records have already (U-12)', async () => {
+    const { session } = await openDevice(fixture);
+    const ids = await writeMany(session, 'first');
+    const hash = randomUUID();
+    const identity = { hash, explicit: false, bodyHash: hash, dispatch: randomUUID(), incarnation: 'one' };
+    const path = `/api/visits/${ids[0] ?? ''}/close`;
+    const command = { mutationId: newId(), method: 'POST', path, body: {}, names: [] };
+    await writeCommand(session.database, { ...command, state: 'pending', attempts: 0, madeAt: 1 }, identity, {
+      schema: session.schema,
+      sealsAll: true,
+    });
+    await writeMany(session, 'second', ids.slice(0, 80));
+    const result = await session.engine.synchronize('call', send);
+    expect(result).toMatchObject({ outcome: 'finished', failed: 0, tables: { visits: { conflicts: 0 } } });
+    for (const [index, note] of [
+      [0, 'second'],
+      [79, 'second'],
+      [80, 'first'],
+    ] as const) {
+      expect(await onServer(ids[index] ?? '')).toMatchObject({ note });
+      expect((await see(session, 'visits', ids[index] ?? '')).detail).toBe('clean');
+    }
+    expect(await session.database.read(['changes'], (tx) => tx.objectStore('changes').count())).toBe(0);
+  });
+});
