@@ -163,7 +163,7 @@ export function startSync(options: StartSyncOptions): void {
       throw fromPlainError(state.error);
     },
   });
-  onFetch({ sessions, schema, commands: patterns, origin, incarnation });
+  onFetch({ sessions, schema, commands: patterns, origin, incarnation, fetch: environment.fetch });
   onMessage(self, link);
   onSync(self, sessions);
   onActivate(self);

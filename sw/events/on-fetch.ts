@@ -6,6 +6,7 @@ import { readMany, readOne } from '../router/read-route.ts';
 import type { WriteAnswer, WriteContext } from '../router/commit-write.ts';
 import { writeOne } from '../router/write-route.ts';
 import { readFile, isForm, writeFile, writeForm } from '../router/file-route.ts';
+import { answerOnline } from '../router/without-storage.ts';
 import { findCommand, findFile, findTable, type CommandPattern } from '../router/match.ts';
 import type { Schema } from '../store/schema.ts';
 import type { OpenSession, Sessions } from '../sync/sessions.ts';
@@ -18,6 +19,7 @@ export interface FetchOptions {
   readonly origin: string;
   /** Which start of the worker this is. */
   readonly incarnation: string;
+  readonly fetch: (request: Request) => Promise<Response>;
 }
 
 /** What workbox-routing hands to a route's handler. */
@@ -81,9 +83,20 @@ export function onFetch(options: FetchOptions): void {
     return problem(new SyncError('unsupported', `${request.method} is not possible here; GET or PUT the file.`));
   };
 
+  /** Null: the browser gives no database. */
+  const sessionFor = async (event: ExtendableEvent): Promise<OpenSession | null> => {
+    try {
+      return await sessions.forClient(clientOf(event));
+    } catch (error) {
+      if (error instanceof SyncError && error.code === 'online-only') return null;
+      throw error;
+    }
+  };
+
   const answer = async ({ request, url, event }: RouteRequest): Promise<Response> => {
     try {
-      const session = await sessions.forClient(clientOf(event));
+      const session = await sessionFor(event);
+      if (session === null) return await answerOnline(options.fetch, request);
       const context = { session, client: clientOf(event), incarnation };
       const command = findCommand(commands, request.method, url, origin);
       if (command !== null) return await handleWrite(event, session, takeCommand(context, command, request));

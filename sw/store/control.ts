@@ -1,5 +1,5 @@
 import { deleteDB, openDB, type DBSchema, type IDBPDatabase } from 'idb';
-import { StorageError } from '../protocol/errors.ts';
+import { StorageError, SyncError } from '../protocol/errors.ts';
 import { isMadeAfterLoss } from './epoch.ts';
 
 interface ControlFormat extends DBSchema {
@@ -35,13 +35,34 @@ export interface Control {
 const clientsKept = 500;
 const wipePrefix = 'wipe:';
 
+/** There is no IndexedDB, or opening any database is forbidden, as in some private windows and sandboxes. */
+function isForbidden(error: unknown): boolean {
+  if (error instanceof ReferenceError || error instanceof TypeError) return true;
+  return error instanceof DOMException && ['SecurityError', 'InvalidStateError'].includes(error.name);
+}
+
+function noDatabase(cause: unknown): SyncError {
+  return new SyncError(
+    'online-only',
+    'This browser gives the app no database here, as in some private windows: requests go to the network, and nothing is kept.',
+    { cause },
+  );
+}
+
 export function createControl(name: string): Control {
   let opening: Promise<IDBPDatabase<ControlFormat>> | null = null;
   const bound = new Map<string, string>();
 
-  const open = (): Promise<IDBPDatabase<ControlFormat>> => {
-    if (opening !== null) return opening;
-    const mine = openDB<ControlFormat>(`holdfast:${name}`, 1, {
+  const openAnew = async (): Promise<IDBPDatabase<ControlFormat>> => {
+    try {
+      return await openControl();
+    } catch (error) {
+      throw isForbidden(error) ? noDatabase(error) : error;
+    }
+  };
+
+  const openControl = (): Promise<IDBPDatabase<ControlFormat>> =>
+    openDB<ControlFormat>(`holdfast:${name}`, 1, {
       upgrade: (database, _oldVersion, _newVersion, tx, event) => {
         database.createObjectStore('values');
         database.createObjectStore('clients', { keyPath: 'id' });
@@ -55,6 +76,10 @@ export function createControl(name: string): Control {
         opening = null;
       },
     });
+
+  const open = (): Promise<IDBPDatabase<ControlFormat>> => {
+    if (opening !== null) return opening;
+    const mine = openAnew();
     opening = mine;
     mine.catch(() => {
       opening = null;
@@ -71,6 +96,7 @@ export function createControl(name: string): Control {
       try {
         return await work(await open());
       } catch (error) {
+        if (error instanceof SyncError) throw error;
         throw new StorageError(
           'The local database cannot be opened. Private windows and full disks can be the cause.',
           {
