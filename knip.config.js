@@ -7,7 +7,7 @@ export default {
     'demo/app/worker/sw.ts',
     'demo/server/main.ts',
     'tests/support/setup/{build,check,size,types}.mjs',
-    'tests/{unit,contract,model,browser,engines}/**/*.test.ts',
+    'tests/{unit,contract,model,browser,engines,long}/**/*.test.ts',
     'tests/bench/**/*.{ts,mjs}',
     'tests/model/{run,thread}.mjs',
     'tests/model/world/main.ts',

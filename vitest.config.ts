@@ -24,6 +24,7 @@ const suites: readonly Suite[] = [
   { name: 'model', testTimeoutMs: 180_000, serial: false },
   { name: 'browser', testTimeoutMs: 120_000, serial: true },
   { name: 'engines', testTimeoutMs: 180_000, serial: true },
+  { name: 'long', testTimeoutMs: 3_600_000, serial: true },
 ];
 
 // The suites read these variables alone, so that `npx vitest` finds the browsers that `npm test` does.

@@ -9,7 +9,9 @@ import { installPackages } from './support/setup/packages.mjs';
 import { installed, root, run } from './support/setup/processes.mjs';
 import { readReport, sumUp } from './support/setup/sum.mjs';
 
-const browserSuites = ['browser', 'engines'];
+/** A run of its own: each of its cases takes longer than 20 seconds. */
+const asked = ['long'];
+const browserSuites = ['browser', 'engines', ...asked];
 const suites = ['unit', 'contract', 'model', ...browserSuites];
 
 const parameters = process.argv.slice(2);
@@ -75,7 +77,9 @@ async function prepareBrowserSuites() {
 await installPackages();
 
 const results = [];
-const chosen = suites.filter((suite) => named.length === 0 || named.includes(suite)).filter(hasTests);
+const chosen = suites
+  .filter((suite) => (named.length > 0 ? named.includes(suite) : !asked.includes(suite)))
+  .filter(hasTests);
 const browserEnv = chosen.some((suite) => browserSuites.includes(suite)) ? await prepareBrowserSuites() : {};
 const engines = chosen.includes('engines') ? await findOrInstallEngines() : { env: {}, notes: [] };
 for (const suite of chosen) {

@@ -1,0 +1,161 @@
+import { randomUUID } from 'node:crypto';
+import type { CDPSession, Page } from 'playwright';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ask, Demo, stateOf } from '../browser/fixture.ts';
+import type { Plan } from '../support/faults/passage.ts';
+import { firstOf, on, refuseWith } from '../support/faults/plans.ts';
+import { createRandom } from '../support/faults/random.ts';
+
+const demo = new Demo();
+beforeAll(() => demo.start());
+afterAll(() => demo.stop());
+
+const patience = { timeout: 120_000, interval: 100 };
+const withoutNews: Plan = on('/sync/live', refuseWith(503));
+const settle = "holdfast.synchronize({ onBusy: 'queue' }).then((result) => result.outcome, (error) => error.code)";
+
+function pause(page: Page, ms: number): Promise<unknown> {
+  return page.evaluate((wait) => new Promise((resolve) => setTimeout(resolve, wait)), ms);
+}
+
+async function workersOf(page: Page): Promise<CDPSession> {
+  const session = await page.context().newCDPSession(page);
+  await session.send('ServiceWorker.enable');
+  return session;
+}
+
+async function notes(mark: string): Promise<readonly string[]> {
+  const rows = await demo.server.database.query('select note from visits where note like $1', [`${mark} %`]);
+  return rows.map(({ note }) => String(note)).sort();
+}
+
+describe('a worker', () => {
+  it('that is stopped at 200 random instants of writes and runs loses nothing and doubles nothing', async () => {
+    const device = await demo.device();
+    demo.faults.plan = withoutNews;
+    const page = await demo.open(device);
+    const session = await workersOf(page);
+    const random = createRandom(20);
+    const mark = randomUUID();
+    const written: string[] = [];
+    for (let stop = 0; stop < 200; stop += 1) {
+      const note = `${mark} ${stop}`;
+      const sent = ask(page, 'POST', '/api/visits', { note });
+      void page.evaluate(settle).catch(() => null);
+      await pause(page, Math.floor(random() * 150));
+      await session.send('ServiceWorker.stopAllWorkers');
+      if ((await sent).status === 201) written.push(note);
+    }
+    await expect.poll(() => page.evaluate(settle), patience).toBe('finished');
+    expect(await notes(mark)).toEqual(written.sort());
+    expect(written).toHaveLength(200);
+    expect(await stateOf(page)).toMatchObject({ pending: 0, failures: 0 });
+    await device.close();
+  });
+
+  it('that is stopped during a synchronize 1,000 times lets each call settle in 10 s, and open ports stay flat', async () => {
+    const device = await demo.device();
+    demo.faults.plan = withoutNews;
+    const page = await demo.open(device);
+    const session = await workersOf(page);
+    const random = createRandom(21);
+    for (let round = 0; round < 1_000; round += 1) {
+      const startedAt = Date.now();
+      const call = page.evaluate(settle);
+      await pause(page, Math.floor(random() * 40));
+      await session.send('ServiceWorker.stopAllWorkers');
+      expect(['worker-lost', 'finished']).toContain(await call);
+      expect(Date.now() - startedAt).toBeLessThan(10_000);
+    }
+    const locks =
+      "navigator.locks.query().then(({ held, pending }) => [...held, ...pending].filter(({ name }) => name.startsWith('holdfast-')).length)";
+    await expect.poll(() => page.evaluate(locks), patience).toBeLessThan(6);
+    await device.close();
+  });
+
+  it('of a new version takes over with 5,000 pending: what the old one stored is sent by the new one, once', async () => {
+    const device = await demo.device();
+    let isNew = false;
+    const script: Plan = (passage) => {
+      if (!isNew || passage.path !== '/sw.js') return undefined;
+      return fetch(`${demo.server.url}/sw.js`)
+        .then((answer) => answer.text())
+        .then((text) => passage.answer(200, { 'Content-Type': 'text/javascript' }, `${text}\n// Another version.`));
+    };
+    demo.faults.plan = firstOf(withoutNews, script, on('/sync/upload', refuseWith(503)));
+    const page = await demo.open(device);
+    const mark = randomUUID();
+    await page.evaluate(
+      `Promise.all(Array.from({ length: 20 }, async (_value, lane) => {
+        for (let n = lane; n < 5_000; n += 20) {
+          const body = JSON.stringify({ note: '${mark} ' + n });
+          await fetch('/api/visits', { method: 'POST', body, headers: { 'Content-Type': 'application/json' } });
+        }
+      })).then(() => null)`,
+    );
+    expect((await stateOf(page)).pending).toBe(5_000);
+    isNew = true;
+    await page.evaluate(
+      'navigator.serviceWorker.getRegistration().then((registration) => registration.update()).then(() => null)',
+    );
+    await expect.poll(() => page.evaluate('holdfast.update()'), patience).toBe(true);
+    demo.faults.plan = firstOf(withoutNews, script);
+    await expect.poll(() => page.evaluate(settle), patience).toBe('finished');
+    const there = await notes(mark);
+    expect(there).toHaveLength(5_000);
+    expect(new Set(there).size).toBe(5_000);
+    expect(await stateOf(page)).toMatchObject({ pending: 0, failures: 0 });
+    await device.close();
+  });
+
+  it('in a sync event whose work takes 6 minutes finishes over several events, and sends less than 5 % twice', async () => {
+    const device = await demo.device();
+    const page = await demo.open(device);
+    const session = await workersOf(page);
+    let registrationId = '';
+    session.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
+      registrationId = registrations.find(({ isDeleted }) => !isDeleted)?.registrationId ?? registrationId;
+    });
+    await session.send('ServiceWorker.disable');
+    await session.send('ServiceWorker.enable');
+    const mark = randomUUID();
+    demo.faults.plan = firstOf(withoutNews, on('/sync/upload', refuseWith(503)));
+    await page.evaluate(
+      `Promise.all(Array.from({ length: 20 }, async (_value, lane) => {
+        for (let n = lane; n < 12_000; n += 20) {
+          const body = JSON.stringify({ note: '${mark} ' + n });
+          await fetch('/api/visits', { method: 'POST', body, headers: { 'Content-Type': 'application/json' } });
+        }
+      })).then(() => null)`,
+    );
+    let sent = 0;
+    demo.faults.plan = firstOf(withoutNews, (passage) => {
+      if (passage.path !== '/sync/upload') return undefined;
+      return passage.body().then(async (body) => {
+        sent += body.split('"mutationId"').length - 1;
+        // 12 batches of 25 s and more: too long for one event.
+        await new Promise((resolve) => {
+          setTimeout(resolve, 25_000);
+        });
+        (await passage.forward()).pass();
+      });
+    });
+    const tag = 'holdfast:holdfast:rounds:ana';
+    const origin = demo.faults.url;
+    const leaving = await device.newPage();
+    await page.close();
+    await leaving.goto(`${demo.server.url}/icons/rounds.svg`);
+    const own = await device.newCDPSession(leaving);
+    await own.send('ServiceWorker.enable');
+    for (let event = 0; event < 8 && (await notes(mark)).length < 12_000; event += 1) {
+      await own.send('ServiceWorker.dispatchSyncEvent', { origin, registrationId, tag, lastChance: false });
+      const before = (await notes(mark)).length;
+      await expect
+        .poll(async () => (await notes(mark)).length, { timeout: 240_000, interval: 5_000 })
+        .toBeGreaterThan(Math.min(before + 4_000, 11_999));
+    }
+    expect(await notes(mark)).toHaveLength(12_000);
+    expect(sent).toBeLessThan(12_000 * 1.05);
+    await device.close();
+  });
+});
