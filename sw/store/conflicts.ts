@@ -1,8 +1,12 @@
 import type { Conflict } from '../protocol/conflict.ts';
 import { isJsonObject, type JsonRecord, type MutationId } from '../protocol/record.ts';
+import type { Base } from './base.ts';
+import type { RecordRef } from './blocked.ts';
 import { rowsOf, withState } from './changes.ts';
-import type { Database } from './database.ts';
-import type { ChangeBase, ChangeRow } from './format.ts';
+import { StaleReadError, type Database, type WriteTransaction } from './database.ts';
+import type { DeleteRules } from './delete-rules.ts';
+import type { ChangeBase, ChangeRow, StoreName } from './format.ts';
+import { writeScope, writeWithin } from './write.ts';
 
 function recordOf(text: string | null | undefined): JsonRecord | null {
   const value: unknown = text === null || text === undefined ? null : JSON.parse(text);
@@ -34,35 +38,76 @@ function baseOf(row: ChangeRow): ChangeBase | null {
   return server.text === null ? null : { text: server.text, version: server.version };
 }
 
+/** The table and key that a failure is about; null: there is no such failure. */
+export function placeOfFailure(database: Database, id: string): Promise<RecordRef | null> {
+  return database.read(['failures'], async (tx) => {
+    const failure = await tx.objectStore('failures').get(id);
+    return failure === undefined ? null : { table: failure.table, key: failure.key };
+  });
+}
+
+export interface Choice {
+  readonly record: JsonRecord | null;
+  readonly mutationId: MutationId;
+  /** Of a delete: what it does to the records that refer to the deleted one. */
+  readonly rules: DeleteRules | null;
+  readonly now: number;
+}
+
+const maximumAttempts = 20;
+
 /**
  * Puts the user's choice in place of a change that is in conflict or was rejected, based on the server's copy that they saw;
  * null deletes the record. The failure goes. If the choice is the server's copy, nothing is left to send. Resolves to the
  * record's place; null: there is no such failure, or no change stands for it any more.
  */
-export function resolveFailure(
-  database: Database,
+export async function resolveFailure(
+  { database, base }: { readonly database: Database; readonly base: Base },
   id: string,
-  record: JsonRecord | null,
-  mutationId: MutationId,
+  choice: Choice,
 ): Promise<ChangeRow | null> {
-  return database.write(['failures', 'changes', 'members'], async (tx) => {
-    const failure = await tx.objectStore('failures').get(id);
-    if (failure === undefined || failure.seq === null) return null;
-    const rows = await rowsOf(tx, failure.table, failure.key);
-    const row = rows.find((candidate) => candidate.seq === failure.seq);
-    if (row === undefined || row.state === 'pending') return null;
-    await tx.objectStore('failures').delete(id);
-    const base = baseOf(row);
-    const text = record === null ? null : JSON.stringify(record);
-    const isServers =
-      fieldsThatDiffer(record, recordOf(base?.text)).length === 0 && (record === null) === (base === null);
-    if (isServers) {
-      await tx.objectStore('changes').delete([row.table, row.key, row.seq]);
-      return row;
+  for (let attempt = 0; ; attempt += 1) {
+    const also = (await choice.rules?.prepare(attempt)) ?? null;
+    const stores: StoreName[] = [
+      'failures',
+      'changes',
+      'members',
+      ...(also === null ? [] : [...writeScope, ...also.stores]),
+    ];
+    try {
+      return await database.write([...new Set(stores)], async (tx) => {
+        await also?.check(tx);
+        const row = await storeChoice(tx, id, choice);
+        if (row !== null) await also?.work(tx, (write) => writeWithin(tx, base, write, choice.now));
+        return row;
+      });
+    } catch (error) {
+      if (!(error instanceof StaleReadError) || attempt >= maximumAttempts) throw error;
     }
-    const operation = text === null ? 'delete' : base === null ? 'create' : 'update';
-    const chosen = { ...withState(row, 'pending'), mutationId, operation, text, base, attempts: 0 } as const;
-    await tx.objectStore('changes').put({ ...chosen, whole: base === null });
+  }
+}
+
+async function storeChoice(
+  tx: WriteTransaction,
+  id: string,
+  { record, mutationId }: Choice,
+): Promise<ChangeRow | null> {
+  const failure = await tx.objectStore('failures').get(id);
+  if (failure === undefined || failure.seq === null) return null;
+  const rows = await rowsOf(tx, failure.table, failure.key);
+  const row = rows.find((candidate) => candidate.seq === failure.seq);
+  if (row === undefined || row.state === 'pending') return null;
+  await tx.objectStore('failures').delete(id);
+  const base = baseOf(row);
+  const text = record === null ? null : JSON.stringify(record);
+  const isServers =
+    fieldsThatDiffer(record, recordOf(base?.text)).length === 0 && (record === null) === (base === null);
+  if (isServers) {
+    await tx.objectStore('changes').delete([row.table, row.key, row.seq]);
     return row;
-  });
+  }
+  const operation = text === null ? 'delete' : base === null ? 'create' : 'update';
+  const chosen = { ...withState(row, 'pending'), mutationId, operation, text, base, attempts: 0 } as const;
+  await tx.objectStore('changes').put({ ...chosen, whole: base === null });
+  return row;
 }

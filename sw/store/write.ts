@@ -140,6 +140,17 @@ async function removeDraft(tx: WriteTransaction, { table, key }: RecordWrite, id
   await drafts.delete([table, key]);
 }
 
+/** What storing a write touches. */
+export const writeScope: readonly StoreName[] = [
+  'heads',
+  'changes',
+  'commands',
+  'members',
+  'meta',
+  'requests',
+  'marks',
+];
+
 /** One write within another's transaction, which takes all that is read and written with it back if it throws. */
 export async function writeWithin(tx: WriteTransaction, base: Base, write: RecordWrite, now: number): Promise<void> {
   const { state, signature } = await readState(tx, base, write);
@@ -171,9 +182,11 @@ export async function writeRecord(
   const readScope: StoreName[] = write.keyIsNew
     ? ['heads', 'changes', 'members', 'meta', 'requests']
     : ['heads', 'changes', 'members', 'meta', 'requests', 'marks', 'roots', 'segments', 'leaves'];
-  const writeScope: StoreName[] = ['heads', 'changes', 'commands', 'members', 'meta', 'requests', 'marks'];
-  if (write.file !== undefined) writeScope.push(...contentScope);
-  if (write.draft !== undefined) writeScope.push('drafts');
+  const stores: StoreName[] = [
+    ...writeScope,
+    ...(write.file === undefined ? [] : contentScope),
+    ...(write.draft === undefined ? [] : (['drafts'] as const)),
+  ];
   for (let attempt = 0; attempt < maximumAttempts; attempt += 1) {
     const read = await untilUnmoved(() =>
       database.read(readScope, async (tx) => {
@@ -205,7 +218,7 @@ export async function writeRecord(
     const row = requestRowOf(write, now, result);
     const { signature } = read;
     const also = (await write.also?.(attempt)) ?? null;
-    const scope = also === null ? writeScope : [...new Set([...writeScope, ...also.stores])];
+    const scope = also === null ? stores : [...new Set([...stores, ...also.stores])];
     const store = async (tx: WriteTransaction): Promise<Committed | null> => {
       await also?.check(tx);
       const done = await commit(tx, base, write, { signature, coalesced, request: row });

@@ -1,9 +1,10 @@
 import type { WorkerMethods } from '../protocol/api.ts';
 import { SyncError } from '../protocol/errors.ts';
-import { isJsonObject, isMutationId } from '../protocol/record.ts';
+import { isJsonObject, isMutationId, type MutationId } from '../protocol/record.ts';
 import { clearRecords } from '../store/clear.ts';
-import { readConflicts, resolveFailure } from '../store/conflicts.ts';
+import { placeOfFailure, readConflicts, resolveFailure } from '../store/conflicts.ts';
 import { withCurrentFilter } from '../store/current-filter.ts';
+import { deleteRulesOf } from '../store/delete-rules.ts';
 import { getMeta, setMeta } from '../store/meta.ts';
 import type { Schema } from '../store/schema.ts';
 import { checkScope } from '../store/scope.ts';
@@ -19,6 +20,11 @@ type LocalDataMethods = Pick<WorkerMethods, 'setScope' | 'clear' | 'conflicts' |
 
 /** What a page's calls about scopes, local copies and conflicts do. */
 export function createLocalDataMethods(sessions: Sessions, schema: Schema, newId: () => string): LocalDataMethods {
+  const newMutationId = (): MutationId => {
+    const id = newId();
+    if (!isMutationId(id)) throw new TypeError('newId made no usable id');
+    return id;
+  };
   return {
     setScope: (name, scope) =>
       reply(async () => {
@@ -52,18 +58,32 @@ export function createLocalDataMethods(sessions: Sessions, schema: Schema, newId
     resolve: (id, record) =>
       reply(async () => {
         const session = await sessionToWrite(sessions);
-        const mutationId = newId();
-        if (!isMutationId(mutationId)) throw new TypeError('newId made no usable id');
         if (record !== null && !isJsonObject(record)) {
           throw new SyncError(
             'invalid-body',
             'resolve takes the whole record, or null to delete it. Nothing was stored.',
           );
         }
-        const row = await resolveFailure(session.database, id, record, mutationId);
+        const place = await placeOfFailure(session.database, id);
+        const table = place === null ? undefined : schema.tables.get(place.table);
+        if (place === null || table === undefined) return false;
+        const { key } = place;
+        if (record !== null && record[table.key] !== key) {
+          throw new SyncError(
+            'invalid-key',
+            `The record's ${table.key} is not ${String(key)}. A record keeps its key. Nothing was stored.`,
+          );
+        }
+        const rules = record === null ? deleteRulesOf(session, table, { key, newMutationId }) : null;
+        const choice = { record, mutationId: newMutationId(), rules, now: session.environment.now() };
+        const row = await resolveFailure(session, id, choice);
         if (row === null) return false;
-        const tables = { [row.table]: { changed: [row.key], removed: [] } };
-        session.announce({ type: 'changed', source: 'local', tables });
+        const tables = new Map([[row.table, [row.key]]]);
+        for (const other of rules?.changed ?? []) {
+          tables.set(other.table, [...(tables.get(other.table) ?? []), other.key]);
+        }
+        const changed = [...tables].map(([name, keys]) => [name, { changed: keys, removed: [] }] as const);
+        session.announce({ type: 'changed', source: 'local', tables: Object.fromEntries(changed) });
         await tellPending(session);
         return true;
       }),

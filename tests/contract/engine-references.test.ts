@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { JsonObject } from '../../sw/protocol/record.ts';
 import type { TableOptions } from '../../sw/store/schema.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
 import { see } from './engine-fixture.ts';
-import { noNetwork, openDevice, visit } from './engine-page.ts';
+import { noNetwork, openDevice, valueOf, visit } from './engine-page.ts';
 import { ask } from './page-requests.ts';
 import { Fixture } from './server-fixture.ts';
 
@@ -149,6 +150,24 @@ describe('Deleting a record that others refer to (R-01)', () => {
     expect(answers.slice(0, 12)).toMatchObject(parents.map(() => ({ status: 204 })));
     for (const child of children)
       expect(await see(session, 'tasks', child)).toMatchObject({ record: { afterId: null } });
+  });
+
+  it('holds for a delete that settles a failure, whose choice keeps its key', async () => {
+    const { session, page, device } = await openDevice(fixture, tables);
+    const id = await makeVisit(session);
+    await session.engine.synchronize('one', {});
+    const line = await makeLine(session, id);
+    await ask(session, 'PATCH', `/api/visits/${id}`, { note: '#reject' });
+    await session.engine.synchronize('two', { onPartial: 'return' });
+    const [failure] = await valueOf(page.failures({}));
+    device.network = noNetwork;
+    const resolve = (record: JsonObject | null): Promise<unknown> => page.resolve(failure?.id ?? '', record);
+    expect(await resolve(visit(randomUUID()))).toMatchObject({ ok: false, error: { code: 'invalid-key' } });
+    expect(await resolve(null)).toMatchObject({ ok: false, error: { code: 'referenced' } });
+    expect((await see(session, 'visits', id)).detail).toBe('rejected');
+    await ask(session, 'DELETE', `/api/lines/${line}`);
+    expect(await resolve(null)).toEqual({ ok: true, value: true });
+    expect(await see(session, 'visits', id)).toMatchObject({ record: null, detail: 'pending' });
   });
 
   it('is left to the server where nothing is declared', async () => {
