@@ -47,7 +47,8 @@ async function rowsRead(work: () => Promise<unknown>): Promise<number> {
   const spy = vi.spyOn(IDBObjectStore.prototype, 'getAll');
   const count = (): void => {
     spy.mock.results.forEach(({ value }, index) => {
-      if (!(value instanceof IDBRequest) || spy.mock.contexts[index]?.name !== 'changes') return;
+      const store: unknown = spy.mock.contexts[index];
+      if (!(value instanceof IDBRequest) || !(store instanceof IDBObjectStore) || store.name !== 'changes') return;
       const rows: unknown = value.result;
       read += Array.isArray(rows) ? rows.length : 0;
     });
