@@ -11,10 +11,14 @@ export interface Exchange {
 /** Answers the request, or says that it is not for it. */
 export type Endpoint = (exchange: Exchange) => Promise<boolean> | boolean;
 
-export async function readText(request: IncomingMessage): Promise<string> {
-  const parts: Buffer[] = [];
+export async function readBytes(request: IncomingMessage): Promise<Uint8Array<ArrayBuffer>> {
+  const parts: Uint8Array[] = [];
   for await (const part of request) if (Buffer.isBuffer(part)) parts.push(part);
-  return Buffer.concat(parts).toString();
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  return new TextDecoder().decode(await readBytes(request));
 }
 
 export function objectOf(value: unknown): Record<string, unknown> {

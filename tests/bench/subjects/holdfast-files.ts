@@ -1,0 +1,59 @@
+import { connectSync, type SyncClient } from '../../../client/index.ts';
+import { expose } from '../page/subject.ts';
+import { check, time } from '../page/time.ts';
+
+const bytesAtOnce = 65_536;
+
+let signedIn: Promise<SyncClient> | undefined;
+
+async function signIn(): Promise<SyncClient> {
+  const sync = await connectSync({ worker: '/files-worker.js' });
+  await sync.signIn({ user: 'ana' });
+  return sync;
+}
+
+function client(): Promise<SyncClient> {
+  return (signedIn ??= signIn());
+}
+
+function randomBytes(size: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(size);
+  for (let at = 0; at < size; at += bytesAtOnce) crypto.getRandomValues(bytes.subarray(at, at + bytesAtOnce));
+  return bytes;
+}
+
+async function hashOf(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+expose({
+  loseServer: async () => {
+    const sync = await client();
+    await sync.synchronize({ mode: 'unsynchronized', onBusy: 'queue' }).catch(() => undefined);
+    return 0;
+  },
+  /** Photos with a content of so many bytes; the caption is its hash, by which the server's copy is compared. */
+  prepare: async (count: number, size: number) => {
+    await client();
+    for (let index = 0; index < count; index += 1) {
+      const bytes = randomBytes(size);
+      const form = new FormData();
+      form.set('id', crypto.randomUUID());
+      form.set('caption', await hashOf(bytes));
+      form.set('content', new Blob([bytes], { type: 'application/octet-stream' }));
+      const answer = await fetch('/api/photos', { method: 'POST', body: form });
+      check(answer.status === 201, `a photo was answered ${answer.status}`);
+    }
+    return count;
+  },
+  /** As often as it takes: a call ends with the worker that it was made to. */
+  uploadAll: async (most: number) => {
+    const sync = await client();
+    return time(async () => {
+      for (let attempt = 0; attempt < most && (await sync.state()).pending > 0; attempt += 1) {
+        await sync.synchronize({ mode: 'unsynchronized', onBusy: 'queue', onPartial: 'return' }).catch(() => undefined);
+      }
+    });
+  },
+});
