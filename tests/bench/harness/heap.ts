@@ -11,13 +11,19 @@ export async function heapDuring(subject: Subject, work: () => Promise<void>): P
     await work();
     return Number.NaN;
   }
-  const session = await tools.worker();
+  let session = await tools.worker();
   let peak = 0;
   let isDone = false;
   const watch = async (): Promise<void> => {
     do {
-      const { usedSize, backingStorageSize } = await session.send('Runtime.getHeapUsage');
-      peak = Math.max(peak, usedSize + backingStorageSize);
+      try {
+        const { usedSize, backingStorageSize } = await session.send('Runtime.getHeapUsage');
+        peak = Math.max(peak, usedSize + backingStorageSize);
+      } catch {
+        if (isDone) return;
+        // The browser has stopped the worker, as it does with work that takes minutes; the next one is watched.
+        session = await tools.worker();
+      }
       await sleep(intervalMs);
     } while (!isDone);
   };
