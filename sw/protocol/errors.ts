@@ -9,6 +9,7 @@ export const errorCodes = [
   'busy',
   'cancelled',
   'configuration',
+  'encryption-key',
   'exists',
   'filter',
   'invalid-body',
@@ -152,6 +153,14 @@ export class StorageError extends SyncError {
   }
 }
 
+/** The key given at sign-in does not open the local database, or none was given. Nothing was deleted. */
+export class EncryptionKeyError extends SyncError {
+  override name = 'EncryptionKeyError';
+  constructor(message: string, options: SyncErrorOptions = {}) {
+    super('encryption-key', message, options);
+  }
+}
+
 /** The worker was stopped or replaced before it answered. The call may or may not have had its effect. */
 export class WorkerLostError extends SyncError {
   override name = 'WorkerLostError';
@@ -234,6 +243,8 @@ export function fromPlainError(plain: PlainError): SyncError {
       return new QuotaError(message, options);
     case 'storage':
       return new StorageError(message, options);
+    case 'encryption-key':
+      return new EncryptionKeyError(message, options);
     case 'worker-lost':
       return new WorkerLostError(message, options);
     case 'unknown-outcome':

@@ -7,6 +7,9 @@ export type ReadTransaction = IDBPTransaction<Format, StoreName[]>;
 export type WriteTransaction = IDBPTransaction<Format, StoreName[], 'readwrite'>;
 export type AnyTransaction = IDBPTransaction<Format, StoreName[], IDBTransactionMode>;
 
+/** The same transaction with its rows encrypted on disk. */
+export type RowCodec = <T extends AnyTransaction>(tx: T) => T;
+
 export interface WriteOptions {
   /** `strict` for what cannot be downloaded again. @default 'strict' */
   readonly durability?: 'strict' | 'relaxed';
@@ -23,6 +26,8 @@ export interface DatabaseOptions {
   readonly schemaVersion?: number;
   /** Makes the stamp that a transaction over changes leaves behind. @default crypto.randomUUID */
   readonly newId?: () => string;
+  /** Asked for each transaction; null: rows are stored as they are. @default null */
+  readonly codec?: () => RowCodec | null;
   /** Called when a newer version of the code wants the database: it is closed, and not opened again by this worker. */
   readonly onSuperseded?: () => void;
   /** Called when an older version of the code keeps the database open. */
@@ -169,7 +174,8 @@ export function createDatabase(options: DatabaseOptions): Database {
     let value: T;
     try {
       // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- a readwrite transaction is used as such only by `write`
-      value = await work(tx as IDBPTransaction<Format, StoreName[]> & WriteTransaction);
+      const usable = tx as IDBPTransaction<Format, StoreName[]> & WriteTransaction;
+      value = await work(options.codec?.()?.(usable) ?? usable);
     } catch (error) {
       try {
         tx.abort();

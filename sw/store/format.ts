@@ -1,5 +1,6 @@
 import type { DBSchema, IDBPDatabase } from 'idb';
 import type { ColumnBounds, ColumnVectors } from '../filter/index.ts';
+import type { KeySlot } from './key-slot.ts';
 import type { Json, MutationId, RecordKey, RunId } from '../protocol/record.ts';
 import type { Failure, FailureCode } from '../protocol/status.ts';
 import type { ScopeOption } from '../protocol/scope.ts';
@@ -361,6 +362,8 @@ export interface MetaValues {
   readonly replaces: string;
   /** Local data was lost, and a full download has not ended since. */
   readonly storageReset: { readonly atLeast: number; readonly at: number };
+  /** If rows are encrypted: by what key; and whether rows from before may be left. */
+  readonly encryption: { readonly slot: KeySlot; readonly rowsLeft: boolean };
   /** The app's schema that last opened the database, by table its shape, and whether rows of an older one may be left. */
   readonly schema: {
     readonly version: number;
