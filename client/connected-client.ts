@@ -207,6 +207,7 @@ export class ConnectedClient extends LocalWork implements SyncClient {
     this.#listenLive(name, live, state.user);
     this.#learn(state);
     this.tell({ type: 'state', state });
+    if (state.locked === true) this.#signIn.provide();
     if (state.run !== null) {
       const { id, mode, trigger } = state.run;
       this.tell({ type: 'started', run: id, mode, trigger });

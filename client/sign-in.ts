@@ -13,10 +13,10 @@ export interface SignInCallsOptions {
   readonly onStranger: () => void;
 }
 
-/** The page's sign-in, and the headers that were given with it: the worker forgets them whenever it is stopped. */
+/** The page's sign-in, and the headers and key that were given with it: the worker forgets them whenever it is stopped. */
 export class SignIn {
   readonly #options: SignInCallsOptions;
-  #given: { readonly user: string; readonly headers: Readonly<Record<string, string>> } | null = null;
+  #given: Pick<SignInOptions, 'user' | 'headers' | 'encryptionKey'> | null = null;
 
   constructor(options: SignInCallsOptions) {
     this.#options = options;
@@ -28,9 +28,12 @@ export class SignIn {
 
   async signIn(options: SignInOptions): Promise<boolean> {
     const signedIn = await this.#options.link.call((worker) => worker.signIn(options));
-    const { user, headers } = options;
-    if (headers !== undefined) this.#given = { user, headers };
-    else if (this.#given?.user !== user) this.#given = null;
+    const { user, headers, encryptionKey } = options;
+    this.#given = {
+      ...(this.#given?.user === user ? this.#given : { user }),
+      ...(headers === undefined ? {} : { headers }),
+      ...(encryptionKey === undefined ? {} : { encryptionKey }),
+    };
     if (await this.#settle()) this.#options.onSignedIn();
     return signedIn;
   }
@@ -42,12 +45,12 @@ export class SignIn {
     return signedOut;
   }
 
-  /** The worker asks all pages for their headers; one that has none keeps silent. */
+  /** The worker asks all pages for their headers and keys; one that has none keeps silent. */
   provide(): void {
-    const given = this.#given;
-    if (given === null) return;
+    const { headers = null, encryptionKey } = this.#given ?? {};
+    if (headers === null && encryptionKey === undefined) return;
     // Refused if somebody else is signed in; a worker that died asks again.
-    this.#options.link.call((worker) => worker.provideHeaders(given.headers)).catch(() => undefined);
+    this.#options.link.call((worker) => worker.provideHeaders(headers, encryptionKey)).catch(() => undefined);
   }
 
   /** The switch is done, whatever this page may see of it: false if it may see nothing. */

@@ -9,12 +9,14 @@ import { onSync } from './events/on-sync.ts';
 import { fromPlainError, ConfigurationError } from './protocol/errors.ts';
 import { createGroupMethods } from './router/group-route.ts';
 import { parseCommand } from './router/match.ts';
+import type { Encryption } from './store/encryption.ts';
 import type { Migrate } from './store/migrate-row.ts';
 import { checkNames, parseSchema, type TableOptions } from './store/schema.ts';
 import { createCacheWitness } from './store/witness.ts';
 import type { Environment } from './sync/environment.ts';
-import { createSessions, type HeadersFunction } from './sync/sessions.ts';
-import { stateForStranger } from './sync/state.ts';
+import type { HeadersFunction } from './sync/made-headers.ts';
+import { createSessions } from './sync/sessions.ts';
+import { stateForStranger, stateWhileLocked } from './sync/state.ts';
 import { createWorkerMethods } from './sync/worker-methods.ts';
 import type { WorkerMethods } from './protocol/api.ts';
 
@@ -44,6 +46,11 @@ export interface StartSyncOptions {
   readonly backend: Backend;
   /** Makes the headers of each attempt, in the worker. They are never stored. */
   readonly headers?: HeadersFunction;
+  /**
+   * `encryptRecords()`: what is stored of records is encrypted, under the key of `signIn({ user, encryptionKey })`. See SECURITY.md for
+   * what is not. @default the database is as the browser stores it
+   */
+  readonly encryption?: Encryption;
   /**
    * Makes a copy of a record that an older version of the app stored fit the present one: called for the content of each change and
    * draft, and for the server's copy that it was made on. Where it throws or returns null, the change becomes a failure `schema`
@@ -87,8 +94,8 @@ function createEnvironment(scope: ServiceWorkerGlobalScope, name: string): Envir
 }
 
 function checkOptions(options: StartSyncOptions): void {
-  const { name, backend, commands = [] } = options;
-  checkNames('', options, ['name', 'version', 'tables', 'commands', 'backend', 'headers', 'migrate']);
+  const { name, backend, encryption, commands = [] } = options;
+  checkNames('', options, ['name', 'version', 'tables', 'commands', 'backend', 'headers', 'encryption', 'migrate']);
   const wrong = (option: string, problem: string): never => {
     throw new ConfigurationError(`startSync: ${option} ${problem}`, { details: { option } });
   };
@@ -97,6 +104,8 @@ function checkOptions(options: StartSyncOptions): void {
   if (typeof backend !== 'object' || typeof backend.connect !== 'function') {
     wrong('backend', 'must be batchBackend({ url }) or restBackend().');
   }
+  if (encryption !== undefined && (typeof encryption !== 'object' || typeof encryption.unlock !== 'function'))
+    wrong('encryption', 'must be encryptRecords().');
   commands.forEach((command, index) => {
     checkNames(`commands[${index}]`, command, ['method', 'path', 'references']);
     const { method, path, references = {} } = command;
@@ -130,13 +139,23 @@ function checkOptions(options: StartSyncOptions): void {
  */
 export function startSync(options: StartSyncOptions): void {
   checkOptions(options);
-  const { name, version, tables, commands = [], backend, headers = null, migrate = null } = options;
+  const { name, version, tables, commands = [], backend, headers = null, encryption = null, migrate = null } = options;
   const schema = parseSchema(version, tables);
   const environment = createEnvironment(self, name);
   const { origin } = self.location;
   const broadcast = createBroadcast({ name, now: environment.now });
   const announce = broadcast.post.bind(broadcast);
-  const sessions = createSessions({ name, schema, backend, environment, origin, headers, migrate, announce });
+  const sessions = createSessions({
+    name,
+    schema,
+    backend,
+    environment,
+    origin,
+    headers,
+    encryption,
+    migrate,
+    announce,
+  });
   const patterns = commands.map(parseCommand);
   const incarnation = environment.newId();
   const methods = (page: string): WorkerMethods => {
@@ -157,7 +176,9 @@ export function startSync(options: StartSyncOptions): void {
     live: sessions.liveUrl,
     isActive: () => [null, 'activating', 'activated'].includes(ownState(self)),
     state: async (page) => {
-      const state = await methods(page).state();
+      // A page that connects may be the one that has the key.
+      const state = await Promise.race([methods(page).state(), sessions.locked()]);
+      if (state === undefined) return stateWhileLocked;
       if (state.ok) return state.value;
       if (state.error.code === 'user-changed') return stateForStranger;
       throw fromPlainError(state.error);

@@ -1,3 +1,4 @@
+import { EncryptionKeyError } from '../protocol/errors.ts';
 import type { Sessions } from '../sync/sessions.ts';
 import { syncTag } from '../sync/after-write.ts';
 import { findObstacle } from '../sync/state.ts';
@@ -16,7 +17,12 @@ function isSyncEvent(event: Event): event is SyncEventLike {
  */
 export function onSync(target: EventTarget, sessions: Sessions): void {
   const run = async (tag: string): Promise<void> => {
-    const session = await sessions.current();
+    const session = await sessions.current().catch((error: unknown) => {
+      // No tab has the key: there is nothing to try again before one is open.
+      if (error instanceof EncryptionKeyError) return null;
+      throw error;
+    });
+    if (session === null) return;
     if (tag !== syncTag(session.database.name)) return;
     await session.engine.requestRun('background-sync');
     const obstacle = await findObstacle(session);

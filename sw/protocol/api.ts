@@ -28,6 +28,13 @@ export interface SignInOptions {
    * same user's sign-in stay. @default none
    */
   readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * Opens the user's database where `startSync` has `encryption`: a secret, such as a passphrase. Held in the memory of worker and
+   * page only; who loses it loses what is not on the server yet. Left out, the one given before to the same user's sign-in stays.
+   */
+  readonly encryptionKey?: string;
+  /** The key before, to change it: then `encryptionKey` is the one from now on. */
+  readonly previousEncryptionKey?: string;
 }
 
 export interface PageOptions {
@@ -87,8 +94,8 @@ export interface WorkerMethods {
   signIn(options: SignInOptions): Promise<Reply<boolean>>;
   /** False: nobody was signed in. */
   signOut(options: SignOutOptions): Promise<Reply<boolean>>;
-  /** The headers of this page's own `signIn`, for a worker that was started since. */
-  provideHeaders(headers: Readonly<Record<string, string>>): Promise<Reply<boolean>>;
+  /** The headers and the key of this page's own `signIn`, for a worker that was started since. */
+  provideHeaders(headers: Readonly<Record<string, string>> | null, encryptionKey?: string): Promise<Reply<boolean>>;
 }
 
 export type WorkerMethod = keyof WorkerMethods;

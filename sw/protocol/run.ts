@@ -178,4 +178,6 @@ export interface SyncState {
   readonly storage?: string | null;
   /** The last loss of local data that is not made good yet by a full download. */
   readonly storageReset?: PlainError | null;
+  /** The local database is encrypted, and no page has given its key since the worker started: `signIn` with `encryptionKey`. */
+  readonly locked?: boolean;
 }

@@ -3,6 +3,7 @@ import { type StatusDetail, statusOfDetail } from '../protocol/status.ts';
 
 const statuses: Readonly<Partial<Record<ErrorCode, number>>> = {
   'auth-required': 401,
+  'encryption-key': 423,
   exists: 409,
   filter: 400,
   'invalid-body': 400,

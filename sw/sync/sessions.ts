@@ -1,39 +1,22 @@
 import { SyncError } from '../protocol/errors.ts';
 import type { SyncEvent } from '../protocol/events.ts';
 import type { Backend, BackendTable } from '../backend/backend.ts';
-import { createBase } from '../store/base.ts';
 import { createControl, type SignInRecord } from '../store/control.ts';
-import { createDatabase, lostError, type Database } from '../store/database.ts';
+import { lostError, type Database } from '../store/database.ts';
+import type { Encryption, Secrets } from '../store/encryption.ts';
 import { deleteMeta, getMeta } from '../store/meta.ts';
 import type { Migrate } from '../store/migrate-row.ts';
 import type { Schema } from '../store/schema.ts';
-import { upgradeSchema } from '../store/schema-version.ts';
 import { lossError } from '../store/storage-loss.ts';
+import { bindToPages } from './bound-sessions.ts';
 import { createCredentials, type Headers } from './credentials.ts';
 import { createEngine, type Engine } from './engine.ts';
 import type { Environment } from './environment.ts';
+import { madeBy, type HeadersFunction } from './made-headers.ts';
+import { openUserDatabase } from './open-user-database.ts';
 import { noCredentials, type Session } from './session.ts';
-import { createStorageWatch, type Watched } from './storage-watch.ts';
-
-export type HeadersFunction = (attempt: { readonly user: string; readonly url: string }) => Headers | Promise<Headers>;
-
-/** The app's function may have to fetch a token, which fails as any request does: that is no fault of this device's database. */
-async function madeBy(headers: HeadersFunction, attempt: Parameters<HeadersFunction>[0]): Promise<Headers> {
-  try {
-    return await headers(attempt);
-  } catch (error) {
-    if (error instanceof SyncError) throw error;
-    const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    throw new SyncError(
-      'no-credentials',
-      `The app’s headers() failed (${what}). What is unsent is kept; it is tried again.`,
-      {
-        cause: error,
-        retryable: true,
-      },
-    );
-  }
-}
+import { createStorageWatch } from './storage-watch.ts';
+import { noEncryption, noSecrets, unlock } from './unlock.ts';
 
 export interface SessionsOptions {
   readonly name: string;
@@ -44,6 +27,8 @@ export interface SessionsOptions {
   readonly headers: HeadersFunction | null;
   /** Makes stored changes of an older schema version fit. */
   readonly migrate?: Migrate | null;
+  /** Encrypts users' databases. @default they are not encrypted */
+  readonly encryption?: Encryption | null;
   readonly announce: (user: string, event: SyncEvent) => void;
 }
 
@@ -68,13 +53,22 @@ export interface Sessions {
   observed(): Promise<OpenSession>;
   /**
    * Makes `user` the current one. The other's run ends, its database is closed, and what its work still writes is dropped;
-   * its unsent work stays. Headers `null`: those given before, if the user is the same. Rejects only if nothing was switched.
+   * its unsent work stays. Headers `null`: those given before, if the user is the same; so for the key. Rejects only if nothing
+   * was switched.
    */
-  signIn(user: string, headers: Headers | null): Promise<OpenSession>;
+  signIn(user: string, headers: Headers | null, secrets?: Secrets): Promise<OpenSession>;
   /** Ends the sign-in of a session. */
   leave(session: OpenSession, leaving: Leaving): Promise<void>;
+  /** Ends the sign-in of a user whose database cannot be opened without its key. What is in it is not looked at. */
+  leaveLocked(user: string, wipe: boolean): Promise<void>;
+  /** Who is signed in; rejects as `current` does for a tab of another, but opens no database. */
+  user(): Promise<string>;
+  /** Settles when the key of the current user's database is asked for: until a tab gives it, the database stays closed. */
+  locked(): Promise<void>;
   /** Takes headers that a tab gave at its own sign-in, if it is still the current one. */
   provideHeaders(user: string, headers: Headers): void;
+  /** Takes the key that a tab gave at its own sign-in, likewise. */
+  provideKey(user: string, key: string): void;
   /** The current session, for a tab; rejects with `user-changed` if the tab loaded under another sign-in (invariant 12). */
   forClient(client: string): Promise<OpenSession>;
   /** The same sign-ins as a tab may use them. */
@@ -84,21 +78,22 @@ export interface Sessions {
 }
 
 export function createSessions(options: SessionsOptions): Sessions {
-  const { name, schema, environment } = options;
+  const { name, schema, environment, encryption = null, migrate = null } = options;
   const control = createControl(name);
   const tables: ReadonlyMap<string, BackendTable> = schema.tables;
-  const backend = options.backend.connect({
+  const connected = options.backend.connect({
     fetch: environment.fetch,
     origin: options.origin,
     tables,
     schema: schema.version,
     now: environment.now,
   });
-  const credentials = createCredentials({
-    now: environment.now,
-    ask: (user) => options.announce(user, { type: 'credentials-wanted' }),
-  });
+  // Nobody has no key: what would be stored of nobody's is refused, as where the server needs a user (G-9).
+  const backend = encryption === null ? connected : { ...connected, needsUser: true };
   const { now, newId, witness } = environment;
+  const ask = (user: string): void => options.announce(user, { type: 'credentials-wanted' });
+  const credentials = createCredentials<Headers>({ now, ask });
+  const keys = createCredentials<string>({ now, ask });
   const watch = createStorageWatch({ witness, now, newId, takeLossBeside: () => control.takeLoss() });
   let known: SignInRecord | null = null;
   let open: { readonly user: string; readonly session: Promise<OpenSession> } | null = null;
@@ -107,46 +102,28 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   const databaseName = (user: string): string => `holdfast:${name}:${user}`;
 
-  const openSession = async (user: string): Promise<OpenSession> => {
+  const openSession = async (user: string, secrets: Secrets = noSecrets): Promise<OpenSession> => {
     const controller = new AbortController();
     const { signal } = controller;
     const announce = (event: SyncEvent): void => {
       if (!signal.aborted) options.announce(user, event);
     };
     await control.finishWipe(databaseName(user), () => watch.forget(databaseName(user)));
-    const database = createDatabase({
-      name: databaseName(user),
-      signal,
-      schemaVersion: schema.version,
-      newId,
+    const { database, base, watched } = await openUserDatabase({
+      ...{ name: databaseName(user), user, signal, schema, migrate, environment, encryption, secrets, keys, watch },
       onBlocked: () => announce({ type: 'storage-blocked' }),
-      // Looked at again at once: the tabs are to hear of a loss before they ask for anything.
-      onTerminated: () => void database.read(['meta'], () => Promise.resolve()).catch(() => undefined),
-      onLost: () => void reopen(database).catch(() => undefined),
+      onLost: (lost) => void reopen(lost).catch(() => undefined),
     });
-    const base = createBase();
-    let watched: Watched;
-    try {
-      watched = await watch.examine(database);
-      database.expectEpoch(watched.epoch);
-      await upgradeSchema({
-        ...{ database, base, schema, user, migrate: options.migrate ?? null },
-        now,
-        newId,
-      });
-    } catch (error) {
-      database.close();
-      throw error;
-    }
     const scopes = await database.read(['meta'], (tx) => getMeta(tx, 'scopes'));
     if (!signal.aborted) schema.useScopes(scopes ?? {});
-    const given = (): Promise<Headers | null> => credentials.of(user, known?.user === user ? known.withHeaders : false);
+    const given = async (): Promise<Headers | null> =>
+      known?.user === user && known.withHeaders ? credentials.of(user) : (credentials.known(user) ?? {});
     const session: Session = {
       user,
       database,
       base,
       schema,
-      migrate: options.migrate ?? null,
+      migrate,
       backend,
       environment,
       signal,
@@ -217,8 +194,15 @@ export function createSessions(options: SessionsOptions): Sessions {
     open = null;
   };
 
-  const switchTo = async (user: string, headers: Headers | null): Promise<OpenSession> => {
+  /** Whether the key opens what is open already; with a key before it, it takes that one's place. */
+  const checkKey = async ({ user, database }: OpenSession, secrets: Secrets): Promise<void> => {
+    if (secrets.key === null) return;
+    await unlock(encryption, { database, user, secrets, keys, use: () => undefined });
+  };
+
+  const switchTo = async (user: string, headers: Headers | null, secrets: Secrets): Promise<OpenSession> => {
     await readKnown();
+    if (secrets.key !== null && encryption === null) throw noEncryption();
     const before = known ?? { user: '', withHeaders: false };
     const isOther = before.user !== user;
     const kept = !isOther && headers === null;
@@ -226,10 +210,13 @@ export function createSessions(options: SessionsOptions): Sessions {
       user,
       withHeaders: kept ? before.withHeaders : headers !== null && Object.keys(headers).length > 0,
     };
+    // What waits for its key from a tab waits no longer.
+    if (isOther || secrets.key !== null) keys.interrupt();
     // What can fail comes before the switch: who hears of a failure is still signed in as before.
     const reused = isOther ? null : await open?.session.catch(() => null);
-    const session = reused ?? (await openSession(user));
+    const session = reused ?? (await openSession(user, secrets));
     try {
+      if (session === reused) await checkKey(session, secrets);
       await session.database.write(['meta'], async (tx) => {
         await Promise.all([deleteMeta(tx, 'authRequired'), deleteMeta(tx, 'backoff')]);
       });
@@ -244,7 +231,31 @@ export function createSessions(options: SessionsOptions): Sessions {
     open = { user, session: Promise.resolve(session) };
     if (!kept) credentials.forget();
     if (headers !== null) credentials.give(user, headers);
+    if (isOther) keys.forget();
+    if (secrets.key !== null) keys.give(user, secrets.key);
     return session;
+  };
+
+  const noteLeaving = async (user: string, wipe: boolean): Promise<void> => {
+    await watch.noteUser({ user: '', withHeaders: false });
+    await control.write({ user: '', withHeaders: false, ...(wipe ? { wipe: databaseName(user) } : {}) });
+  };
+
+  const forget = async (user: string, wipe: boolean): Promise<void> => {
+    known = { user: '', withHeaders: false };
+    credentials.forget();
+    keys.forget();
+    // Noted already: if it fails here, it is done before the database is next opened.
+    if (wipe)
+      await control.finishWipe(databaseName(user), () => watch.forget(databaseName(user))).catch(() => undefined);
+  };
+
+  const leaveLocked = async (user: string, wipe: boolean): Promise<void> => {
+    if (known?.user !== user) throw new SyncError('user-changed', 'Somebody else signed in meanwhile.');
+    keys.interrupt();
+    await endOpen();
+    await noteLeaving(user, wipe);
+    await forget(user, wipe);
   };
 
   const leave = async (session: OpenSession, { wipe, before }: Leaving): Promise<void> => {
@@ -254,46 +265,35 @@ export function createSessions(options: SessionsOptions): Sessions {
     const last = await openSession(user);
     try {
       await before(last);
-      await watch.noteUser({ user: '', withHeaders: false });
-      await control.write({ user: '', withHeaders: false, ...(wipe ? { wipe: databaseName(user) } : {}) });
+      await noteLeaving(user, wipe);
     } finally {
       last.end();
     }
-    known = { user: '', withHeaders: false };
-    credentials.forget();
-    // Noted already: if it fails here, it is done before the database is next opened.
-    if (wipe)
-      await control.finishWipe(databaseName(user), () => watch.forget(databaseName(user))).catch(() => undefined);
+    await forget(user, wipe);
   };
 
-  const forClient = async (client: string): Promise<OpenSession> => {
-    const session = await current();
-    if (client === '') return session;
-    const owner = await control.bind(client, session.user, environment.now());
-    if (owner !== session.user) {
-      throw new SyncError('user-changed', 'Somebody else signed in since this page was loaded. Reload the page.');
-    }
-    return session;
+  const currentUser = async (): Promise<string> => {
+    await readKnown();
+    return known?.user ?? '';
   };
 
-  const sessions: Sessions = {
-    current,
-    observed: current,
-    liveUrl: backend.liveUrl,
-    signIn: (user, headers) => inTurn(() => switchTo(user, headers)),
-    leave: (session, leaving) => inTurn(() => leave(session, leaving)),
-    provideHeaders: (user, headers) => {
-      if (known?.user === user) credentials.give(user, headers);
-    },
-    forClient,
-    boundTo: (client) => ({
-      ...sessions,
-      current: () => forClient(client),
-      observed: async () => {
-        const session = await current();
-        return session.user === '' ? session : forClient(client);
+  return bindToPages(
+    {
+      current,
+      observed: current,
+      user: currentUser,
+      locked: () => keys.asked(),
+      liveUrl: backend.liveUrl,
+      signIn: (user, headers, secrets = noSecrets) => inTurn(() => switchTo(user, headers, secrets)),
+      leave: (session, leaving) => inTurn(() => leave(session, leaving)),
+      leaveLocked: (user, wipe) => inTurn(() => leaveLocked(user, wipe)),
+      provideHeaders: (user, headers) => {
+        if (known?.user === user) credentials.give(user, headers);
       },
-    }),
-  };
-  return sessions;
+      provideKey: (user, key) => {
+        if (known?.user === user) keys.give(user, key);
+      },
+    },
+    (client, user) => control.bind(client, user, environment.now()),
+  );
 }

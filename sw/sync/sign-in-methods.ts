@@ -1,5 +1,5 @@
 import type { SignInOptions, WorkerMethods } from '../protocol/api.ts';
-import { SyncError } from '../protocol/errors.ts';
+import { EncryptionKeyError, SyncError } from '../protocol/errors.ts';
 import type { Headers } from './credentials.ts';
 import { reply } from './reply.ts';
 import type { Sessions } from './sessions.ts';
@@ -17,18 +17,36 @@ function checkHeaders(headers: unknown): void {
   if (!isFine) throw new SyncError('invalid-request', 'headers must be an object of texts. Nobody was signed in.');
 }
 
+function checkKey(name: string, key: unknown): void {
+  if (typeof key === 'string' && key !== '') return;
+  throw new SyncError('invalid-request', `${name} must be a text that is not empty. Nobody was signed in.`);
+}
+
+/** Nothing can be looked at: what stays as it is may be left, and what goes as a whole. */
+async function leaveLocked(sessions: Sessions, { unsent, data }: SignOutChoice, error: unknown): Promise<void> {
+  const isPossible = data === 'keep' ? unsent === 'keep' : unsent === 'discard';
+  if (!(error instanceof EncryptionKeyError) || !isPossible) throw error;
+  await sessions.leaveLocked(await sessions.user(), data === 'remove');
+}
+
 /** What a page's calls about the sign-in do. */
 export function createSignInMethods(
   sessions: Sessions,
   newId: () => string,
 ): Pick<WorkerMethods, 'signIn' | 'signOut' | 'provideHeaders'> {
   return {
-    signIn: ({ user, headers }: SignInOptions) =>
+    signIn: ({ user, headers, encryptionKey, previousEncryptionKey }: SignInOptions) =>
       reply(async () => {
         if (typeof user !== 'string' || user === '')
           throw new SyncError('invalid-request', 'signIn needs a user: a text that names them.');
         if (headers !== undefined) checkHeaders(headers);
-        const session = await sessions.signIn(user, headers ?? null);
+        if (encryptionKey !== undefined) checkKey('encryptionKey', encryptionKey);
+        if (previousEncryptionKey !== undefined) {
+          checkKey('previousEncryptionKey', previousEncryptionKey);
+          checkKey('encryptionKey', encryptionKey);
+        }
+        const secrets = { key: encryptionKey ?? null, previousKey: previousEncryptionKey ?? null };
+        const session = await sessions.signIn(user, headers ?? null, secrets);
         // The user is switched; that it could not be told is no reason to say otherwise.
         await tellPending(session).catch(() => undefined);
         return true;
@@ -41,17 +59,26 @@ export function createSignInMethods(
         if (!dataChoices.includes(data))
           throw new SyncError('invalid-request', 'signOut: data is keep or remove. Nobody was signed out.');
         const choice: SignOutChoice = { unsent, data };
-        const session = await sessions.observed();
-        if (session.user === '') return false;
-        await signOut(sessions, session, { choice, call: newId() });
+        try {
+          const session = await sessions.observed();
+          if (session.user === '') return false;
+          await signOut(sessions, session, { choice, call: newId() });
+        } catch (error) {
+          await leaveLocked(sessions, choice, error);
+        }
         await tellPending(await sessions.observed()).catch(() => undefined);
         return true;
       }),
-    provideHeaders: (headers: Headers) =>
+    provideHeaders: (headers: Headers | null, encryptionKey?: string) =>
       reply(async () => {
-        checkHeaders(headers);
-        const { user } = await sessions.current();
-        sessions.provideHeaders(user, headers);
+        if (headers !== null) checkHeaders(headers);
+        if (encryptionKey !== undefined) checkKey('encryptionKey', encryptionKey);
+        // Not that of a session: one that is being opened may wait for this.
+        const user = await sessions.user();
+        if (headers !== null) sessions.provideHeaders(user, headers);
+        if (encryptionKey === undefined) return true;
+        sessions.provideKey(user, encryptionKey);
+        await tellPending(await sessions.current());
         return true;
       }),
   };

@@ -58,6 +58,9 @@ export const stateForStranger: SyncState = {
   lastResult: null,
 };
 
+/** What a page learns while the database waits for its key. */
+export const stateWhileLocked: SyncState = { ...stateForStranger, locked: true };
+
 /** Tells all tabs how much is not synchronized, and the state that goes with it. */
 export async function tellPending(session: Session): Promise<void> {
   session.noteStorage();

@@ -1,5 +1,5 @@
 import type { PageOptions, WorkerMethods } from '../protocol/api.ts';
-import { SyncError } from '../protocol/errors.ts';
+import { EncryptionKeyError, SyncError } from '../protocol/errors.ts';
 import { runTriggers } from '../protocol/run.ts';
 import { statusOfDetail } from '../protocol/status.ts';
 import { countByTable, countScope } from '../store/counts.ts';
@@ -19,7 +19,7 @@ import { reply } from './reply.ts';
 import type { Sessions } from './sessions.ts';
 import { createSignInMethods } from './sign-in-methods.ts';
 import { isSignedOut } from './signed-in.ts';
-import { findObstacle, isStorageFault, readState } from './state.ts';
+import { findObstacle, isStorageFault, readState, stateWhileLocked } from './state.ts';
 import { createUnsentMethods } from './unsent-methods.ts';
 
 function pageOf(options: PageOptions): { limit: number; offset: number } {
@@ -44,7 +44,15 @@ export function createWorkerMethods(sessions: Sessions, schema: Schema, newId: (
           throw new SyncError('invalid-request', 'There is no such trigger.');
         return (await sessions.current()).engine.requestRun(trigger);
       }),
-    state: () => reply(async () => readState(await sessions.observed())),
+    state: () =>
+      reply(async () => {
+        try {
+          return await readState(await sessions.observed());
+        } catch (error) {
+          if (error instanceof EncryptionKeyError) return stateWhileLocked;
+          throw error;
+        }
+      }),
     whyNotSyncing: () =>
       reply(async () => {
         try {
@@ -52,6 +60,7 @@ export function createWorkerMethods(sessions: Sessions, schema: Schema, newId: (
           return isSignedOut(session) ? { type: 'signed-out' as const } : await findObstacle(session);
         } catch (error) {
           if (isStorageFault(error)) return { type: 'storage' as const };
+          if (error instanceof EncryptionKeyError) return { type: 'no-credentials' as const };
           throw error;
         }
       }),

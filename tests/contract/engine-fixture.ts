@@ -10,12 +10,14 @@ import {
   type JsonRecord,
   type RecordKey,
 } from '../../sw/protocol/record.ts';
+import type { Encryption } from '../../sw/store/encryption.ts';
 import type { Migrate } from '../../sw/store/migrate-row.ts';
 import { parseSchema, type TableOptions } from '../../sw/store/schema.ts';
 import { readView } from '../../sw/store/view.ts';
 import type { WriteResult } from '../../sw/store/record-write.ts';
 import { writeRecord } from '../../sw/store/write.ts';
-import { createSessions, type HeadersFunction, type OpenSession, type Sessions } from '../../sw/sync/sessions.ts';
+import type { HeadersFunction } from '../../sw/sync/made-headers.ts';
+import { createSessions, type OpenSession, type Sessions } from '../../sw/sync/sessions.ts';
 import { LockSpace } from '../support/locks.ts';
 import { MemoryWitness } from '../support/memory-witness.ts';
 import type { Fixture, User } from './server-fixture.ts';
@@ -54,6 +56,8 @@ export interface WorkerOptions {
   readonly migrate?: Migrate;
   /** @default that of the batch protocol */
   readonly backend?: Backend;
+  /** @default none */
+  readonly encryption?: Encryption;
   /** Where the app and its server are. @default the server itself */
   readonly origin?: string;
   readonly onEvent?: (user: string, event: SyncEvent) => void;
@@ -111,6 +115,7 @@ export class Device {
       name: this.name,
       schema: parseSchema(options.schema?.version ?? 1, options.schema?.tables ?? this.#tables),
       migrate: options.migrate ?? null,
+      encryption: options.encryption ?? null,
       backend: options.backend ?? batchBackend({ url: '/sync' }),
       origin: options.origin ?? this.#fixture.server.url,
       headers:

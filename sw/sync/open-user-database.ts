@@ -1,0 +1,59 @@
+import { createBase, type Base } from '../store/base.ts';
+import { createDatabase, type Database, type RowCodec } from '../store/database.ts';
+import type { Encryption, Secrets } from '../store/encryption.ts';
+import type { Migrate } from '../store/migrate-row.ts';
+import type { Schema } from '../store/schema.ts';
+import { upgradeSchema } from '../store/schema-version.ts';
+import type { Credentials } from './credentials.ts';
+import type { Environment } from './environment.ts';
+import type { StorageWatch, Watched } from './storage-watch.ts';
+import { unlock } from './unlock.ts';
+
+export interface UserDatabaseOptions {
+  readonly name: string;
+  readonly user: string;
+  readonly signal: AbortSignal;
+  readonly schema: Schema;
+  readonly migrate: Migrate | null;
+  readonly environment: Environment;
+  readonly encryption: Encryption | null;
+  readonly secrets: Secrets;
+  readonly keys: Credentials<string>;
+  readonly watch: StorageWatch;
+  readonly onBlocked: () => void;
+  readonly onLost: (database: Database) => void;
+}
+
+/** Opens a user's database, with its key, what was lost of it noted, and its rows brought to the app's schema, before anything uses it. */
+export async function openUserDatabase(
+  options: UserDatabaseOptions,
+): Promise<{ readonly database: Database; readonly base: Base; readonly watched: Watched }> {
+  const { name, user, signal, schema, migrate, environment, encryption, secrets, keys, watch } = options;
+  const { now, newId } = environment;
+  let codec: RowCodec | null = null;
+  const database = createDatabase({
+    name,
+    signal,
+    schemaVersion: schema.version,
+    newId,
+    codec: () => codec,
+    onBlocked: options.onBlocked,
+    // Looked at again at once: the tabs are to hear of a loss before they ask for anything.
+    onTerminated: () => void database.read(['meta'], () => Promise.resolve()).catch(() => undefined),
+    onLost: () => options.onLost(database),
+  });
+  const base = createBase();
+  try {
+    const use = (one: RowCodec): void => {
+      codec = one;
+    };
+    await unlock(encryption, { database, user, secrets, keys, use });
+    const watched = await watch.examine(database);
+    database.expectEpoch(watched.epoch);
+    await upgradeSchema({ database, base, schema, migrate, user, now, newId });
+    return { database, base, watched };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
