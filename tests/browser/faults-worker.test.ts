@@ -218,60 +218,64 @@ describe('Background Sync', () => {
 });
 
 describe('tabs', () => {
-  it('twenty of them that come online, become visible and get a sync event begin one run, and one follow-up at most', async () => {
-    const device = await demo.device();
-    // A stream of the server's news that is open would tell of the write, and begin a run of its own.
-    demo.faults.plan = withoutNews;
-    const first = await demo.open(device);
-    await first.evaluate(settle);
-    const pages = [first];
-    while (pages.length < 20) {
-      const page = await device.newPage();
-      await page.goto(demo.faults.url);
-      await connected(page);
-      pages.push(page);
-    }
-    const { session, registration } = await withWorkers(first);
-    await first.evaluate(settle);
-    const heard = await listen(first, ['started', 'finished', 'busy']);
-    let release = (): void => undefined;
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    demo.faults.plan = firstOf(withoutNews, (passage) =>
-      passage.path === '/sync/download'
-        ? held.then(() => passage.forward()).then((answer) => answer.pass())
-        : undefined,
-    );
-    const running = first.evaluate(settle);
-    await expect.poll(heard, patience).toContain('started');
-    const refusals = pages
-      .slice(1, 4)
-      .map((page) => page.evaluate('holdfast.synchronize().then(() => null, (error) => error.message)'));
-    expect(await Promise.all(refusals)).toEqual([busyText, busyText, busyText]);
-    await ask(first, 'POST', '/api/visits', visit(randomUUID()));
-    const storm = pages.map((page) =>
-      page.evaluate(
-        "(dispatchEvent(new Event('online')), document.dispatchEvent(new Event('visibilitychange')), null)",
-      ),
-    );
-    const tag = 'holdfast:holdfast:rounds:ana';
-    const syncEvent = { origin: demo.faults.url, registrationId: registration(), tag, lastChance: false };
-    await session.send('ServiceWorker.dispatchSyncEvent', syncEvent);
-    await Promise.all(storm);
-    release();
-    expect(await running).toBe('finished');
-    await expect.poll(async () => (await stateOf(first)).pending, patience).toBe(0);
-    await expect.poll(async () => (await stateOf(first)).syncing, patience).toBe(false);
-    const told = await heard();
-    const history = await first.evaluate<readonly { trigger: string; mode: string }[]>(
-      'holdfast.history({ limit: 5 })',
-    );
-    const begun = told.filter((type) => type === 'started').length;
-    expect(history.slice(0, begun).map(({ trigger, mode }) => `${trigger} ${mode}`)).toHaveLength(2);
-    expect(told.filter((type) => type === 'busy')).toHaveLength(3);
-    await device.close();
-  });
+  it(
+    'twenty of them that come online, become visible and get a sync event begin one run, and one follow-up at most',
+    { timeout: 300_000 },
+    async () => {
+      const device = await demo.device();
+      // A stream of the server's news that is open would tell of the write, and begin a run of its own.
+      demo.faults.plan = withoutNews;
+      const first = await demo.open(device);
+      await first.evaluate(settle);
+      const pages = [first];
+      while (pages.length < 20) {
+        const page = await device.newPage();
+        await page.goto(demo.faults.url);
+        await connected(page);
+        pages.push(page);
+      }
+      const { session, registration } = await withWorkers(first);
+      await first.evaluate(settle);
+      const heard = await listen(first, ['started', 'finished', 'busy']);
+      let release = (): void => undefined;
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      demo.faults.plan = firstOf(withoutNews, (passage) =>
+        passage.path === '/sync/download'
+          ? held.then(() => passage.forward()).then((answer) => answer.pass())
+          : undefined,
+      );
+      const running = first.evaluate(settle);
+      await expect.poll(heard, patience).toContain('started');
+      const refusals = pages
+        .slice(1, 4)
+        .map((page) => page.evaluate('holdfast.synchronize().then(() => null, (error) => error.message)'));
+      expect(await Promise.all(refusals)).toEqual([busyText, busyText, busyText]);
+      await ask(first, 'POST', '/api/visits', visit(randomUUID()));
+      const storm = pages.map((page) =>
+        page.evaluate(
+          "(dispatchEvent(new Event('online')), document.dispatchEvent(new Event('visibilitychange')), null)",
+        ),
+      );
+      const tag = 'holdfast:holdfast:rounds:ana';
+      const syncEvent = { origin: demo.faults.url, registrationId: registration(), tag, lastChance: false };
+      await session.send('ServiceWorker.dispatchSyncEvent', syncEvent);
+      await Promise.all(storm);
+      release();
+      expect(await running).toBe('finished');
+      await expect.poll(async () => (await stateOf(first)).pending, patience).toBe(0);
+      await expect.poll(async () => (await stateOf(first)).syncing, patience).toBe(false);
+      const told = await heard();
+      const history = await first.evaluate<readonly { trigger: string; mode: string }[]>(
+        'holdfast.history({ limit: 5 })',
+      );
+      const begun = told.filter((type) => type === 'started').length;
+      expect(history.slice(0, begun).map(({ trigger, mode }) => `${trigger} ${mode}`)).toHaveLength(2);
+      expect(told.filter((type) => type === 'busy')).toHaveLength(3);
+      await device.close();
+    },
+  );
 
   it('one without a controller, after a hard reload, is told the phase and counts of the run that goes, in 500 ms (fact 5)', async () => {
     const device = await demo.device();

@@ -171,6 +171,33 @@ describe.each(installedEngines())('under faults, %s', (engine) => {
     expect(await demo.visitRows(id)).toHaveLength(1);
   });
 
+  it('a tab that is closed in the middle of the run that it called for: the lock is free, the run is finished', async () => {
+    await quiet();
+    const caller = await demo.open(browser);
+    let isReached = false;
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    under((passage) => {
+      if (passage.path !== '/sync/download') return undefined;
+      isReached = true;
+      return held.then(() => passage.forward()).then((answer) => answer.pass());
+    });
+    await caller.evaluate(`(void ${settled}, null)`);
+    await expect.poll(() => isReached, patience).toBe(true);
+    expect(await page.evaluate('holdfast.state()')).toMatchObject({ syncing: true });
+    await caller.close();
+    release();
+    await expect
+      .poll(() => page.evaluate('holdfast.state()'), patience)
+      .toMatchObject({
+        syncing: false,
+        lastResult: { outcome: 'finished' },
+      });
+    await quiet();
+  });
+
   it('a tab that is closed in mid-request leaves its write whole or absent', async () => {
     const mark = randomUUID();
     const big = 'x'.repeat(200_000);

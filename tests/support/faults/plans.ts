@@ -16,9 +16,6 @@ export const drop: Fault = (passage) => {
   return Promise.resolve();
 };
 
-/** Nothing ever comes. */
-export const hang: Fault = () => Promise.resolve();
-
 /** The server gets the same request twice, as from a proxy that repeats; its second answer is passed on. */
 export const repeat: Fault = async (passage) => {
   await passage.body();
@@ -51,7 +48,7 @@ export function answerWith(status: number, type: string, body: string, headers: 
   };
 }
 
-export const loginPage = '<!doctype html><title>Sign in to the network</title><form method="post"></form>';
+const loginPage = '<!doctype html><title>Sign in to the network</title><form method="post"></form>';
 
 /** A captive portal: a page with status 200 for whatever was asked. */
 export const captivePortal: Fault = answerWith(200, 'text/html; charset=utf-8', loginPage);
