@@ -1,8 +1,9 @@
 import { SyncError } from '../protocol/errors.ts';
-import { isJsonObject, type JsonObject } from '../protocol/record.ts';
+import { isJsonObject, type JsonObject, type RecordKey } from '../protocol/record.ts';
 import { isJson, notOurServer, unreachable } from '../backend/http.ts';
 import { createMatcher, type ListQuery } from '../store/list-matcher.ts';
 import { detailOfRows, rowsBetween, seqsInFlight } from '../store/changes.ts';
+import { readView } from '../store/view.ts';
 import { keyOf, type Table } from '../store/schema.ts';
 import type { Session } from '../sync/session.ts';
 
@@ -65,21 +66,44 @@ async function readJson(response: Response): Promise<unknown> {
   }
 }
 
-/** Lays what is changed here over a list from the network (D-08): replaces, removes, and adds what matches. */
-export async function overlayList(
+interface NetworkList {
+  /** Null: it was not understood here. */
+  readonly query: ListQuery | null;
+  readonly request: Request;
+  readonly code: 'not-downloaded' | 'not-held' | 'offline';
+}
+
+/** A list from the network with what is changed here laid over it (D-08). */
+export async function listFromNetwork(
   session: Session,
   table: Table,
-  query: ListQuery | null,
-  response: Response,
+  { query, request, code }: NetworkList,
 ): Promise<Response> {
+  const rows = await session.database.read(['changes'], (tx) => rowsBetween(tx, table.name, null, null));
+  const response = await fromNetwork(session, request, code);
+  // The server may take a change after it has made the list, and before the list is here.
+  return overlayList(session, table, { query, response, changedBefore: new Set(rows.map(({ key }) => key)) });
+}
+
+/** Replaces, removes, and adds what matches. */
+async function overlayList(
+  session: Session,
+  table: Table,
+  list: {
+    readonly query: ListQuery | null;
+    readonly response: Response;
+    readonly changedBefore: ReadonlySet<RecordKey>;
+  },
+): Promise<Response> {
+  const { query, response, changedBefore } = list;
   if (!response.ok) return response;
   if (!isJson(response)) {
     // A query that is not understood here may ask for another format.
     if (query === null) return response;
     throw notOurServer(response, 'JSON');
   }
-  const list = await readJson(response);
-  if (!Array.isArray(list)) return response;
+  const given = await readJson(response);
+  if (!Array.isArray(given)) return response;
   const matcher = createMatcher(
     table,
     query ?? { filter: null, params: {}, orderBy: [], limit: null, offset: 0, status: null },
@@ -96,7 +120,13 @@ export async function overlayList(
     }
     return copies;
   });
-  const records: (JsonObject | null)[] = list.map((value: unknown) => (isJsonObject(value) ? value : null));
+  for (const key of changedBefore) {
+    if (local.has(key)) continue;
+    const view = await readView(session.database, session.base, table.name, key);
+    const matches = view.text !== null && matcher.matchText(view.text, view.detail) !== null;
+    local.set(view.key, { text: view.text, matches });
+  }
+  const records: (JsonObject | null)[] = given.map((value: unknown) => (isJsonObject(value) ? value : null));
   const texts: string[] = [];
   for (const record of records) {
     if (record === null) continue;

@@ -11,7 +11,7 @@ import type { Session } from '../sync/session.ts';
 import { readDraft } from '../sync/drafts.ts';
 import { ageHeader, statusHeaders } from './answers.ts';
 import { answerDraft, listDrafts } from './draft-route.ts';
-import { fromNetwork, markNetwork, overlayList } from './network.ts';
+import { fromNetwork, listFromNetwork, markNetwork } from './network.ts';
 import { readQuery } from './query.ts';
 
 const marksNamed = 200;
@@ -71,7 +71,7 @@ export async function readMany(session: Session, table: Table, request: Request)
   const { database, schema } = session;
   const asked = readQuery(table, new URL(request.url).searchParams);
   const query = asked === null ? null : await withCurrentFilter(database, schema, table, asked);
-  if (query === null) return overlayList(session, table, null, await fromNetwork(session, request, 'offline'));
+  if (query === null) return listFromNetwork(session, table, { query, request, code: 'offline' });
   if (query.status === 'draft') return listDrafts(session, table, query);
   const holds = holdsAll(table);
   const isStatusQuery = query.status !== null && query.status !== 'synchronized' && query.status !== 'clean';
@@ -79,8 +79,8 @@ export async function readMany(session: Session, table: Table, request: Request)
     isHeldHere(table, await session.base.readHead(tx, table.name)),
   );
   if (!isStatusQuery && holds !== 'always' && (holds === 'never' || !isHeld)) {
-    const response = await fromNetwork(session, request, holds === 'never' ? 'not-held' : 'not-downloaded');
-    return overlayList(session, table, query, response);
+    const code = holds === 'never' ? 'not-held' : 'not-downloaded';
+    return listFromNetwork(session, table, { query, request, code });
   }
   const list = await readList(session.database, session.base, table, query);
   const headers: Record<string, string> = {
