@@ -41,10 +41,11 @@ export function lossError({ atLeast, at }: StorageLoss): PlainError {
 
 export const lossScope: StoreName[] = ['meta', 'heads', 'runs', 'selected'];
 
-export interface StorageFacts {
+interface StorageFacts {
   readonly epoch: string;
   /** It was made just now. */
   readonly isNew: boolean;
+  /** Until it is made good by a full download: a worker that found it may have been stopped before it told anybody. */
   readonly loss: StorageLoss | null;
 }
 
@@ -80,19 +81,20 @@ export async function examineStorage(
   noted: StorageNote | null,
   { newId, now }: { readonly newId: () => string; readonly now: () => number },
 ): Promise<StorageFacts> {
-  const [device, stored, seq = 0, replaces = null, dataLoss = false] = await Promise.all([
+  const [device, stored, seq = 0, replaces = null, dataLoss = false, storageReset = null] = await Promise.all([
     getMeta(tx, 'device'),
     getMeta(tx, 'epoch'),
     getMeta(tx, 'seq'),
     getMeta(tx, 'replaces'),
     getMeta(tx, 'dataLoss'),
+    getMeta(tx, 'storageReset'),
   ]);
   const isNew = device === undefined;
   const epoch = stored ?? newId();
   if (isNew) await setMeta(tx, 'device', newId());
   if (stored === undefined) await setMeta(tx, 'epoch', epoch);
   const atLeast = lostWrites(noted, { epoch, seq, replaces, dataLoss });
-  if (atLeast === null) return { epoch, isNew, loss: null };
+  if (atLeast === null) return { epoch, isNew, loss: storageReset };
   const loss = { atLeast, at: now() };
   await storeLoss(tx, loss);
   // The numbers of lost writes are not given out again; a database that stands for a lost one is told of once.

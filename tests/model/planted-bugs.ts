@@ -140,6 +140,16 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'dataLoss ignored',
+    edits: [
+      {
+        file: 'sw/store/epoch.ts',
+        find: "return 'dataLoss' in event && event.dataLoss === 'total';",
+        replace: 'return false;',
+      },
+    ],
+  },
+  {
     name: 'one global order',
     edits: [
       {

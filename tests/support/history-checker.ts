@@ -67,6 +67,7 @@ export function historyFaults(evidence: Evidence): Violation[] {
   for (const [index, read] of reads.entries()) {
     for (const later of reads.slice(index + 1)) {
       if (!isOf(later, read) || later.startedAt <= read.endedAt) continue;
+      if (later.isFromNetwork !== read.isFromNetwork) continue;
       for (const [field, value] of Object.entries(read.record ?? {})) {
         const seen = later.record?.[field];
         if (typeof value !== 'string' || typeof seen !== 'string' || seen === value) continue;

@@ -22,6 +22,8 @@ export interface AnsweredRead {
   readonly table: string;
   readonly key: RecordKey;
   readonly record: JsonObject | null;
+  /** The network may know more than what is here: it has an order of its own. */
+  readonly isFromNetwork?: boolean;
   readonly startedAt: number;
   readonly endedAt: number;
 }

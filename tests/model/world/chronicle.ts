@@ -16,6 +16,8 @@ export class Chronicle {
   readonly #excused = new Set<string>();
   /** Records of which a user threw a failed deletion away. */
   readonly #discarded = new Set<string>();
+  /** When a device has last lost its storage: nothing is claimed of what was written there before. */
+  readonly #lostAt = new Map<string, number>();
   #values = 0;
   #steps = 0;
 
@@ -30,6 +32,22 @@ export class Chronicle {
     const value = `w${this.#values}`;
     this.#authors.set(value, author);
     return value;
+  }
+
+  wrote(write: AnsweredWrite): void {
+    this.writes.push(write);
+    if (write.startedAt <= (this.#lostAt.get(write.device) ?? -1)) this.#giveUp(write);
+  }
+
+  /** The device has lost what it had: what was not sent may be gone, which must be told. */
+  loseDevice(device: string): void {
+    this.#lostAt.set(device, this.tick());
+    for (const write of this.writes) if (write.device === device) this.#giveUp(write);
+  }
+
+  #giveUp(write: AnsweredWrite): void {
+    if (write.fields === null) this.discardDeletion(write);
+    else this.excuse(write.fields);
   }
 
   complain(oracle: Violation['oracle'], message: string): void {

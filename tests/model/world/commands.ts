@@ -17,6 +17,9 @@ interface OnRecord extends At {
   readonly key: number;
 }
 
+/** `damaged`: all storage, and the browser says so. `databases`: these only, without a word. */
+export type StorageLoss = 'damaged' | 'databases';
+
 /** One thing that happens. Numbers are taken modulo what there is, so that any list of commands means something. */
 export type Command =
   | (OnRecord & {
@@ -47,6 +50,7 @@ export type Command =
   | (At & { readonly type: 'stop-worker'; readonly afterSteps: number })
   | (At & { readonly type: 'replace-worker' })
   | (At & { readonly type: 'break-connections' })
+  | (At & { readonly type: 'lose-storage'; readonly what: StorageLoss; readonly stopsWorker: boolean })
   | (At & { readonly type: 'network-fault'; readonly kind: RequestKind; readonly fault: NetworkFault })
   | (At & { readonly type: 'connectivity'; readonly isOnline: boolean })
   | {
@@ -144,6 +148,15 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 7, arbitrary: fc.record({ type: fc.constant('stop-worker' as const), ...at, afterSteps: fc.nat(60) }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('replace-worker' as const), ...at }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('break-connections' as const), ...at }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('lose-storage' as const),
+      ...at,
+      what: fc.constantFrom<StorageLoss>('damaged', 'databases'),
+      stopsWorker: fc.boolean(),
+    }),
+  },
   {
     weight: 12,
     arbitrary: fc.record({

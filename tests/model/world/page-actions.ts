@@ -3,12 +3,18 @@ import { referenceTables } from '../../support/reference/tables.ts';
 import type { Chronicle } from './chronicle.ts';
 import { fieldNames, type Command, type TableName, type User } from './commands.ts';
 import { keyOf } from './keys.ts';
+import type { Losses } from './losses.ts';
 import type { Network } from './network.ts';
+import type { PageAnswer } from './device.ts';
 import { objectOf, parsedText, type Page, type PageLink } from './page-link.ts';
 import type { SignIns } from './sign-ins.ts';
 
 type DeviceCommand = Exclude<Command, { readonly type: 'time' | 'move' | 'server-write' | 'server-delete' }>;
 type Of<T extends Command['type']> = Extract<Command, { readonly type: T }>;
+
+function isFromNetwork({ headers }: PageAnswer): boolean {
+  return headers.get('Sync-Source') !== 'local';
+}
 
 /** What pages do, and what they hear, written down. Nothing of it is awaited. */
 export class PageActions {
@@ -16,12 +22,14 @@ export class PageActions {
   readonly #signIns: SignIns;
   readonly #network: Network;
   readonly #link: PageLink;
+  readonly #losses: Losses;
 
-  constructor(parts: { chronicle: Chronicle; signIns: SignIns; network: Network; link: PageLink }) {
+  constructor(parts: { chronicle: Chronicle; signIns: SignIns; network: Network; link: PageLink; losses: Losses }) {
     this.#chronicle = parts.chronicle;
     this.#signIns = parts.signIns;
     this.#network = parts.network;
     this.#link = parts.link;
+    this.#losses = parts.losses;
   }
 
   begin(page: Page, command: DeviceCommand): void {
@@ -79,12 +87,25 @@ export class PageActions {
       case 'break-connections':
         device.breakConnections();
         return;
+      case 'lose-storage':
+        this.#loseStorage(page, command);
+        return;
       case 'network-fault':
         this.#network.addFault(device.name, command.kind, command.fault);
         return;
       case 'connectivity':
         this.#network.setOnline(device.name, command.isOnline);
     }
+  }
+
+  #loseStorage({ device }: Page, { what, stopsWorker }: Of<'lose-storage'>): void {
+    if (stopsWorker) device.stopWorker(0);
+    this.#losses.lose(device, what);
+    if (what === 'damaged') device.witness.notes.clear();
+    this.#chronicle.loseDevice(device.name);
+    const user = this.#signIns.of(device);
+    // Who was signed in is not known any more where everything went: the app's page asks.
+    if (what === 'damaged' && user !== undefined) this.signIn({ device, id: device.openPage() }, user);
   }
 
   signIn(page: Page, user: User): void {
@@ -113,7 +134,8 @@ export class PageActions {
       for (const record of Array.isArray(list) ? list.filter(isJsonObject) : []) {
         const key = record[keyField];
         if (typeof key !== 'string' && typeof key !== 'number') continue;
-        this.#chronicle.learn({ device: page.device.name, user, table, key, startedAt, endedAt, record });
+        const where = { device: page.device.name, user, table, key };
+        this.#chronicle.learn({ ...where, startedAt, endedAt, record, isFromNetwork: isFromNetwork(answer) });
       }
     });
   }
@@ -141,7 +163,7 @@ export class PageActions {
       if (answer.status >= 300) return;
       // A PUT or POST sets every field; those that it does not name are taken away.
       const cleared = method === 'PUT' ? fieldNames.filter((field) => !fields.includes(field)) : [];
-      this.#chronicle.writes.push({
+      this.#chronicle.wrote({
         ...{ device: page.device.name, user, table, key, startedAt, endedAt: this.#chronicle.tick() },
         fields: method === 'DELETE' ? null : { ...Object.fromEntries(cleared.map((field) => [field, ''])), ...values },
       });
@@ -157,7 +179,8 @@ export class PageActions {
       if (record === undefined) return;
       const where = { device: page.device.name, user, table, key };
       const endedAt = this.#chronicle.tick();
-      this.#chronicle.learn({ ...where, startedAt, endedAt, record: objectOf(record) });
+      const read = { ...where, startedAt, endedAt, record: objectOf(record) };
+      this.#chronicle.learn({ ...read, isFromNetwork: isFromNetwork(answer) });
     });
   }
 
@@ -170,7 +193,7 @@ export class PageActions {
       if (answer.status !== 202) return;
       const where = { device: page.device.name, user, table: 'visits', key };
       const endedAt = this.#chronicle.tick();
-      this.#chronicle.writes.push({ ...where, fields: { closed: stamp }, isCommand: true, startedAt, endedAt });
+      this.#chronicle.wrote({ ...where, fields: { closed: stamp }, isCommand: true, startedAt, endedAt });
     });
   }
 

@@ -96,5 +96,6 @@ export async function quiet(world: World): Promise<Evidence> {
   });
   // What a device could send only in the last round is with the others after one more.
   if (apart(evidence()).length > 0) states = await statesOfAll(world);
+  world.losses.judge(chronicle);
   return evidence();
 }

@@ -1,4 +1,5 @@
 import 'fake-indexeddb/auto';
+import { forceCloseDatabase } from 'fake-indexeddb';
 
 /** One worker, as far as the database and the locks know it. */
 export interface Owner {
@@ -17,6 +18,13 @@ interface Connection {
   readonly name: string;
   readonly _rawDatabase: { readonly processTransactions: () => void; transactions: Transaction[] };
   close(): void;
+}
+
+/** The databases of a world. */
+export interface Databases {
+  /** Those of a device go, as when the browser finds them damaged: connections close, and what is under way fails. */
+  lose(device: string, saysSo: boolean): void;
+  has(name: string): boolean;
 }
 
 interface Transaction {
@@ -64,10 +72,14 @@ function forgetFinished({ _rawDatabase: raw }: Connection): void {
   raw.transactions = raw.transactions.filter((tx) => tx._state !== 'finished');
 }
 
-/** The databases of a world, with each connection known to belong to a worker. */
-export function installDatabases(ownerOf: (name: string) => Owner | undefined): void {
+/** Makes the databases of a world, with each connection known to belong to a worker. */
+export function installDatabases(ownerOf: (name: string) => Owner | undefined): Databases {
   Object.assign(globalThis, { setImmediate: countedImmediate });
   const factory = new IDBFactory();
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- the part of fake-indexeddb that is its own
+  const { _databases: stored } = factory as unknown as { readonly _databases: Map<string, object> };
+  /** Devices whose next database is the first after a loss that the browser noticed. */
+  const lost = new Set<string>();
   // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- the parts of fake-indexeddb that are its own
   const prototype = IDBTransaction.prototype as unknown as Transaction;
   // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the transaction below
@@ -101,8 +113,9 @@ export function installDatabases(ownerOf: (name: string) => Owner | undefined): 
         request.addEventListener('success', () => {
           if (owner !== undefined) adopt(request.result, owner);
         });
-        request.addEventListener('upgradeneeded', () => {
+        request.addEventListener('upgradeneeded', (event) => {
           if (owner !== undefined) adopt(request.result, owner);
+          if (lost.delete(deviceOf(name))) Object.assign(event, { dataLoss: 'total' });
         });
         return request;
       },
@@ -111,6 +124,33 @@ export function installDatabases(ownerOf: (name: string) => Owner | undefined): 
       cmp: (a: unknown, b: unknown) => factory.cmp(a, b),
     },
   });
+  return {
+    lose: (device, saysSo) => {
+      for (const name of [...stored.keys()]) if (deviceOf(name) === device) stored.delete(name);
+      if (saysSo) lost.add(device);
+      for (const [owner, own] of connections) {
+        if (plainName(owner.id) !== device) continue;
+        connections.delete(owner);
+        for (const connection of own) cutOff(connection);
+      }
+    },
+    has: (name) => stored.has(name),
+  };
+}
+
+function deviceOf(name: string): string {
+  return /^holdfast:(device\d+)/.exec(name)?.[1] ?? '';
+}
+
+/** What is under way on a connection fails, and the connection closes, as when site data is cleared. */
+function cutOff(connection: IDBDatabase): void {
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- the parts of fake-indexeddb that are its own
+  const own = connection as unknown as Connection;
+  for (const tx of own._rawDatabase.transactions) {
+    if (tx.db === own && tx._state !== 'finished') tx._abort('AbortError');
+  }
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- its type asks for the class
+  forceCloseDatabase(connection as never);
 }
 
 let originalStart: ((this: Transaction) => void) | undefined;

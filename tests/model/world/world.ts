@@ -4,6 +4,7 @@ import { Clock } from './clock.ts';
 import type { Command } from './commands.ts';
 import { Device } from './device.ts';
 import { keyOf } from './keys.ts';
+import { Losses } from './losses.ts';
 import { Network } from './network.ts';
 import { PageActions } from './page-actions.ts';
 import { PageLink } from './page-link.ts';
@@ -26,13 +27,12 @@ export class World {
   readonly signIns = new SignIns();
   readonly link = new PageLink(this.chronicle, this.signIns);
   readonly actions: PageActions;
+  readonly losses: Losses;
   #ids = 0;
 
   constructor(seed: number, devices: number, onEffect: WorkerContext['onEffect'] = () => 'go on') {
     this.random = new Random(seed);
     this.network = new Network(this.server, this.random);
-    const { chronicle, signIns, network, link } = this;
-    this.actions = new PageActions({ chronicle, signIns, network, link });
     this.clock.install();
     forgetConnections();
     const context = {
@@ -50,10 +50,13 @@ export class World {
       const device: Device = new Device(name, { ...context, cookie: () => this.signIns.of(device) ?? 'ana' });
       return device;
     });
-    installDatabases((name) => {
+    const databases = installDatabases((name) => {
       const id = /^holdfast:(device\d+~\d+)/.exec(name)?.[1] ?? '';
       return this.devices.find((device) => id.startsWith(`${device.name}~`))?.owners.get(id);
     });
+    this.losses = new Losses(databases, this.signIns);
+    const { chronicle, signIns, network, link, losses } = this;
+    this.actions = new PageActions({ chronicle, signIns, network, link, losses });
   }
 
   /** Signs everybody in, downloads nothing. */
