@@ -1,6 +1,6 @@
 export { startSync } from './start-sync.ts';
 export type { CommandOptions, StartSyncOptions } from './start-sync.ts';
-export type { HeadersFunction } from './sync/sessions.ts';
+export type { HeadersFunction } from './sync/made-headers.ts';
 export type { Migrate, StoredCopy } from './store/migrate-row.ts';
 export { batchBackend } from './backend/batch-backend.ts';
 export type { BatchBackendOptions } from './backend/batch-backend.ts';

@@ -62,6 +62,8 @@ export interface Evidence {
   readonly authorOf: (value: string) => string | undefined;
   /** Values that a user threw away, and records whose status was set by hand: nothing is claimed of them. */
   readonly isExcused: (value: string) => boolean;
+  /** Whether records of a table were marked to be sent as they are: whose values they hold may be sent once more. */
+  readonly isResent: (table: string) => boolean;
   /** Whether a user threw away what had become of a deletion. */
   readonly isDiscarded: (deletion: AnsweredWrite) => boolean;
 }
@@ -144,6 +146,7 @@ function twice(evidence: Evidence): Violation[] {
   for (const effect of effects) {
     if (effect.type === 'server') continue;
     ids.set(effect.mutationId, (ids.get(effect.mutationId) ?? 0) + 1);
+    if (evidence.isResent(effect.table)) continue;
     for (const field of Object.keys(effect.after ?? {})) {
       const value = changedTo(effect, field);
       if (typeof value !== 'string' || isExcused(value) || evidence.authorOf(value) === undefined) continue;

@@ -16,6 +16,7 @@ export class Chronicle {
   readonly #excused = new Set<string>();
   /** Records of which a user threw a failed deletion away. */
   readonly #discarded = new Set<string>();
+  readonly #resent = new Set<string>();
   /** When a device has last lost its storage: nothing is claimed of what was written there before. */
   readonly #lostAt = new Map<string, number>();
   #values = 0;
@@ -68,6 +69,7 @@ export class Chronicle {
   }
 
   excuseWrites(device: string, table: string): void {
+    this.#resent.add(table);
     for (const write of this.writes) {
       if (write.device === device && write.table === table) this.excuse(write.fields);
     }
@@ -79,6 +81,7 @@ export class Chronicle {
 
   readonly authorOf = (value: string): string | undefined => this.#authors.get(value);
   readonly isExcused: Evidence['isExcused'] = (value) => value === '' || this.#excused.has(value);
+  readonly isResent: Evidence['isResent'] = (table) => this.#resent.has(table);
   readonly isDiscarded: Evidence['isDiscarded'] = (deletion) => this.#discarded.has(idOf(deletion));
 }
 

@@ -93,6 +93,7 @@ export async function quiet(world: World): Promise<Evidence> {
     authorOf: chronicle.authorOf,
     isDiscarded: chronicle.isDiscarded,
     isExcused: chronicle.isExcused,
+    isResent: chronicle.isResent,
   });
   // What a device could send only in the last round is with the others after one more.
   if (apart(evidence()).length > 0) states = await statesOfAll(world);

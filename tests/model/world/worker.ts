@@ -126,7 +126,10 @@ export function startWorker(context: WorkerContext): ModelWorker {
   });
   const incarnation = newId();
   const commands = [parseCommand({ method: 'POST', path: '/api/visits/:id/close' })];
-  const routes: readonly Route[] = collectRoutes(() => onFetch({ sessions, schema, commands, origin, incarnation }));
+  const { fetch } = environment;
+  const routes: readonly Route[] = collectRoutes(() =>
+    onFetch({ sessions, schema, commands, origin, incarnation, fetch }),
+  );
   return {
     owner,
     methods: (page) => {
