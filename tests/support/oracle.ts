@@ -63,7 +63,7 @@ export interface Evidence {
   /** Values that a user threw away, and records whose status was set by hand: nothing is claimed of them. */
   readonly isExcused: (value: string) => boolean;
   /** Whether records of a table were marked to be sent as they are: whose values they hold may be sent once more. */
-  readonly isResent: (table: string) => boolean;
+  readonly isResent?: (table: string) => boolean;
   /** Whether a user threw away what had become of a deletion. */
   readonly isDiscarded: (deletion: AnsweredWrite) => boolean;
 }
@@ -146,7 +146,7 @@ function twice(evidence: Evidence): Violation[] {
   for (const effect of effects) {
     if (effect.type === 'server') continue;
     ids.set(effect.mutationId, (ids.get(effect.mutationId) ?? 0) + 1);
-    if (evidence.isResent(effect.table)) continue;
+    if (evidence.isResent?.(effect.table) === true) continue;
     for (const field of Object.keys(effect.after ?? {})) {
       const value = changedTo(effect, field);
       if (typeof value !== 'string' || isExcused(value) || evidence.authorOf(value) === undefined) continue;

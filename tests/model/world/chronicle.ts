@@ -81,7 +81,7 @@ export class Chronicle {
 
   readonly authorOf = (value: string): string | undefined => this.#authors.get(value);
   readonly isExcused: Evidence['isExcused'] = (value) => value === '' || this.#excused.has(value);
-  readonly isResent: Evidence['isResent'] = (table) => this.#resent.has(table);
+  readonly isResent = (table: string): boolean => this.#resent.has(table);
   readonly isDiscarded: Evidence['isDiscarded'] = (deletion) => this.#discarded.has(idOf(deletion));
 }
 
