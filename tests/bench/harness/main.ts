@@ -50,7 +50,13 @@ function merge(earlier: readonly Result[], later: readonly Result[]): readonly R
   return [...earlier.filter((result) => !replaced.has(place(result))), ...later];
 }
 
+/** The drivers close their browsers at a signal, and what was measured just then would be taken for a failure of its subject. */
+function endAtSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+}
+
 export async function main(parameters: readonly string[]): Promise<void> {
+  endAtSignals();
   const { values, positionals } = parseArgs({
     args: [...parameters],
     allowPositionals: true,

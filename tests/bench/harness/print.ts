@@ -24,6 +24,29 @@ export function judge(workload: Workload, results: readonly Result[]): readonly 
   });
 }
 
+export interface Distance {
+  readonly metric: string;
+  readonly n: number;
+  readonly limit: number;
+  readonly own: number;
+  readonly unit: string;
+}
+
+/** How far ours is from what the machine can do at best, where both were measured. */
+export function distancesOf(workload: Workload, results: readonly Result[]): readonly Distance[] {
+  const names = [workload.limit?.subject, 'bare-worker'];
+  return results
+    .filter((result) => result.subject === ours && result.failed === undefined)
+    .flatMap(({ metric, n, median, unit }) => {
+      const best = names
+        .map((name) => results.find((one) => one.subject === name && one.metric === metric && one.n === n))
+        .find((one) => one !== undefined);
+      return workload.limit === undefined || best === undefined
+        ? []
+        : [{ metric, n, limit: best.median, own: median, unit }];
+    });
+}
+
 /** The results of one workload as lines of text. */
 export function describeResults(workload: Workload, results: readonly Result[]): readonly string[] {
   const lines = [`\n${workload.name}: ${workload.title}`];
@@ -44,6 +67,12 @@ export function describeResults(workload: Workload, results: readonly Result[]):
     for (const { subject, failed } of results.filter((result) => result.n === n && result.failed !== undefined)) {
       lines.push(`    ${subject.padEnd(16)} failed: ${failed}`);
     }
+  }
+  for (const { metric, n, limit, own, unit } of distancesOf(workload, results)) {
+    const says = workload.metrics[metric]?.says ?? metric;
+    lines.push(
+      `  ${`${round(own / limit)} limits`.padEnd(12)} ${says}, n = ${n}; the limit is ${withUnit(limit, unit)}`,
+    );
   }
   for (const { says, value, isMet: met } of judge(workload, results)) {
     const word = met === null ? 'not measured' : met ? 'met' : 'NOT MET';

@@ -42,6 +42,8 @@ export interface Workload {
   /** Rounds at most, for subjects that take minutes. */
   readonly limits?: Readonly<Record<string, number>>;
   readonly targets?: readonly Target[];
+  /** What the machine and the browser can do at best, and who does it. Written down beside ours. */
+  readonly limit?: { readonly subject: string; readonly says: string };
   /** What a reader should know of the peers: who was left out, and why. */
   readonly remarks?: readonly string[];
 }

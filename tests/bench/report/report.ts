@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ours, figuresOf, type Result } from '../harness/measure.ts';
-import { judge } from '../harness/print.ts';
+import { distancesOf, judge } from '../harness/print.ts';
 import { workloads } from '../harness/registry.ts';
 import { round, withUnit } from '../harness/statistics.ts';
 import type { Workload } from '../harness/workload.ts';
@@ -70,6 +70,19 @@ function figureRows(workload: Workload, results: readonly Result[]): readonly (r
     });
 }
 
+function describeLimit(workload: Workload, results: readonly Result[]): readonly string[] {
+  const rows = distancesOf(workload, results).map(({ metric, n, limit, own, unit }) => [
+    n.toLocaleString('en'),
+    workload.metrics[metric]?.says ?? metric,
+    withUnit(limit, unit),
+    withUnit(own, unit),
+    `${round(own / limit)} ×`,
+  ]);
+  if (rows.length === 0) return [];
+  const says = `The limit here: ${workload.limit?.says ?? ''} (\`${workload.limit?.subject ?? ''}\`).`;
+  return [says, '', ...table(['n', 'what', 'limit', 'ours', 'ours in limits'], rows)];
+}
+
 const head = ['n', 'what', 'subject', 'median', 'range', 'rounds', 'in times of ours'];
 
 function describeWorkload(workload: Workload, all: readonly Result[]): readonly string[] {
@@ -84,6 +97,7 @@ function describeWorkload(workload: Workload, all: readonly Result[]): readonly 
     for (const { subject, n, failed } of own.filter((result) => result.failed !== undefined)) {
       lines.push(`- ${subject} gave no figure for ${n.toLocaleString('en')}: ${failed?.split('\n')[0] ?? ''}`, '');
     }
+    lines.push(...describeLimit(workload, own));
     const verdicts = engine === 'chromium' ? judge(workload, own) : [];
     const rows = verdicts.map(({ says, value, isMet }) => [
       says,

@@ -62,6 +62,15 @@ expose({
     while (!(await sync.isSyncing())) await new Promise((resolve) => setTimeout(resolve, 10));
     return 0;
   },
+  /** How many records have come, once it is half of them: what the server has sent may still be on its way. */
+  half: async (total: number) => {
+    const sync = await connect();
+    return new Promise<number>((resolve) => {
+      sync.addEventListener('progress', ({ detail: { phase, done } }) => {
+        if (phase === 'download' && done >= total / 2) resolve(done);
+      });
+    });
+  },
   /** Until a download that was broken off is complete. */
   resume: async () => {
     const sync = await client();

@@ -22,6 +22,7 @@ const workload: Workload = {
     }
     return { seconds: middleOf(seconds) };
   },
+  limit: { subject: 'bare-worker', says: 'a worker that opens its database and gets the record' },
   targets: [
     {
       says: 'in bare workers, at most 1.5',

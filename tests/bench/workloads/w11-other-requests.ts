@@ -12,6 +12,7 @@ const workload: Workload = {
     if (subject.name === 'holdfast') await subject.call('connect');
     return { seconds: middleOf(await subject.call('asset', n)) };
   },
+  limit: { subject: 'no-worker', says: 'no worker at all' },
   targets: [
     {
       says: 'not dearer than a worker that hands requests on, at least 1',

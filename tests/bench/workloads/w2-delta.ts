@@ -5,7 +5,7 @@ const workload: Workload = {
   title: 'a delta of 100 changed and 20 deleted records, in a table of n',
   metrics: { seconds: { says: 'until the delta is stored', unit: 's' } },
   cases: [
-    { n: 10_000, subjects: ['holdfast', 'rxdb', 'pouchdb', 'synceddb'] },
+    { n: 10_000, subjects: ['holdfast', 'limit', 'rxdb', 'pouchdb', 'synceddb'] },
     { n: 100_000, subjects: ['holdfast'] },
     { n: 1_000_000, subjects: ['holdfast'] },
   ],
@@ -13,11 +13,12 @@ const workload: Workload = {
   measure: async (subject, n) => {
     const { state } = subject.server;
     state.loadItems(n);
-    await subject.call(subject.name === 'pouchdb' ? 'replicate' : 'download', n);
+    if (subject.name !== 'limit') await subject.call(subject.name === 'pouchdb' ? 'replicate' : 'download', n);
     state.advance(100, 20);
-    const [seconds = Number.NaN] = await subject.call('delta');
+    const [seconds = Number.NaN] = await subject.call('delta', n);
     return { seconds };
   },
+  limit: { subject: 'limit', says: 'one round trip and one write of the answer' },
   targets: [
     {
       says: '1M against 10k, at most 2 times',

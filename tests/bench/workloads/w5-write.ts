@@ -18,6 +18,7 @@ export default {
     const seconds = await subject.call('write', n);
     return { p50: quantile(seconds, 0.5), p95: quantile(seconds, 0.95) };
   },
+  limit: { subject: 'bare-worker', says: 'a worker that puts the record and answers' },
   targets: [
     {
       says: 'p50 in bare workers, at most 1.3',

@@ -1,3 +1,4 @@
+import { heapDuring } from '../harness/heap.ts';
 import { quantile } from '../harness/statistics.ts';
 import { callSubject, type Subject } from '../harness/subject.ts';
 import type { Workload } from '../harness/workload.ts';
@@ -31,7 +32,11 @@ async function ours(subject: Subject, n: number): Promise<Record<string, number>
   while (pages.length < tabs) pages.push(await subject.open());
   const many = await Promise.all(pages.map((page) => callSubject(page, 'readOne', 200, n)));
   const lists = await Promise.all(pages.map((page) => callSubject(page, 'list', 10, declared, byStock)));
+  const heap = await heapDuring(subject, async () => {
+    await subject.call('list', 2, '', n);
+  });
   return {
+    ...(Number.isNaN(heap) ? {} : { heap }),
     one: middleOf(one),
     filter: middleOf(filter),
     count: middleOf(count),
@@ -53,6 +58,7 @@ async function theirs(subject: Subject, n: number): Promise<Record<string, numbe
   }
   await subject.call('download', n);
   if (n === small) return { whole: middleOf(await subject.call('whole', 5)) };
+  if (subject.name === 'limit') return { filter: middleOf(await subject.call('filter', 10, ...stock)) };
   return {
     one: middleOf(await subject.call('readOne', 200, n)),
     filter: middleOf(await subject.call('filter', 3, ...stock)),
@@ -75,17 +81,22 @@ const workload: Workload = {
     filterOther: { says: 'about 200 hits by a column that is not declared', unit: 's' },
     sorted: { says: 'the first 50 sorted by another column', unit: 's' },
     whole: { says: 'the whole list', unit: 's' },
+    heap: { says: 'most that the heap of the worker held over the whole list', unit: 'MB' },
     one4: { says: 'one record by key, from 4 tabs at once, p50', unit: 's' },
     filter4: { says: 'the declared column, from 4 tabs at once', unit: 's' },
   },
   cases: [
-    { n: large, subjects: ['holdfast', 'bare-worker', ...peers] },
-    { n: small, subjects: ['holdfast', 'idb', 'dexie'] },
+    { n: large, subjects: ['holdfast', 'bare-worker', 'limit', ...peers] },
+    { n: small, subjects: ['holdfast', 'limit', 'idb', 'dexie'] },
   ],
   limits: { rxdb: 2 },
   measure: (subject, n) => {
     subject.server.state.loadItems(n);
     return subject.name === 'holdfast' ? ours(subject, n) : theirs(subject, n);
+  },
+  limit: {
+    subject: 'limit',
+    says: 'the column read, then the leaves of the hits; for one record a worker that gets it',
   },
   targets: [
     {
@@ -109,6 +120,7 @@ const workload: Workload = {
       atLeast: 4,
     },
     { says: 'seconds for 50 sorted, at most 0.1', value: ({ median }) => median('sorted', large), atMost: 0.1 },
+    { says: 'MB of heap over the whole list, at most 300', value: ({ median }) => median('heap', large), atMost: 300 },
   ],
 };
 
