@@ -51,44 +51,73 @@ async function countStuck(tx: AnyTransaction, base: Base, head: HeadRow): Promis
   return rows.map((keys) => keys.filter(([, key]) => !held.has(key)).length);
 }
 
+/** The tables that have rows in a store whose keys begin with their names: a request for each of these, not for each declared one. */
+async function tablesIn(tx: AnyTransaction, name: 'changes' | 'drafts'): Promise<ReadonlySet<string>> {
+  const store = tx.objectStore(name);
+  const tables = new Set<string>();
+  for (let key = await store.getKey(IDBKeyRange.lowerBound([])); key !== undefined;) {
+    tables.add(key[0]);
+    key = await store.getKey(IDBKeyRange.lowerBound([key[0], []]));
+  }
+  return tables;
+}
+
+function countsOf(counts: Readonly<Record<string, number>>): Partial<Record<StatusDetail, number>> | null {
+  const present = Object.entries(counts).filter(([, count]) => count > 0);
+  return present.length === 0 ? null : Object.fromEntries(present);
+}
+
 /** What is not synchronized, by table and finer status, and how much of it a run would send now. */
 export async function countByTable(tx: AnyTransaction, base: Base, schema: Schema): Promise<PendingCounts> {
   const changes = tx.objectStore('changes');
-  const [commands, stuckCommands, flying] = await Promise.all([
+  const [commands, stuckCommands, flying, rows, changed, drafted] = await Promise.all([
     tx.objectStore('commands').count(),
     tx.objectStore('commands').index('stuck').count(),
     countInFlight(tx, base),
+    tx.objectStore('heads').getAll(),
+    tablesIn(tx, 'changes'),
+    tablesIn(tx, 'drafts'),
   ]);
+  const heads = new Map(rows.map((head) => [head.table, head]));
   const tables: Record<string, Partial<Record<StatusDetail, number>>> = {};
   let total = commands;
   let sendable = commands - stuckCommands;
-  for (const table of schema.tables.values()) {
+  const concerned = [...schema.tables.values()].filter(({ name }) => {
+    const { sendMarks = 0, holdMarks = 0 } = heads.get(name) ?? {};
+    return changed.has(name) || drafted.has(name) || sendMarks + holdMarks > 0;
+  });
+  const counted = await Promise.all(
+    concerned.map(async (table) => {
+      const { name } = table;
+      const range = IDBKeyRange.bound([name], [name, []]);
+      // What is never sent waits for nothing (C-04); its drafts are told all the same.
+      const isCounted = changed.has(name) && table.direction !== 'local';
+      const head = heads.get(name) ?? (await base.readHead(tx, name));
+      const [drafts, all, stuck] = await Promise.all([
+        drafted.has(name) ? tx.objectStore('drafts').count(range) : 0,
+        isCounted ? changes.count(range) : 0,
+        changed.has(name) ? countStuck(tx, base, head) : [],
+      ]);
+      return { table, head, drafts, all, stuck };
+    }),
+  );
+  for (const { table, head, drafts, all, stuck } of counted) {
     const { name } = table;
-    const head = await base.readHead(tx, name);
-    // What is never sent waits for nothing (C-04); its drafts are told all the same.
-    const isLocal = table.direction === 'local';
     const { sendMarks, holdMarks } = head;
-    const held = isLocal ? 0 : holdMarks;
-    const [drafts, all, stuck] = await Promise.all([
-      tx.objectStore('drafts').count(IDBKeyRange.bound([name], [name, []])),
-      isLocal ? 0 : changes.count(IDBKeyRange.bound([name], [name, []])),
-      countStuck(tx, base, head),
-    ]);
+    const held = table.direction === 'local' ? 0 : holdMarks;
     const [rejected = 0, conflict = 0, blocked = 0, unknown = 0] = stuck;
     const inFlight = flying.get(name) ?? 0;
     const sent = all - held - rejected - conflict - blocked - unknown + sendMarks;
-    const pending = sent - inFlight;
-    const counts = {
-      pending,
+    const counts = countsOf({
+      pending: sent - inFlight,
       'in-flight': inFlight,
       rejected: rejected + unknown,
       conflict,
       blocked,
       held,
       draft: drafts,
-    };
-    const present = Object.entries(counts).filter(([, count]) => count > 0);
-    if (present.length > 0) tables[name] = Object.fromEntries(present);
+    });
+    if (counts !== null) tables[name] = counts;
     total += Math.max(0, all - held) + sendMarks;
     if (isUploaded(table)) sendable += Math.max(0, sent);
   }

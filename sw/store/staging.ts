@@ -55,7 +55,7 @@ export function openStaging(
   head: HeadRow,
   options: { readonly full: boolean; readonly snapshot: string; readonly ground?: string },
 ): Promise<StagedRow> {
-  return database.write(['runs', 'meta'], async (tx) => {
+  const work = async (tx: WriteTransaction): Promise<StagedRow> => {
     const row: StagedRow = {
       id: `staged:${head.table}`,
       table: head.table,
@@ -74,7 +74,9 @@ export function openStaging(
     };
     await tx.objectStore('runs').put(row);
     return row;
-  });
+  };
+  // As all that is staged: it can be begun anew, and a download of many tables would wait for the disk with each.
+  return database.write(['runs', 'meta'], work, { durability: 'relaxed' });
 }
 
 export function createStaging({ database, table, row: opened, journal }: StagingOptions): Staging {

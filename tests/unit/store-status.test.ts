@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { toFilterTree } from '../../sw/filter/index.ts';
 import type { RecordKey } from '../../sw/protocol/record.ts';
 import type { SyncStatus } from '../../sw/protocol/status.ts';
@@ -9,6 +9,7 @@ import { createDatabase, type Database } from '../../sw/store/database.ts';
 import { readList } from '../../sw/store/list.ts';
 import { readMarks } from '../../sw/store/marks.ts';
 import { setStatus } from '../../sw/store/set-status.ts';
+import { parseSchema } from '../../sw/store/schema.ts';
 import { readView } from '../../sw/store/view.ts';
 import { download, type Item, schema, theTable, write } from './store-fixture.ts';
 
@@ -53,6 +54,26 @@ class Store {
     });
   }
 }
+
+describe('what is pending', () => {
+  it('is counted without asking for each of many tables that have nothing', async () => {
+    const store = await Store.with(item('1', 1));
+    await store.write('1', item('1', 2));
+    const names = Array.from({ length: 100 }, (_value, index) => `t${index}`);
+    const tables = Object.fromEntries(names.map((name) => [name, { path: `/${name}`, key: 'id' }]));
+    const many = parseSchema(1, { ...tables, items: { path: '/items', key: 'id' } });
+    const spies = [
+      vi.spyOn(IDBObjectStore.prototype, 'count'),
+      vi.spyOn(IDBIndex.prototype, 'count'),
+      vi.spyOn(IDBObjectStore.prototype, 'get'),
+    ];
+    const counts = await store.database.read(countScope, (tx) => countByTable(tx, store.base, many));
+    const asked = spies.reduce((sum, spy) => sum + spy.mock.calls.length, 0);
+    for (const spy of spies) spy.mockRestore();
+    expect(counts).toMatchObject({ total: 1, tables: { items: { pending: 1 } } });
+    expect(asked).toBeLessThan(12);
+  });
+});
 
 describe('a status set by hand', () => {
   it('is that of each record that matches, and of no other (K-02, K-03)', async () => {
