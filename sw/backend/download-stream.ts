@@ -13,6 +13,9 @@ function broken(why: string): SyncError {
   );
 }
 
+/** What is kept of a stream at a time, in characters: an answer without end must not fill the memory. */
+const longestChunk = 64_000_000;
+
 /** Gives a stream's lines one by one, and says how many bytes came so far. */
 class LineReader {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
@@ -52,6 +55,7 @@ class LineReader {
       }
       if (this.#ended) return null;
       const seen = this.#text.length - this.#position;
+      if (seen > longestChunk) throw broken('it has a line without an end');
       await this.#more();
       from = seen;
     }
@@ -113,6 +117,7 @@ async function readRecords(mark: JsonObject, lines: LineReader): Promise<Downloa
     const line = await lines.line();
     if (line === null) throw broken('it was cut within a chunk');
     texts.push(line);
+    if (lines.bytes - before > longestChunk) throw broken('a chunk has no end');
   }
   return {
     type: 'records',
