@@ -68,8 +68,7 @@ async function commitGuess(tx: WriteTransaction, base: Base, guess: Guess): Prom
     const isUnmarked = head.sendMarks + head.holdMarks === 0;
     const isRight = head.generation === generation && isUnmarked && change === undefined && repeated === undefined;
     if (!isRight || known !== aliases || state.last !== row.seq - 1) throw new StaleReadError('a guessed write');
-    // What is still to be written goes into the commit; waiting for the answers would cost another trip.
-    tx.commit();
+    // No commit() of one's own: Firefox completes a transaction in part if one of its requests fails behind it for want of space.
     return { stamp: state.headsStamp, head };
   };
   const [known] = await Promise.all([check(), written]);

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -9,6 +9,10 @@ import { ask, EngineDemo } from './fixture.ts';
 
 const patience = { timeout: 60_000, interval: 100 };
 const settled = "holdfast.synchronize({ onBusy: 'queue' }).then((result) => result.outcome, (error) => error.code)";
+
+function isStored(answer: unknown): boolean {
+  return typeof answer === 'object' && answer !== null && 'status' in answer && answer.status === 201;
+}
 
 // Under WebDriver, WebKitGTK keeps its data in memory: killed, it comes back as another device.
 const lasting = installedEngines().filter((engine) => engine !== 'webkit');
@@ -56,5 +60,29 @@ describe.each(lasting)('a browser, %s,', (engine) => {
     expect(notes).toEqual(expect.arrayContaining(Array.isArray(answered) ? answered : ['no list']));
     expect(new Set(notes).size).toBe(notes.length);
     await again.close();
+  });
+
+  it('whose storage is full answers a write with quota, never with success, and takes a small one after it (fact 7)', async () => {
+    const browser = await demo.launch({ quotaBytes: 14_000_000 });
+    const page = await demo.open(browser);
+    demo.faults.plan = on(['/sync/upload', '/sync/live'], refuseWith(503));
+    const written: string[] = [];
+    let refusal: unknown = null;
+    for (let round = 0; round < 60 && refusal === null; round += 1) {
+      const id = randomUUID();
+      // What a database could pack would not fill it.
+      const answer = await ask(page, 'POST', '/api/visits', { id, note: randomBytes(750_000).toString('base64') });
+      if (isStored(answer)) written.push(id);
+      else refusal = answer;
+    }
+    expect(refusal).toMatchObject({ status: 507, body: { code: 'quota' } });
+    const small = randomUUID();
+    expect(await ask(page, 'POST', '/api/visits', { id: small, note: 'small' })).toMatchObject({ status: 201 });
+    for (const id of [...written, small]) {
+      expect(await ask(page, 'GET', `/api/visits/${id}`)).toMatchObject({ status: 200, status$: 'not-synchronized' });
+    }
+    // Of the write that was refused nothing is there.
+    expect(await page.evaluate('holdfast.state()')).toMatchObject({ pending: written.length + 1, failures: 0 });
+    await browser.close();
   });
 });
