@@ -15,7 +15,7 @@ const help = `npm run bench -- [W1 W3 …] [options]
   --rounds N        rounds for each subject (5)
   --n 1000,10000    only the cases of these sizes
   --subjects a,b    only these peers
-  --engine NAME     chromium, firefox or webkit (chromium)
+  --engine a,b      chromium, firefox or webkit (chromium); of several, the others take W1, W5 and W6
   --delay MS        how long the server waits before it answers (0)
   --json FILE       also writes the figures there
   --report          writes docs/performance.md, from these figures and those of --from
@@ -82,6 +82,7 @@ export async function main(parameters: readonly string[]): Promise<void> {
   const chosen = values.none ? [] : findWorkloads(values.soak ? soaks : workloads, positionals);
   const sizes = listOf(values.n)?.map(Number);
   const only = listOf(values.subjects);
+  const engines = (listOf(values.engine) ?? []).map(engineOf);
   const names = new Set(chosen.flatMap(({ cases }) => cases.flatMap(({ subjects }) => subjects)));
   const folder = mkdtempSync(path.join(tmpdir(), 'bench-'));
   const results: Result[] = [];
@@ -92,16 +93,24 @@ export async function main(parameters: readonly string[]): Promise<void> {
     );
     const server = await startBenchServer(folder);
     try {
-      for (const workload of chosen) {
-        const measured = await measureWorkload(workload, ({ n }) => sizes === undefined || sizes.includes(n), {
+      for (const { engine, workload } of chosen.flatMap((one) =>
+        engines.map((name) => ({ engine: name, workload: one })),
+      )) {
+        const { elsewhere } = workload;
+        const isElsewhere = engines.length > 1 && engine !== engines[0];
+        if (isElsewhere && elsewhere === undefined) continue;
+        const wanted = isElsewhere ? elsewhere : undefined;
+        const isWanted = (n: number): boolean => (sizes?.includes(n) ?? true) && (wanted?.sizes.includes(n) ?? true);
+        const measured = await measureWorkload(workload, ({ n }) => isWanted(n), {
           server,
-          engine: engineOf(values.engine),
+          engine,
           rounds: Number(values.rounds),
           delayMs: values.delay === undefined ? undefined : Number(values.delay),
-          only,
+          only: wanted?.subjects ?? only,
           log: values.verbose ? (line) => console.log(line) : () => undefined,
         });
         results.push(...measured);
+        if (engines.length > 1) console.log(`\nIn ${engine}:`);
         for (const line of describeResults(workload, measured)) console.log(line);
         if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`);
       }

@@ -55,6 +55,10 @@ async function measureOnce(
   }
 }
 
+function roundsOf(workload: Workload, one: Case, name: string, { rounds }: MeasureOptions): number {
+  return Math.min(rounds, workload.limits?.[name] ?? rounds, one.rounds ?? rounds);
+}
+
 async function measureCase(workload: Workload, one: Case, options: MeasureOptions): Promise<Result[]> {
   const { engine, only, log } = options;
   const subjects = one.subjects.filter((name) => name === ours || only === undefined || only.includes(name));
@@ -63,7 +67,7 @@ async function measureCase(workload: Workload, one: Case, options: MeasureOption
   let browser = '';
   for (let round = 0; round < options.rounds; round += 1) {
     for (const name of subjects) {
-      if (failed.has(name) || round >= (workload.limits?.[name] ?? options.rounds)) continue;
+      if (failed.has(name) || round >= roundsOf(workload, one, name, options)) continue;
       try {
         const { measured, version } = await measureOnce(workload, name, one.n, options);
         browser = version === '' ? browser : version;

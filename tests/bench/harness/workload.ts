@@ -10,6 +10,8 @@ export interface Metric {
 export interface Case {
   readonly n: number;
   readonly subjects: readonly string[];
+  /** Rounds at most. */
+  readonly rounds?: number;
 }
 
 /** What the targets are computed from: medians over the rounds. Not a number if it was not measured. */
@@ -42,6 +44,8 @@ export interface Workload {
   /** Rounds at most, for subjects that take minutes. */
   readonly limits?: Readonly<Record<string, number>>;
   readonly targets?: readonly Target[];
+  /** Taken in the other engines too, where several are asked for: these sizes, and of the peers these. */
+  readonly elsewhere?: { readonly sizes: readonly number[]; readonly subjects: readonly string[] };
   /** What the machine and the browser can do at best, and who does it. Written down beside ours. */
   readonly limit?: { readonly subject: string; readonly says: string };
   /** What a reader should know of the peers: who was left out, and why. */

@@ -18,7 +18,8 @@ const workload: Workload = {
     { n: places, subjects: ['holdfast', 'idb'] },
     { n: million, subjects: ['holdfast', 'limit'] },
   ],
-  limits: { rxdb: 2, pouchdb: 2, synceddb: 2 },
+  limits: { rxdb: 1, pouchdb: 1, synceddb: 1 },
+  elsewhere: { sizes: [10_000, 100_000], subjects: ['idb', 'limit'] },
   measure: async (subject, n) => {
     const { state } = subject.server;
     if (n === places) state.loadPlaces();

@@ -9,9 +9,9 @@ const workload: Workload = {
   metrics: { seconds: { says: 'until the server has all and nothing is pending', unit: 's' } },
   cases: [
     { n: 1_000, subjects: ['holdfast', 'limit', ...durable, 'synceddb'] },
-    { n: 10_000, subjects: ['holdfast', 'limit', 'rxdb', 'pouchdb'] },
+    { n: 10_000, subjects: ['holdfast', 'limit', 'rxdb', 'pouchdb'], rounds: 2 },
   ],
-  limits: { synceddb: 1, workbox: 3, tanstack: 3 },
+  limits: { synceddb: 1, workbox: 2, tanstack: 2 },
   measure: async (subject, n) => ({ seconds: await upload(subject, n) }),
   limit: { subject: 'limit', says: 'rows read, sent by 1,000, the answers parsed, the rows deleted' },
   targets: [

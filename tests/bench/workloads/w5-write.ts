@@ -18,6 +18,7 @@ export default {
     const seconds = await subject.call('write', n);
     return { p50: quantile(seconds, 0.5), p95: quantile(seconds, 0.95) };
   },
+  elsewhere: { sizes: [500], subjects: ['bare-worker'] },
   limit: { subject: 'bare-worker', says: 'a worker that puts the record and answers' },
   targets: [
     {

@@ -89,7 +89,8 @@ const workload: Workload = {
     { n: large, subjects: ['holdfast', 'bare-worker', 'limit', ...peers] },
     { n: small, subjects: ['holdfast', 'limit', 'idb', 'dexie'] },
   ],
-  limits: { rxdb: 2 },
+  limits: { rxdb: 1 },
+  elsewhere: { sizes: [large, small], subjects: ['idb', 'bare-worker'] },
   measure: (subject, n) => {
     subject.server.state.loadItems(n);
     return subject.name === 'holdfast' ? ours(subject, n) : theirs(subject, n);

@@ -64,6 +64,7 @@ const workload: Workload = {
     { n: 1, subjects: ['holdfast'] },
     { n: 2, subjects: ['holdfast'] },
   ],
+  limits: { holdfast: 2 },
   measure: async (subject, n) => {
     const first = await measureDownload(subject, n === 2);
     await subject.close();
