@@ -46,8 +46,8 @@ export async function standingOf(tx: AnyTransaction, seq: number): Promise<Stand
   const { end } = left;
   switch (end.type) {
     case 'continued':
-      // A later change of the record: the chain only goes up.
-      return end.seq > seq ? standingOf(tx, end.seq) : { type: 'discarded' };
+      // A row that stood when this one went: what is gone never comes back, so the chain ends.
+      return standingOf(tx, end.seq);
     case 'refused': {
       const failure = end.failure === null ? undefined : await tx.objectStore('failures').get(end.failure);
       if (failure !== undefined) return refusedBy(failure);

@@ -324,7 +324,7 @@ export async function acknowledge(
     note(effects, item, settlement);
     verdicts.push(...verdictsOf(item, settlement));
     const now = session.environment.now();
-    asked.push(...askedOutcomes([row, ...above], settlement, { failure, now }));
+    asked.push(...askedOutcomes([row, ...above], settlement, { outcome, failure, now }));
     const stays = new Set(settlement.rows.map(({ seq }) => seq));
     gone.push(...[row, ...above].filter((old) => !stays.has(old.seq)));
     if (settlement.rows.length === 0) settledWhole.push(item);
