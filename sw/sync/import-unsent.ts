@@ -9,6 +9,7 @@ import { migrateRow } from '../store/migrate-row.ts';
 import { appOf } from './export-unsent.ts';
 import { parseStored } from './rebase.ts';
 import type { Session } from './session.ts';
+import { brokenGroups, placeGroups } from './import-groups.ts';
 import { parseUnsentFile, type UnsentFile } from './unsent-file.ts';
 
 const importScope: StoreName[] = ['changes', 'commands', 'drafts', 'failures', 'heads', 'marks', 'meta', 'imported'];
@@ -36,6 +37,8 @@ class Import {
   readonly #file: UnsentFile;
   /** What is to get a place behind all that is here, by its place in the file. */
   readonly #appended: (ChangeRow | CommandRow)[] = [];
+  /** Groups of which not all can be taken over. */
+  #broken: ReadonlySet<string> = new Set();
   readonly #counts = { changes: 0, commands: 0, drafts: 0, failures: 0, skipped: 0 };
 
   constructor(tx: WriteTransaction, session: Session, file: UnsentFile) {
@@ -51,6 +54,7 @@ class Import {
       const id = JSON.stringify([table, key]);
       byRecord.set(id, [...(byRecord.get(id) ?? []), change]);
     }
+    this.#broken = await brokenGroups(this.#tx, changes, this.#file.commands);
     for (const rows of byRecord.values()) await this.#takeRecord(rows);
     for (const command of this.#file.commands) await this.#takeCommand(command);
     const places = await this.#append();
@@ -81,15 +85,20 @@ class Import {
     if (last === undefined) return;
     if (wanted.some(({ next }) => next === null)) await this.#park(last.row, 'schema');
     // What was changed here is another version of the work, and nobody can tell which one is wanted.
-    else if (here.length > 0) await this.#park(last.row, 'superseded');
+    else if (here.length > 0 || wanted.some(({ row }) => this.#isBroken(row))) await this.#park(last.row, 'superseded');
     else this.#appended.push(...wanted.flatMap(({ next }) => (next === null ? [] : [next])));
+  }
+
+  #isBroken({ group }: ChangeRow | CommandRow): boolean {
+    return group !== undefined && this.#broken.has(group.id);
   }
 
   async #takeCommand(command: CommandRow): Promise<void> {
     const here = await this.#tx.objectStore('commands').getAll();
     const isHere = here.some((row) => row.mutationId === command.mutationId);
-    if ((await this.#isNew(command.mutationId)) && !isHere) this.#appended.push(command);
-    else this.#counts.skipped += 1;
+    if (!(await this.#isNew(command.mutationId)) || isHere) this.#counts.skipped += 1;
+    else if (this.#isBroken(command)) await this.#parkCommand(command);
+    else this.#appended.push(command);
   }
 
   /** Gives all that is new its place, in the order in which it was made; nothing later is joined with it (SPEC I-3). */
@@ -99,7 +108,10 @@ class Import {
     if (rows.length === 0) return places;
     let seq = await takeNumbers(this.#tx, 'seq', rows.length);
     const held: ChangeRow[] = [];
-    for (const row of rows) {
+    const groups = placeGroups(rows, seq);
+    for (const appended of rows) {
+      const group = appended.group === undefined ? undefined : groups.get(appended.group.id);
+      const row = group === undefined ? appended : { ...appended, group };
       places.set(row.seq, seq);
       if ('method' in row) {
         await this.#tx.objectStore('commands').put({ ...row, seq });
@@ -151,6 +163,18 @@ class Import {
     }
     const seq = failure.seq === null ? null : (places.get(failure.seq) ?? null);
     await this.#tx.objectStore('failures').put({ ...failure, seq, retriable: failure.retriable && seq !== null });
+    this.#counts.failures += 1;
+  }
+
+  /** As `#park`, of a command whose group cannot be taken over whole. */
+  async #parkCommand({ mutationId, method, path, body }: CommandRow): Promise<void> {
+    const { environment, user } = this.#session;
+    const message = 'Its group could not be taken over whole, so nothing of it is sent. Its content is kept here.';
+    await this.#tx.objectStore('failures').put({
+      ...{ id: `import:${mutationId}`, table: '', key: mutationId, operation: 'command', code: 'superseded', message },
+      ...{ content: { method, path, body }, base: null, user, device: this.#file.device, run: '' },
+      ...{ at: environment.now(), retriable: false, seq: null, reported: 0 },
+    });
     this.#counts.failures += 1;
   }
 

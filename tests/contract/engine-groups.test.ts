@@ -250,6 +250,40 @@ describe('An atomic group', () => {
     expect(await statusAt(`/api/visits/${bad}`)).toBe(200);
   });
 
+  it('goes to another device as a whole, and not in part (A-06)', async () => {
+    const [one, two, three] = [await openDevice(fixture), await openDevice(fixture), await openDevice(fixture)];
+    one.device.network = noNetwork;
+    await ask(one.session, 'POST', '/api/visits', visit(randomUUID()));
+    const { visitId, lineId, requests } = closing();
+    await valueOf(one.page.group(requests, {}));
+    const exported = await valueOf(one.page.exportUnsent());
+    const carry = async (to: Opened): Promise<void> => {
+      const theirs = asJson(await valueOf(to.page.exportUnsent()));
+      const file = asJson(exported);
+      if (!isJsonObject(file) || !isJsonObject(theirs)) throw new Error('no file');
+      await valueOf(to.page.importUnsent(JSON.stringify({ ...file, app: theirs['app'] ?? null })));
+    };
+    await ask(two.session, 'POST', '/api/visits', visit(randomUUID()));
+    const { uploads } = watchUploads(two);
+    await carry(two);
+    expect(await two.session.engine.synchronize('one', {})).toMatchObject({ outcome: 'finished', failed: 0 });
+    expect(uploads.map(typesOf)).toEqual([
+      ['create', 'create'],
+      ['create', 'create', 'command'],
+    ]);
+    expect(await see(two.session, 'visits', visitId)).toMatchObject({ record: { status: 'closed' } });
+    three.device.network = noNetwork;
+    await ask(three.session, 'POST', '/api/lines', { id: lineId, visitId, productCode: 1, quantity: 1, price: 1 });
+    await carry(three);
+    expect(await see(three.session, 'visits', visitId)).toMatchObject({ record: null });
+    const failures = await valueOf(three.page.failures({}));
+    expect(failures.map(({ table, code }) => [table, code]).sort()).toEqual([
+      ['', 'superseded'],
+      ['lines', 'superseded'],
+      ['visits', 'superseded'],
+    ]);
+  });
+
   it('is refused where the backend sends each change by itself', async () => {
     const worker = new Device(fixture).startWorker({ backend: restBackend() });
     const session = await worker.signIn('ana');
