@@ -3,6 +3,7 @@ import { rowsOf, seqsInFlight } from './changes.ts';
 import type { Database, WriteTransaction } from './database.ts';
 import type { ChangeRow, FailureRow, StoreName } from './format.ts';
 import { releaseHolds } from './marks.ts';
+import { parkGroup } from './park-group.ts';
 import { migrateRow, type Migrate } from './migrate-row.ts';
 import { getMeta, setMeta } from './meta.ts';
 import type { Schema, Table } from './schema.ts';
@@ -125,7 +126,7 @@ function failureOf(upgrade: SchemaUpgrade, rows: readonly ChangeRow[], device: s
   };
 }
 
-const upgradeScope: StoreName[] = ['changes', 'drafts', 'members', 'failures', 'meta', 'heads', 'marks'];
+const upgradeScope: StoreName[] = ['changes', 'commands', 'drafts', 'members', 'failures', 'meta', 'heads', 'marks'];
 
 /** Stores what became of one record's rows, if they are still those that were read. What is in flight keeps its place, or waits. */
 async function storeRecord(
@@ -153,8 +154,12 @@ async function storeRecord(
     await Promise.all(next.map((row) => tx.objectStore(store).put(row)));
     return true;
   }
-  const failure = failureOf(upgrade, rows, (await getMeta(tx, 'device')) ?? '');
+  const device = (await getMeta(tx, 'device')) ?? '';
+  const failure = failureOf(upgrade, rows, device);
   if (failure !== null) await tx.objectStore('failures').put(failure);
+  const { user, newId } = upgrade;
+  for (const { group } of rows)
+    if (group !== undefined) await parkGroup(tx, group, { user, device, at: upgrade.now(), newId });
   // Failures of the rows that went hold what the server said; they cannot be retried any more.
   for (const { reason } of rows) {
     const old = reason?.failure === undefined ? undefined : await tx.objectStore('failures').get(reason.failure);
@@ -212,7 +217,8 @@ async function upgradeStore(upgrade: SchemaUpgrade, store: 'changes' | 'drafts')
  */
 export async function upgradeSchema(upgrade: SchemaUpgrade): Promise<void> {
   if (!(await noteSchema(upgrade))) return;
-  const changesDone = await upgradeStore(upgrade, 'changes');
+  // A second time for members of a group that were parked while they were read.
+  const changesDone = (await upgradeStore(upgrade, 'changes')) || (await upgradeStore(upgrade, 'changes'));
   const draftsDone = await upgradeStore(upgrade, 'drafts');
   if (!changesDone || !draftsDone) return;
   await upgrade.database.write(['meta'], async (tx) => {

@@ -6,6 +6,8 @@ import { isJsonObject, isMutationId } from '../../sw/protocol/record.ts';
 import type { TableOptions } from '../../sw/store/schema.ts';
 import { readDrafts, writeDraft } from '../../sw/sync/drafts.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
+import type { GroupRequest } from '../../sw/protocol/group.ts';
+import { pageOf, valueOf } from './engine-page.ts';
 import { Device, see, write, type WorkerOptions } from './engine-fixture.ts';
 import { Fixture } from './server-fixture.ts';
 
@@ -122,6 +124,40 @@ describe('a new version of the schema', () => {
     expect(await drafts(next)).toEqual([]);
     expect(await next.engine.synchronize('call', { mode: 'unsynchronized' })).toMatchObject({ uploaded: 1, failed: 0 });
   });
+
+  it.each(['0', 'f'])(
+    'sends no part of a group of which another part does not fit, but by its user’s word (F-04, %s)',
+    async (first) => {
+      const device = new Device(fixture);
+      const before = device.startWorker(version(2));
+      const session = await before.signIn('ana');
+      // The one that does not fit is looked at before the other, or after it.
+      const [good, bad] = [`7${randomUUID()}`, `${first}${randomUUID()}`];
+      const requests = [good, bad].map((id): GroupRequest => {
+        return { method: 'POST', url: '/api/visits', body: visit(2, id, id === bad ? 'many' : '4') };
+      });
+      await valueOf(pageOf(before, session).group(requests, {}));
+      before.kill();
+      const worker = device.startWorker(version(3));
+      const next = await worker.signIn('ana');
+      await next.engine.synchronize('one', { onPartial: 'return' });
+      await next.engine.synchronize('two', { onPartial: 'return' });
+      expect((await fixture.fetch(`/api/visits/${good}`)).status).toBe(404);
+      expect(await see(next, 'visits', good)).toMatchObject({ detail: 'rejected' });
+      const page = pageOf(worker, next);
+      const failures = await valueOf(page.failures({}));
+      expect(failures.map(({ key, code }) => [key, code]).sort()).toEqual(
+        [
+          [good, 'superseded'],
+          [bad, 'schema'],
+        ].sort(),
+      );
+      const left = failures.find(({ key }) => key === good);
+      expect(await valueOf(page.retry(left?.id ?? ''))).toBe(true);
+      expect(await next.engine.synchronize('three', { onPartial: 'return' })).toMatchObject({ uploaded: 1 });
+      expect((await fixture.fetch(`/api/visits/${good}`)).status).toBe(200);
+    },
+  );
 
   it('sends what was in flight as it was sent, and knows the outcome for it (invariant 3)', async () => {
     const device = new Device(fixture);
