@@ -121,6 +121,11 @@ export interface Base {
   readonly recent: RecentWrites;
   /** The head as it was when last read, which may be out of date; undefined: it was not read yet. */
   lastHead(table: string): HeadRow | undefined;
+  /**
+   * Gets the leaf that would hold the record if the table's head were still the last one, so that it comes with the head and not
+   * after it. Scope: leaves. It is used only if the head that is read names it.
+   */
+  prefetch(tx: AnyTransaction, table: string, key: RecordKey): Promise<unknown>;
   /** `readRecord` from memory alone; undefined: something that it needs is not there. */
   recallRecord(head: HeadRow, key: RecordKey): StoredRecord | null | undefined;
 }
@@ -205,6 +210,13 @@ export function createBase(): Base {
     return recordOf(await readLeaf(tx, head.table, root, leaf), key);
   };
 
+  const prefetch = async (tx: AnyTransaction, table: string, key: RecordKey): Promise<unknown> => {
+    const root = roots.get(`${table}/${heads.get(table)?.root}`);
+    const leaf = root === undefined ? -1 : floorIndex(root.firstKeys, key);
+    // A leaf that was swept is in no head.
+    return root === undefined || leaf < 0 ? null : readLeaf(tx, table, root, leaf).catch(() => null);
+  };
+
   const recallRecord = (head: HeadRow, key: RecordKey): StoredRecord | null | undefined => {
     for (const ref of head.segments.toReversed()) {
       const segment = segments.get(`${head.table}/${ref.id}`);
@@ -231,5 +243,6 @@ export function createBase(): Base {
   };
   const lastHead = (table: string): HeadRow | undefined => heads.get(table);
   const marks = new Map<string, KnownMarks>();
-  return { marks, readHead, readRoot, readSegment, readLeaf, readVectors, readRecord, lastHead, recallRecord, recent };
+  const reads = { readHead, readRoot, readSegment, readLeaf, readVectors, readRecord, prefetch };
+  return { ...reads, marks, lastHead, recallRecord, recent };
 }

@@ -19,7 +19,11 @@ export interface RecordView {
 }
 
 async function viewOf(tx: ReadTransaction, base: Base, table: string, key: RecordKey): Promise<RecordView> {
-  const [head, rows] = await Promise.all([base.readHead(tx, table), rowsOf(tx, table, key)]);
+  const [head, rows] = await Promise.all([
+    base.readHead(tx, table),
+    rowsOf(tx, table, key),
+    base.prefetch(tx, table, key),
+  ]);
   const { downloadedAt } = head;
   const last = rows.at(-1);
   if (last !== undefined) {
