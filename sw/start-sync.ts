@@ -12,7 +12,7 @@ import { parseCommand } from './router/match.ts';
 import type { Encryption } from './store/encryption.ts';
 import type { Migrate } from './store/migrate-row.ts';
 import { checkNames, parseSchema, type TableOptions } from './store/schema.ts';
-import { createCacheWitness } from './store/witness.ts';
+import { createCacheWitness } from './store/cache-witness.ts';
 import type { Environment } from './sync/environment.ts';
 import type { HeadersFunction } from './sync/made-headers.ts';
 import { createSessions } from './sync/sessions.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { StorageMemory } from '../../client/storage-memory.ts';
 import { lossError, lostWrites, type StorageNote } from '../../sw/store/storage-loss.ts';
-import { createCacheWitness } from '../../sw/store/witness.ts';
+import { createCacheWitness } from '../../sw/store/cache-witness.ts';
 import { syncState } from '../support/sync-shapes.ts';
 
 const noted: StorageNote = { epoch: 'one', seq: 10, unsent: 4 };
