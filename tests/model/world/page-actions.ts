@@ -105,7 +105,9 @@ export class PageActions {
     this.#chronicle.loseDevice(device.name);
     const user = this.#signIns.of(device);
     // Who was signed in is not known any more where everything went: the app's page asks.
-    if (what === 'damaged' && user !== undefined) this.signIn({ device, id: device.openPage() }, user);
+    if (what !== 'damaged' || user === undefined) return;
+    this.#signIns.forget(device);
+    this.signIn({ device, id: device.openPage() }, user);
   }
 
   signIn(page: Page, user: User): void {

@@ -12,6 +12,7 @@ export class SignIns {
   readonly #ever = new Map<Device, Set<User>>();
   /** Those of which it is not known whether they happened: under way, or the worker died over them. */
   #unsettled: SignIn[] = [];
+  readonly #forgotten = new Set<Device>();
   /** Under whom a page has been answered. */
   readonly #bound = new Map<string, User>();
 
@@ -29,12 +30,18 @@ export class SignIns {
   userOf(device: Device, page: string): User | null {
     const bound = this.#bound.get(page);
     if (bound !== undefined) return bound;
-    if (this.#unsettled.some((each) => each.device === device)) return null;
+    if (this.#forgotten.has(device) || this.#unsettled.some((each) => each.device === device)) return null;
     return this.#current.get(device) ?? null;
   }
 
   bind(page: string, user: User): void {
     if (!this.#bound.has(page)) this.#bound.set(page, user);
+  }
+
+  /** Neither who is signed in is known there any more, nor whose its pages are, until somebody has signed in again. */
+  forget(device: Device): void {
+    this.#forgotten.add(device);
+    for (const page of this.#bound.keys()) if (page.startsWith(`${device.name}-`)) this.#bound.delete(page);
   }
 
   begin(device: Device, user: User): SignIn {
@@ -49,6 +56,7 @@ export class SignIns {
     const at = this.#unsettled.indexOf(signIn);
     this.#unsettled = this.#unsettled.filter((each, index) => each.device !== device || index > at);
     this.#current.set(device, user);
+    this.#forgotten.delete(device);
     this.#ever.set(device, (this.#ever.get(device) ?? new Set()).add(user));
   }
 
