@@ -180,8 +180,8 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
       {
         file: 'sw/sync/sessions.ts',
-        find: 'options.headers({ user, url })',
-        replace: 'options.headers({ user: known?.user ?? user, url })',
+        find: 'madeBy(options.headers, { user, url })',
+        replace: 'madeBy(options.headers, { user: known?.user ?? user, url })',
       },
       { file: 'sw/sync/sessions.ts', find: '        if (signal.aborted) throw signal.reason;\n', replace: '' },
       {
