@@ -199,7 +199,7 @@ describe('The REST backend', () => {
     const { connection } = serverThat(() => json({ code: 'unknown-table' }, 404));
     const { outcomes } = await uploadTo(connection, [remove('products', 1)]);
     expect(outcomes).toMatchObject([{ type: 'rejected', code: 'schema' }]);
-    await expect(connection.read('products', [1], callAs('ana'))).rejects.toMatchObject({ code: 'server' });
+    await expect(connection.read('products', [1], callAs('ana'))).rejects.toMatchObject({ code: 'protocol-version' });
   });
 
   it('reads a list page by page, whether or not the server counts it or knows pages', async () => {
