@@ -18,25 +18,25 @@ interface FaultCase {
 export const faultCases: readonly FaultCase[] = [
   {
     says: 'answer lost after applying (requests 1, 11, 21 …)',
-    arrange: (state) => {
+    arrange: (state: BenchState): void => {
       state.requestFaults = (before) => (before % 10 === 0 ? 'applied-then-dropped' : null);
     },
   },
   {
     says: '500 (requests 1, 11, 21 …)',
-    arrange: (state) => {
+    arrange: (state: BenchState): void => {
       state.requestFaults = (before) => (before % 10 === 0 ? 'fails' : null);
     },
   },
   {
     says: 'captive portal: a login page with 200 (the first 3 requests)',
-    arrange: (state) => {
+    arrange: (state: BenchState): void => {
       state.requestFaults = (before) => (before < 3 ? 'login-page' : null);
     },
   },
   {
     says: 'one record that is always refused with 422',
-    arrange: (state) => {
+    arrange: (state: BenchState): void => {
       state.faults = (index) => (index === 20 ? 'refused' : null);
     },
   },
