@@ -22,7 +22,8 @@ import type { SyncClient } from './sync-client.ts';
  * ```
  */
 export async function connectSync(options: ConnectOptions): Promise<SyncClient> {
-  if (typeof options.worker !== 'string' || options.worker === '') {
+  const { worker }: { readonly worker?: unknown } = options;
+  if (worker === '' || (typeof worker !== 'string' && (typeof worker !== 'object' || worker === null))) {
     const message = 'connectSync needs the address of the worker script: connectSync({ worker: "/sw.js" }).';
     throw new ConfigurationError(message, { details: { option: 'worker' } });
   }

@@ -75,10 +75,10 @@ async function register({ worker, scope, type }: ConnectOptions): Promise<Servic
     // The script cannot be fetched, for instance offline after it was moved: a registered one serves on.
     const known = await navigator.serviceWorker.getRegistration(scope);
     if (known !== undefined && !(error instanceof DOMException && error.name === 'SecurityError')) return known;
-    const message = `The worker ${worker} could not be registered. Look at its address, type and scope.`;
+    const message = `The worker ${String(worker)} could not be registered. Look at its address, type and scope.`;
     throw new ConfigurationError(message, { cause: error, details: { option: 'worker' } });
   }
-  throw new SyncError('unsupported', `The browser registered no worker for ${worker}.`);
+  throw new SyncError('unsupported', `The browser registered no worker for ${String(worker)}.`);
 }
 
 async function activation(registration: ServiceWorkerRegistration): Promise<ServiceWorker> {
