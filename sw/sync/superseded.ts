@@ -1,3 +1,4 @@
+import { parkGroup } from '../store/park-group.ts';
 import { rowsOf, seqsInFlight } from '../store/changes.ts';
 import { StaleReadError, type AnyTransaction, type WriteTransaction } from '../store/database.ts';
 import type { ChangeRow, FailureRow, HeadRow, StagedRow, StoreName } from '../store/format.ts';
@@ -15,7 +16,7 @@ export interface Superseded {
   readonly keys: readonly RecordKey[];
 }
 
-export const supersedeScope: StoreName[] = ['heads', 'marks', 'changes', 'members', 'failures', 'meta'];
+export const supersedeScope: StoreName[] = ['heads', 'marks', 'changes', 'commands', 'members', 'failures', 'meta'];
 const findScope: StoreName[] = ['heads', 'runs', 'marks', 'roots', 'segments', 'leaves', 'changes', 'members'];
 const keysInSlice = 500;
 
@@ -140,6 +141,10 @@ export async function supersede(
       if (earlier !== undefined) await tx.objectStore('failures').delete(earlier);
       failures.push(failureOf(session, device, run, [first, ...rest]));
       await Promise.all([first, ...rest].map((row) => tx.objectStore('changes').delete([table, key, row.seq])));
+      const { newId, now: clock } = session.environment;
+      for (const { group } of [first, ...rest]) {
+        if (group !== undefined) await parkGroup(tx, group, { user: session.user, device, at: clock(), newId });
+      }
     }
     await removeMarks(tx, now, 'hold', keys);
   }

@@ -284,6 +284,24 @@ describe('An atomic group', () => {
     ]);
   });
 
+  it('is not sent in part when the server’s copy ended the hold of one of it (K-04)', async () => {
+    const { session, page } = await openDevice(fixture);
+    const [held, other] = [randomUUID(), randomUUID()];
+    for (const id of [held, other]) await ask(session, 'POST', '/api/visits', visit(id));
+    await session.engine.synchronize('one', {});
+    const edits = [held, other].map((id): GroupRequest => {
+      return { method: 'PATCH', url: `/api/visits/${id}`, body: { note: 'together' } };
+    });
+    await valueOf(page.group(edits, {}));
+    await valueOf(page.setStatus('visits', 'synchronized', `id = "${held}"`, {}));
+    await fixture.request('PATCH', `/api/visits/${held}`, { body: { note: 'newer' } });
+    for (const run of ['two', 'three', 'four']) await session.engine.synchronize(run, { onPartial: 'return' });
+    expect(await see(session, 'visits', held)).toMatchObject({ detail: 'clean', record: { note: 'newer' } });
+    expect(await see(session, 'visits', other)).toMatchObject({ detail: 'rejected', record: { note: 'together' } });
+    expect((await fixture.request('GET', `/api/visits/${other}`)).body).toMatchObject({ note: 'a note' });
+    expect((await valueOf(page.failures({}))).map(({ code }) => code)).toEqual(['superseded', 'superseded']);
+  });
+
   it('is refused where the backend sends each change by itself', async () => {
     const worker = new Device(fixture).startWorker({ backend: restBackend() });
     const session = await worker.signIn('ana');
