@@ -59,7 +59,7 @@ describe.each(installedEngines())('under faults, %s', (engine) => {
       const isPost = passage.method === 'POST';
       if (isPost) posts += 1;
       return passage.body().then(() => {
-        if (isPost && posts === 1 && passage.before > 0) passage.drop();
+        if (isPost && posts === 1) passage.drop();
         else passage.answer(200, { 'Content-Type': 'text/plain' }, 'ok');
       });
     });

@@ -16,7 +16,8 @@ interface Display {
 /** A screen in memory: GTK draws nothing without one. */
 async function startDisplay(): Promise<Display> {
   const server = startGuarded('Xvfb', ['-displayfd', '1', '-screen', '0', '1280x900x24', '-nolisten', 'tcp']);
-  const number = await firstMatch(server, /^(\d+)\n/);
+  // Before it come complaints about displays that are taken.
+  const number = await firstMatch(server, /^(\d+)\n/m);
   return { name: `:${number}`, stop: () => server.kill() };
 }
 
