@@ -69,7 +69,9 @@ async function register({ worker, scope, type }: ConnectOptions): Promise<Servic
   try {
     // The package's main file is ES5 and half as large again; this one cannot be loaded outside a browser.
     const { Workbox } = await import('workbox-window/Workbox.js');
-    const registration = await new Workbox(worker, registerOptions).register({ immediate: true });
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- it goes to the browser's own `register` as it is
+    const address = worker as ConstructorParameters<typeof Workbox>[0];
+    const registration = await new Workbox(address, registerOptions).register({ immediate: true });
     if (registration !== undefined) return registration;
   } catch (error) {
     // The script cannot be fetched, for instance offline after it was moved: a registered one serves on.
