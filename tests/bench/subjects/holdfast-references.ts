@@ -34,13 +34,15 @@ expose({
     return 0;
   },
   /** The server refuses every so manieth visit, if that is given. */
-  prepare: async (changes: number, refusedEvery = Number.POSITIVE_INFINITY) => {
+  prepare: async (changes: number, refusedEvery = 0) => {
     await client();
     const visits = changes / 5;
     for (let first = 0; first < visits; first += visitsAtOnce) {
       const numbers = Array.from({ length: visitsAtOnce }, (_, offset) => first + offset);
       await Promise.all(
-        numbers.map((index) => writeVisit(index, index % refusedEvery === 1 ? '#reject' : `Visit ${index}`)),
+        numbers.map((index) =>
+          writeVisit(index, refusedEvery > 0 && index % refusedEvery === 1 ? '#reject' : `Visit ${index}`),
+        ),
       );
     }
     return visits;
