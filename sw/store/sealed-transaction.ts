@@ -42,12 +42,7 @@ function clearFieldsOf(store: StoreShape): ClearFields {
 }
 
 /** Encrypts a row but for what keys and indexes need. Rows without a key of their own are encrypted whole. */
-function sealRow(
-  row: unknown,
-  store: StoreShape,
-  cipher: Cipher,
-  clear: ClearFields = clearFieldsOf(store),
-): unknown {
+function sealRow(row: unknown, store: StoreShape, cipher: Cipher, clear: ClearFields = clearFieldsOf(store)): unknown {
   if (!clear.keyed || typeof row !== 'object' || row === null)
     return { [sealedField]: cipher.seal(encodeValue(row), store.name) };
   const entries = Object.entries(row);

@@ -30,7 +30,9 @@ async function onDisk(name: string): Promise<string> {
     for (const row of rows) {
       texts.push(
         JSON.stringify(row, (_name, value: unknown) =>
-          value instanceof Uint8Array || value instanceof ArrayBuffer ? Buffer.from(new Uint8Array(value)).toString('latin1') : value,
+          value instanceof Uint8Array || value instanceof ArrayBuffer
+            ? Buffer.from(new Uint8Array(value)).toString('latin1')
+            : value,
         ),
       );
     }
