@@ -19,6 +19,9 @@ const outcomeNames: Readonly<Record<SelectedOutcomeName, string>> = {
   pending: 'changed meanwhile',
 };
 
+/** What was done comes before what was not, whatever the order of the records. */
+const order = Object.keys(outcomeNames);
+
 const skipNames: Readonly<Record<SkippedRecord['reason'], string>> = {
   uncommitted: 'draft',
   unknown: 'not here',
@@ -37,7 +40,9 @@ function counted(words: readonly string[]): readonly string[] {
 /** The ticked records by what became of each; of those that only belong to them, what travelled or failed. */
 function selectedParts(outcomes: readonly SelectedOutcome[], table: string): readonly string[] {
   const quiet: readonly SelectedOutcomeName[] = ['unchanged', 'refreshed', 'unknown'];
-  const own = outcomes.filter((outcome) => outcome.table === table);
+  const own = outcomes
+    .filter((outcome) => outcome.table === table)
+    .sort((a, b) => order.indexOf(a.outcome) - order.indexOf(b.outcome));
   const others = outcomes.filter((outcome) => outcome.table !== table && !quiet.includes(outcome.outcome));
   return [
     ...counted(own.map(({ outcome }) => outcomeNames[outcome])),
