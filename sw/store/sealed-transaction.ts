@@ -1,5 +1,5 @@
 import type { AnyTransaction } from './database.ts';
-import type { StoreName } from './format.ts';
+import type { MetaName, StoreName } from './format.ts';
 import { decodeValue, encodeValue } from './value-bytes.ts';
 
 /** Encrypts and authenticates. `place` says where the bytes belong: opened at another place they are refused. */
@@ -9,7 +9,15 @@ export interface Cipher {
 }
 
 /** These hold keys, counts and positions only, never a field of a record. */
-export const clearStores: readonly string[] = ['heads', 'members', 'marks', 'meta'] satisfies StoreName[];
+export const clearStores: readonly string[] = ['heads', 'members', 'marks'] satisfies StoreName[];
+
+/** Of the single values this one has answers to requests; the others are wanted before there is a key, or say nothing of records. */
+const sealedMeta: MetaName = 'seqWrites';
+
+/** Whether a row is encrypted: all rows are, but for most of the single values. */
+function isToBeSealed(row: unknown, store: StoreShape): boolean {
+  return store.name !== 'meta' || (typeof row === 'object' && row !== null && 'name' in row && row.name === sealedMeta);
+}
 
 /** What keys and indexes need to see of a row; the rest is encrypted. */
 interface ClearFields {
@@ -43,6 +51,7 @@ function clearFieldsOf(store: StoreShape): ClearFields {
 
 /** Encrypts a row but for what keys and indexes need. Rows without a key of their own are encrypted whole. */
 function sealRow(row: unknown, store: StoreShape, cipher: Cipher, clear: ClearFields = clearFieldsOf(store)): unknown {
+  if (!isToBeSealed(row, store)) return row;
   if (!clear.keyed || typeof row !== 'object' || row === null)
     return { [sealedField]: cipher.seal(encodeValue(row), store.name) };
   const entries = Object.entries(row);

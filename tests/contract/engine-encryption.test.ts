@@ -87,6 +87,21 @@ describe('an encrypted database', () => {
     expect(found.headers.get('X-Total-Count')).toBe('3');
   });
 
+  it('has nothing on the disk of the answers that it keeps for requests that may come again', async () => {
+    const device = new Device(fixture);
+    const { worker, session } = await start(device);
+    await session.engine.synchronize('first', {});
+    const ids = Array.from({ length: 4 }, () => randomUUID());
+    // From the second on a write is guessed, and leaves its answer elsewhere than the first.
+    for (const id of ids) expect((await ask(session, 'POST', '/api/visits', visit(id))).status).toBe(201);
+    expect(await onDisk(session.database.name)).not.toContain(word);
+    worker.kill();
+    const next = await start(device);
+    for (const id of ids) expect((await see(next.session, 'visits', id)).record).toMatchObject(visit(id));
+    expect((await ask(next.session, 'POST', '/api/visits', visit(randomUUID()))).status).toBe(201);
+    expect(await onDisk(next.session.database.name)).not.toContain(word);
+  });
+
   it('encrypts what was stored before it was switched on, and keeps it', async () => {
     const device = new Device(fixture);
     const before = device.startWorker();
