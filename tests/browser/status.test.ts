@@ -32,13 +32,17 @@ function codes(page: Page): Promise<readonly number[]> {
   );
 }
 
-/** What travels in a run, once the server can be reached. */
+/** What has travelled when a run has ended, once the server can be reached: in it, and in those that began by themselves. */
 async function uploaded(device: BrowserContext, page: Page): Promise<unknown> {
   await page.evaluate(
-    'globalThis.keys = []; holdfast.addEventListener("finished", ({ detail }) => keys.push(...(detail.tables.products?.uploadedKeys ?? [])))',
+    '(globalThis.keys = [], globalThis.ended = [], holdfast.addEventListener("finished", ({ detail }) => (ended.push(detail.run), keys.push(...(detail.tables.products?.uploadedKeys ?? [])))), null)',
   );
   await device.setOffline(false);
-  await page.evaluate("holdfast.synchronize({ onBusy: 'queue', onPartial: 'return' }).then(() => null)");
+  const run = await page.evaluate(
+    "holdfast.synchronize({ onBusy: 'queue', onPartial: 'return' }).then(({ run }) => run)",
+  );
+  // A page is told of a run's end when it has asked the worker about it, which may be after its own call has settled.
+  await page.waitForFunction(`ended.includes(${JSON.stringify(run)})`);
   return page.evaluate('keys.sort()');
 }
 
