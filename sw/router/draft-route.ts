@@ -7,7 +7,7 @@ import { requestRowKey, type RequestIdentity } from '../store/requests.ts';
 import type { Table } from '../store/schema.ts';
 import { discardDraft, readDrafts, writeDraft } from '../sync/drafts.ts';
 import type { Session } from '../sync/session.ts';
-import { tellPending } from '../sync/state.ts';
+import { tellWritten } from '../sync/state.ts';
 import { statusHeaders } from './answers.ts';
 import type { WriteAnswer } from './commit-write.ts';
 
@@ -31,11 +31,6 @@ export function answerDraft(text: string, status = 200, location: string | null 
   return new Response(text, { status, headers });
 }
 
-async function tell(session: Session, table: Table, key: RecordKey): Promise<void> {
-  session.announce({ type: 'changed', source: 'local', tables: { [table.name]: { changed: [key], removed: [] } } });
-  await tellPending(session);
-}
-
 /** A write with `Sync-Draft: true`: kept as a draft; a `DELETE` gives the draft up. No run follows it. */
 export async function writeDraftOf(session: Session, table: Table, draft: DraftRequest): Promise<WriteAnswer> {
   const { key, operation, content, location, request, mutationId, file } = draft;
@@ -43,7 +38,7 @@ export async function writeDraftOf(session: Session, table: Table, draft: DraftR
   if (operation === 'delete') {
     if (!(await discardDraft(session, table, key)))
       throw new SyncError('not-found', `There is no draft of ${String(key)} in ${table.name}.`);
-    await tell(session, table, key);
+    await tellWritten(session, table, key);
     return {
       response: new Response(null, { status: 204, headers: statusHeaders('clean') }),
       requestRow: null,
@@ -54,7 +49,7 @@ export async function writeDraftOf(session: Session, table: Table, draft: DraftR
   const result = await writeDraft(session, { table, key, operation, content, request, mutationId, ...named });
   switch (result.type) {
     case 'stored': {
-      await tell(session, table, key);
+      await tellWritten(session, table, key);
       const { text, created } = result;
       return { response: answerDraft(text, created ? 201 : 200, created ? location : null), requestRow, stored: false };
     }

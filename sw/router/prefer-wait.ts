@@ -40,16 +40,51 @@ export interface Awaited {
   readonly seconds: number;
 }
 
+interface Outstanding extends Awaited {
+  readonly seq: number;
+}
+
+interface Written {
+  readonly table: Table;
+  readonly key: RecordKey;
+  /** Of the usual answer. */
+  readonly status: number;
+}
+
 /**
  * The server's answer to a stored write of a record, if it comes in time (U-13): the record as the server has it, or its
  * refusal; the change then stays here as every refused one. Null: the usual answer is due.
  */
-export async function answerOfServer(
-  session: OpenSession,
-  { table, key, status }: { readonly table: Table; readonly key: RecordKey; readonly status: number },
+export function answerOfServer(session: OpenSession, written: Written, awaited: Awaited): Promise<Response | null> {
+  return ifKnown(awaited, (seq) => answerAboutRecord(session, written, { seq, seconds: awaited.seconds }));
+}
+
+/** The same for a command; `body` is what it was answered with when it was stored. */
+export function answerToCommand(session: OpenSession, body: string | null, awaited: Awaited): Promise<Response | null> {
+  return ifKnown(awaited, (seq) => answerAboutCommand(session, body, { seq, seconds: awaited.seconds }));
+}
+
+/**
+ * The write is stored: what fails in waiting for the server must not look as if it were not, or it would be made again.
+ * So a sign-out, or a database that cannot be read any more, leads to the usual answer.
+ */
+async function ifKnown(
   { seq, seconds }: Awaited,
+  answer: (seq: number) => Promise<Response | null>,
 ): Promise<Response | null> {
   if (seq === null || seconds === 0) return null;
+  try {
+    return await answer(seq);
+  } catch {
+    return null;
+  }
+}
+
+async function answerAboutRecord(
+  session: OpenSession,
+  { table, key, status }: Written,
+  { seq, seconds }: Outstanding,
+): Promise<Response | null> {
   const standing = await awaitOutcome(session, seq, seconds * 1000);
   const applied = { 'Preference-Applied': `wait=${seconds}` };
   // Whether it arrived is not known, so that no answer would be true.
@@ -62,13 +97,11 @@ export async function answerOfServer(
   return new Response(view.text, { status, headers: { ...headers, ...location, 'Content-Type': 'application/json' } });
 }
 
-/** The same for a command; `body` is what it was answered with when it was stored. */
-export async function answerToCommand(
+async function answerAboutCommand(
   session: OpenSession,
   body: string | null,
-  { seq, seconds }: Awaited,
+  { seq, seconds }: Outstanding,
 ): Promise<Response | null> {
-  if (seq === null || seconds === 0) return null;
   const standing = await awaitOutcome(session, seq, seconds * 1000);
   const applied = { 'Preference-Applied': `wait=${seconds}` };
   if (standing.type === 'refused' && standing.code !== 'unknown') return refusal(standing, applied);

@@ -8,14 +8,8 @@ import { recordKeyOf, tableOf } from './method-arguments.ts';
 import { parseStored } from './rebase.ts';
 import { reply } from './reply.ts';
 import type { Sessions } from './sessions.ts';
-import type { Session } from './session.ts';
 import { sessionToWrite } from './signed-in.ts';
-import { tellPending } from './state.ts';
-
-async function tell(session: Session, table: Table, key: RecordKey): Promise<void> {
-  session.announce({ type: 'changed', source: 'local', tables: { [table.name]: { changed: [key], removed: [] } } });
-  await tellPending(session);
-}
+import { tellWritten } from './state.ts';
 
 /** The record's key, or a new one where it has none. */
 function keyIn(table: Table, record: unknown, newId: () => string): RecordKey {
@@ -48,7 +42,7 @@ export function createDraftMethods(
         if (!isMutationId(mutationId)) throw new TypeError('newId made no usable id');
         const content = (): string => JSON.stringify({ ...parseStored(text), [table.key]: key });
         await writeDraft(session, { table, key, operation: 'put', content, mutationId });
-        await tell(session, table, key);
+        await tellWritten(session, table, key);
         const draft = await readDraft(session, table, key);
         if (draft === null) throw new SyncError('not-found', 'The draft was committed or given up meanwhile.');
         return draft;
@@ -60,7 +54,7 @@ export function createDraftMethods(
         const table = tableOf(schema, name);
         const key = recordKeyOf(table, value);
         const text = await commitDraft(session, table, key);
-        await tell(session, table, key);
+        await tellWritten(session, table, key);
         await session.environment.registerSync(syncTag(session.database.name));
         return parseStored(text);
       }),
@@ -70,7 +64,7 @@ export function createDraftMethods(
         const table = tableOf(schema, name);
         const key = recordKeyOf(table, value);
         const discarded = await discardDraft(session, table, key);
-        if (discarded) await tell(session, table, key);
+        if (discarded) await tellWritten(session, table, key);
         return discarded;
       }),
   };

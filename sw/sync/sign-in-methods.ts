@@ -47,8 +47,7 @@ export function createSignInMethods(
         }
         const secrets = { key: encryptionKey ?? null, previousKey: previousEncryptionKey ?? null };
         const session = await sessions.signIn(user, headers ?? null, secrets);
-        // The user is switched; that it could not be told is no reason to say otherwise.
-        await tellPending(session).catch(() => undefined);
+        await tellPending(session);
         return true;
       }),
     signOut: (options) =>
@@ -66,7 +65,7 @@ export function createSignInMethods(
         } catch (error) {
           await leaveLocked(sessions, choice, error);
         }
-        await tellPending(await sessions.observed()).catch(() => undefined);
+        await sessions.observed().then(tellPending, () => undefined);
         return true;
       }),
     provideHeaders: (headers: Headers | null, encryptionKey?: string) =>

@@ -1,8 +1,10 @@
 import { SyncError } from '../protocol/errors.ts';
+import type { RecordKey } from '../protocol/record.ts';
 import type { SyncObstacle, SyncState } from '../protocol/run.ts';
 import { countByTable, countPending, countScope } from '../store/counts.ts';
 import { readHistory } from '../store/history.ts';
 import { getMeta } from '../store/meta.ts';
+import type { Table } from '../store/schema.ts';
 import { lossError } from '../store/storage-loss.ts';
 import { downloadedTables } from './download.ts';
 import { isWaiting } from './retry.ts';
@@ -61,12 +63,25 @@ export const stateForStranger: SyncState = {
 /** What a page learns while the database waits for its key. */
 export const stateWhileLocked: SyncState = { ...stateForStranger, locked: true };
 
-/** Tells all tabs how much is not synchronized, and the state that goes with it. */
+/**
+ * Tells all tabs how much is not synchronized, and the state that goes with it. It comes after something was stored, and
+ * never rejects: that it could not be told must not look as if it were not stored. A tab asks when it connects again.
+ */
 export async function tellPending(session: Session): Promise<void> {
-  session.noteStorage();
-  const state = await readState(session);
-  session.announce({ type: 'pending', pending: state.pending });
-  session.announce({ type: 'state', state });
+  try {
+    session.noteStorage();
+    const state = await readState(session);
+    session.announce({ type: 'pending', pending: state.pending });
+    session.announce({ type: 'state', state });
+  } catch {
+    // As said above.
+  }
+}
+
+/** Tells all tabs that a record was written here. */
+export async function tellWritten(session: Session, table: Table, key: RecordKey): Promise<void> {
+  session.announce({ type: 'changed', source: 'local', tables: { [table.name]: { changed: [key], removed: [] } } });
+  await tellPending(session);
 }
 
 /** Whether the device's own database is at fault. */

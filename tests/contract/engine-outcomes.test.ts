@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WriteOutcome } from '../../sw/protocol/outcome.ts';
+import { readState, tellPending } from '../../sw/sync/state.ts';
 import { Device, see, signal } from './engine-fixture.ts';
-import { noNetwork, openDevice, pageOf, valueOf, visit, type Opened } from './engine-page.ts';
+import { holding, noNetwork, openDevice, pageOf, valueOf, visit, type Opened } from './engine-page.ts';
 import { ask } from './page-requests.ts';
 import { Fixture } from './server-fixture.ts';
 
@@ -91,6 +92,43 @@ describe('A write that prefers to wait (U-13)', () => {
     expect([closed.status, closed.headers.get('Sync-Status')]).toEqual([200, 'synchronized']);
     const refused = await ask(session, 'POST', `/api/visits/${id}/hand-over`, { to: 'nobody' }, wait);
     expect(refused).toMatchObject({ status: 422, record: { fields: { to: 'must name a user' } } });
+  });
+});
+
+describe('A write that waits while its user signs out', () => {
+  it('is answered as stored, since it is', async () => {
+    const opened = await openDevice(fixture);
+    const { session, page, device, worker } = opened;
+    const { network, reached, letGo } = holding('/sync/upload');
+    device.network = network;
+    const id = randomUUID();
+    const posted = ask(session, 'POST', '/api/visits', visit(id), wait);
+    await reached;
+    expect(await valueOf(page.signOut({}))).toBe(true);
+    letGo();
+    expect((await posted).status).toBe(201);
+    expect((await see(await worker.signIn('ana'), 'visits', id)).record).toMatchObject({ id });
+  });
+
+  it('and so is a command', async () => {
+    const opened = await openDevice(fixture);
+    const { session, page, device } = opened;
+    const id = randomUUID();
+    await ask(session, 'POST', '/api/visits', visit(id), wait);
+    const { network, reached, letGo } = holding('/sync/upload');
+    device.network = network;
+    const closed = ask(session, 'POST', `/api/visits/${id}/close`, undefined, wait);
+    await reached;
+    expect(await valueOf(page.signOut({}))).toBe(true);
+    letGo();
+    expect((await closed).status).toBe(202);
+  });
+
+  it('and what follows a stored write does not reject where the database is gone', async () => {
+    const { session, page } = await openDevice(fixture);
+    expect(await valueOf(page.signOut({ data: 'remove' }))).toBe(true);
+    await expect(readState(session)).rejects.toBeInstanceOf(Error);
+    await expect(tellPending(session)).resolves.toBeUndefined();
   });
 });
 
