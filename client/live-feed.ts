@@ -31,11 +31,13 @@ export class LiveFeed {
   readonly #closing = new AbortController();
   #listening: AbortController | null = null;
   #stopHiddenTimer: (() => void) | null = null;
-  #opened = false;
+  /** Something may have changed while nobody listened. */
+  #missed: boolean;
 
   constructor(options: LiveFeedOptions) {
     this.#options = options;
     const { document, window } = options.environment;
+    this.#missed = !options.environment.isOnline();
     const { signal } = this.#closing;
     const look = (): void => {
       this.#look();
@@ -110,8 +112,7 @@ export class LiveFeed {
       const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
       if (!response.ok || !isStream || response.body === null) return false;
       // What changed while the stream was broken was not told.
-      if (this.#opened) onChanged();
-      this.#opened = true;
+      if (this.#missed) onChanged();
       const watched = response.body.pipeThrough(
         new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
           transform(chunk, controller) {
@@ -128,6 +129,7 @@ export class LiveFeed {
     } catch {
       // A stream that broke is opened again.
     } finally {
+      this.#missed = true;
       stopTimer();
       signal.removeEventListener('abort', end);
       attempt.abort();
