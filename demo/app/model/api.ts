@@ -1,4 +1,4 @@
-import type { StatusDetail } from 'holdfast/client';
+import type { Json, StatusDetail } from 'holdfast/client';
 import { isFields } from './records.ts';
 
 /** An answer of the API that is not a success, or no answer at all (code `network`). */
@@ -128,7 +128,7 @@ export interface WriteOptions {
 export async function write(
   method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
   path: string,
-  body?: Readonly<Record<string, unknown>>,
+  body?: Json,
   { asDraft = false }: WriteOptions = {},
 ): Promise<unknown> {
   const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';

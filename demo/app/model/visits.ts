@@ -1,3 +1,4 @@
+import type { GroupRequest, JsonObject } from 'holdfast/client';
 import { quoted, readList, recordPath, write, type WriteOptions } from './api.ts';
 import { deletePhoto, readPhotos } from './photos.ts';
 import { deleteTask, readTasks } from './tasks.ts';
@@ -40,19 +41,50 @@ function sameLine(a: LineDraft, b: LineDraft): boolean {
   return a.productCode === b.productCode && a.quantity === b.quantity && a.price === b.price;
 }
 
+function fieldsOf({ placeId, date, note, rating, reference }: VisitDraft): JsonObject {
+  return { placeId, date, note, rating, reference: reference === '' ? null : reference };
+}
+
+/** What differs from the visit as it was shown, as a request; null: nothing does. */
+export function visitRequest(draft: VisitDraft, shown: Visit): GroupRequest | null {
+  const old: Readonly<Record<string, unknown>> = { ...shown };
+  const changed = Object.entries(fieldsOf(draft)).filter(([name, value]) => old[name] !== value);
+  if (changed.length === 0) return null;
+  return { method: 'PATCH', url: recordPath('visits', shown.id), body: Object.fromEntries(changed) };
+}
+
 /** Writes what differs from the visit as it was shown; answers the visit as it is on this device now. */
 export async function storeVisit(draft: VisitDraft, shown: Visit | null, options: WriteOptions = {}): Promise<Visit> {
-  const { placeId, date, note, rating } = draft;
-  const fields = { placeId, date, note, rating, reference: draft.reference === '' ? null : draft.reference };
+  const fields = fieldsOf(draft);
   if (shown === null) {
     const created = readVisit(await write('POST', '/api/visits', fields, options));
     if (created === null) throw new Error('The visit was stored, but the answer does not name its key.');
     return created;
   }
-  const old: Readonly<Record<string, unknown>> = { ...shown };
-  const changed = Object.fromEntries(Object.entries(fields).filter(([name, value]) => old[name] !== value));
-  if (Object.keys(changed).length === 0 && options.asDraft !== true) return shown;
-  return readVisit(await write('PATCH', recordPath('visits', shown.id), changed, options)) ?? { ...shown, ...fields };
+  const request = visitRequest(draft, shown);
+  if (request === null && options.asDraft !== true) return shown;
+  const answer = await write('PATCH', recordPath('visits', shown.id), request?.body ?? {}, options);
+  return readVisit(answer) ?? { ...shown, ...draft };
+}
+
+/** What differs from the lines as they were shown, as requests: the lines that are gone are deleted first. */
+export function lineRequests(
+  visitId: string,
+  lines: readonly LineDraft[],
+  shown: readonly Line[],
+): readonly GroupRequest[] {
+  const kept = new Set(lines.map((line) => line.id));
+  const gone = shown.filter((line) => !kept.has(line.id));
+  const changed = lines.filter((line) => {
+    const old = shown.find((other) => other.id === line.id);
+    return old === undefined || !sameLine(old, line);
+  });
+  return [
+    ...gone.map((line): GroupRequest => ({ method: 'DELETE', url: recordPath('lines', line.id) })),
+    ...changed.map((line): GroupRequest => {
+      return { method: 'PUT', url: recordPath('lines', line.id), body: { ...line, visitId } };
+    }),
+  ];
 }
 
 /** Writes the lines that differ from those shown, and deletes those that are gone; safe to repeat. */
@@ -62,16 +94,8 @@ export async function storeLines(
   shown: readonly Line[],
   options: WriteOptions = {},
 ): Promise<readonly Line[]> {
-  const kept = new Set(lines.map((line) => line.id));
-  for (const line of shown) {
-    if (!kept.has(line.id)) await write('DELETE', recordPath('lines', line.id), undefined, options);
-  }
-  const stored = lines.map((line) => ({ ...line, visitId }));
-  for (const line of stored) {
-    const old = shown.find((other) => other.id === line.id);
-    if (old === undefined || !sameLine(old, line)) await write('PUT', recordPath('lines', line.id), line, options);
-  }
-  return stored;
+  for (const { method, url, body } of lineRequests(visitId, lines, shown)) await write(method, url, body, options);
+  return lines.map((line) => ({ ...line, visitId }));
 }
 
 export async function deleteLines(lines: readonly Line[]): Promise<void> {

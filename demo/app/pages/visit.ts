@@ -1,7 +1,8 @@
 import type { StatusDetail } from 'holdfast/client';
-import { html, type TemplateResult } from 'lit-html';
+import { html, nothing, type TemplateResult } from 'lit-html';
 import { readList, readRecord, recordPath } from '../model/api.ts';
-import { addPhoto, deletePhoto, readPhotos, type VisitPhotos } from '../model/photos.ts';
+import { type Closing, closeWithStock, forgetClosing, readClosing } from '../model/closing.ts';
+import { readPhotos, type VisitPhotos } from '../model/photos.ts';
 import {
   commitDraft,
   discardDraft,
@@ -25,19 +26,18 @@ import {
   today,
   type VisitDraft,
 } from '../model/visits.ts';
-import { addTask, deleteTask, readTasks, setTaskDone, type VisitTasks } from '../model/tasks.ts';
+import { readTasks, type VisitTasks } from '../model/tasks.ts';
+import { closingCard } from '../view/closing-card.ts';
 import type { App, Page } from '../view/page.ts';
 import { emptyState, failedState, skeletonRows } from '../view/parts.ts';
 import { createPlacePicker } from '../view/place-picker.ts';
-import { photosSection } from '../view/photos.ts';
-import { tasksSection } from '../view/tasks.ts';
 import { visitForm } from '../view/visit-form.ts';
+import { type VisitLists, visitLists } from './visit-lists.ts';
 
-interface Stored {
+interface Stored extends VisitLists {
   readonly detail: StatusDetail;
   readonly products: readonly Product[];
-  readonly photos: VisitPhotos;
-  readonly tasks: VisitTasks;
+  readonly closing: Closing | null;
 }
 
 const noPhotos: VisitPhotos = { photos: [], marks: new Map() };
@@ -68,7 +68,7 @@ export function createVisitPage(
 
   const stored = createLoader<Stored>(async (signal) => {
     const sync = await app.connected;
-    const [storedVisit, storedLines, kept, status, products, photos, tasks] = await Promise.all([
+    const [storedVisit, storedLines, kept, status, products, photos, tasks, closing] = await Promise.all([
       key === null ? null : readRecord(recordPath('visits', key), readVisit),
       key === null ? [] : readLines(key),
       key === null ? null : readKeptDraft(sync, key),
@@ -76,6 +76,7 @@ export function createVisitPage(
       readList('/api/products', readProduct, { query: { orderBy: 'Name', limit: 500 }, signal }),
       key === null ? noPhotos : readPhotos(key),
       key === null ? noTasks : readTasks(key),
+      key === null ? null : readClosing(sync, key),
     ]);
     const visit = kept?.visit ?? storedVisit;
     const visitLines = withDraftLines(storedLines, kept?.lines ?? []);
@@ -89,7 +90,7 @@ export function createVisitPage(
       place = found;
     }
     const detail = kept === null ? (status?.detail ?? 'clean') : 'draft';
-    return { detail, products: products.records, photos, tasks };
+    return { detail, products: products.records, photos, tasks, closing };
   }, app.draw);
 
   const picker = createPlacePicker(app, (chosen) => {
@@ -173,9 +174,17 @@ export function createVisitPage(
     stored.refresh();
   }
 
-  async function addPhotos(visitId: string, files: readonly File[]): Promise<void> {
-    for (const file of files) await addPhoto(visitId, file);
-    stored.refresh();
+  async function closeTogether(visit: Visit): Promise<void> {
+    if (saving) return;
+    saving = true;
+    try {
+      await closeWithStock(await app.connected, visit, { draft, lines, shownLines: shown.lines });
+      edited = false;
+      app.notify('done', 'Kept on this device. The server takes all of it together, or nothing.');
+    } finally {
+      saving = false;
+      stored.refresh();
+    }
   }
 
   async function remove(visit: Visit): Promise<void> {
@@ -197,19 +206,34 @@ export function createVisitPage(
         action: html`<a class="button" href="/visits">To the visits</a>`,
       });
     }
+    const { closing } = current.value;
+    const isClosing = closing !== null && closing.outcome.type !== 'applied';
+    const together = app.watch.failures.filter(({ group, retriable }) => {
+      return retriable && group !== undefined && group === closing?.group;
+    });
     const whenStored = (action: (known: Visit) => Promise<void>): (() => void) | null =>
       visit === null
         ? null
         : () => {
             app.attempt(() => action(visit));
           };
-    const { photos, tasks } = current.value;
     const form = visitForm(app, {
       draft,
       lines,
       edited,
       visit,
       failures,
+      listed: failures.filter((failure) => !together.includes(failure)),
+      closing:
+        closing === null
+          ? nothing
+          : closingCard(app, closing, {
+              failures: together,
+              onDismiss() {
+                if (key !== null) forgetClosing(key);
+                stored.refresh();
+              },
+            }),
       detail: current.value.detail,
       products: current.value.products,
       picker: (error) => picker.view(place, error),
@@ -225,41 +249,12 @@ export function createVisitPage(
         app.attempt(keep);
       },
       onDiscard: shown.kept === null ? null : whenStored(giveUp),
-      onClose: shown.kept === null ? whenStored(close) : null,
+      onClose: shown.kept === null && !isClosing ? whenStored(close) : null,
+      onCloseWithStock: shown.kept === null && !isClosing ? whenStored(closeTogether) : null,
       onDelete: shown.kept === null ? whenStored(remove) : null,
     });
     if (visit === null || shown.kept?.isNew === true) return form;
-    const changeTasks = (change: () => Promise<void>): void => {
-      app.attempt(async () => {
-        await change();
-        stored.refresh();
-      });
-    };
-    const taskList = tasksSection(tasks, {
-      syncing: app.watch.syncing,
-      onAdd: (title) => {
-        changeTasks(() => addTask(visit.id, title));
-      },
-      onDone: (task, done) => {
-        changeTasks(() => setTaskDone(task, done));
-      },
-      onDelete: (task) => {
-        changeTasks(() => deleteTask(task.id));
-      },
-    });
-    return html`${form}${taskList}${photosSection(photos, {
-      syncing: app.watch.syncing,
-      progress: app.watch.progress,
-      onAdd(files) {
-        app.attempt(() => addPhotos(visit.id, files));
-      },
-      onDelete(photo) {
-        app.attempt(async () => {
-          await deletePhoto(photo.id);
-          stored.refresh();
-        });
-      },
-    })}`;
+    return html`${form}${visitLists(app, visit, { ...current.value, onChanged: stored.refresh })}`;
   };
 
   stored.refresh();

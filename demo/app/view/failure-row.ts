@@ -52,6 +52,7 @@ export function failureRow(app: App, failure: Failure, options: { readonly linke
   const fields = Object.entries(failure.fields ?? {});
   const edit = options.linked ? editAddress(failure) : null;
   const waitsForChoice = failure.code === 'conflict' && failure.retriable;
+  const isOfGroup = failure.group !== undefined && failure.retriable;
   return html`
     <li class="failure" data-testid="failure-row" data-key=${failure.key} data-code=${failure.code}>
       <p class="failure-what">
@@ -61,6 +62,13 @@ export function failureRow(app: App, failure: Failure, options: { readonly linke
         <time>${formatMoment(failure.at)}</time>
       </p>
       <p class="failure-why"><span class="tag tag-bad">${failure.code}</span> ${failure.message}</p>
+      ${
+        isOfGroup
+          ? html`<p class="hint" data-testid="failure-group">
+              It was sent together with others, so the server took none of them. What you do here is for all of them.
+            </p>`
+          : nothing
+      }
       ${
         fields.length > 0
           ? html`<ul class="failure-fields">
@@ -83,7 +91,9 @@ export function failureRow(app: App, failure: Failure, options: { readonly linke
         }
         ${
           failure.retriable && !waitsForChoice
-            ? html`<button type="button" data-testid="failure-retry" @click=${retry}>Try again</button>`
+            ? html`<button type="button" data-testid="failure-retry" @click=${retry}>
+                ${isOfGroup ? 'Try all of it again' : 'Try again'}
+              </button>`
             : nothing
         }
         <button
@@ -96,7 +106,9 @@ export function failureRow(app: App, failure: Failure, options: { readonly linke
         >
           Export
         </button>
-        <button type="button" class="quiet" data-testid="failure-discard" @click=${discard}>Discard</button>
+        <button type="button" class="quiet" data-testid="failure-discard" @click=${discard}>
+          ${isOfGroup ? 'Discard all of it' : 'Discard'}
+        </button>
       </div>
     </li>
   `;

@@ -17,7 +17,12 @@ export interface VisitFormParts {
   /** As stored; null for a new one. */
   readonly visit: Visit | null;
   readonly detail: StatusDetail;
+  /** Why fields were refused. */
   readonly failures: readonly Failure[];
+  /** Of these, those that are told above the form. */
+  readonly listed: readonly Failure[];
+  /** How the visit's closing together with its stock stands. */
+  readonly closing: TemplateResult | typeof nothing;
   readonly products: readonly Product[];
   readonly picker: (error: TemplateResult | typeof nothing) => TemplateResult;
   readonly onEdit: (fields: Partial<VisitDraft>) => void;
@@ -26,6 +31,7 @@ export interface VisitFormParts {
   readonly onKeep: () => void;
   readonly onDiscard: (() => void) | null;
   readonly onClose: (() => void) | null;
+  readonly onCloseWithStock: (() => void) | null;
   readonly onDelete: (() => void) | null;
 }
 
@@ -67,10 +73,11 @@ export function visitForm(app: App, parts: VisitFormParts): TemplateResult {
             ${visit.closed ? html`<span class="tag">Closed</span>` : nothing}
           </p>`
     }
+    ${parts.closing}
     ${
-      failures.length > 0
+      parts.listed.length > 0
         ? html`<ul class="failures" aria-label="Why the server did not take it">
-            ${failures.map((failure) => failureRow(app, failure, { linked: false }))}
+            ${parts.listed.map((failure) => failureRow(app, failure, { linked: false }))}
           </ul>`
         : nothing
     }
@@ -156,6 +163,18 @@ export function visitForm(app: App, parts: VisitFormParts): TemplateResult {
           parts.onClose === null || visit?.closed === true
             ? nothing
             : html`<button type="button" data-testid="visit-close" @click=${parts.onClose}>Close the visit</button>`
+        }
+        ${
+          parts.onCloseWithStock === null || visit?.closed === true || parts.lines.length === 0
+            ? nothing
+            : html`<button
+                type="button"
+                data-testid="visit-close-stock"
+                title="Saves the visit, takes its lines out of the stock, and closes it: all of it, or nothing."
+                @click=${parts.onCloseWithStock}
+              >
+                Close and take from stock
+              </button>`
         }
         ${
           parts.onDelete === null
