@@ -3,7 +3,7 @@ import { StorageError, SyncError } from '../protocol/errors.ts';
 import { isMadeAfterLoss } from './epoch.ts';
 
 interface ControlFormat extends DBSchema {
-  /** `user`: who is signed in. `headers-of`: whose sign-in came with headers, which are not here. `wipe:<name>`: a database to delete. `data-loss`: it was made in the place of a damaged one. */
+  /** `new`: it was made, and nobody has looked yet whether in the place of a lost one. `user`: who is signed in. `headers-of`: whose sign-in came with headers, which are not here. `wipe:<name>`: a database to delete. `data-loss`: it was made in the place of a damaged one. */
   values: { key: string; value: string };
   /** The sign-in under which each tab loaded, by its client id. */
   clients: { key: string; value: { readonly id: string; readonly user: string; readonly at: number } };
@@ -18,11 +18,14 @@ export interface SignInRecord {
   readonly wipe?: string;
 }
 
+interface StoredSignIn extends SignInRecord {
+  /** The database was made, and nothing written to it yet: it may stand in the place of one that was lost. */
+  readonly isNew: boolean;
+}
+
 /** Who is signed in, and under whose sign-in each tab loaded. One small database for the app. */
 export interface Control {
-  read(): Promise<SignInRecord>;
-  /** Nobody has ever signed in or out, as far as this database knows. */
-  isBlank(): Promise<boolean>;
+  read(): Promise<StoredSignIn>;
   /** Whether the browser has made it in the place of a damaged one; true once. */
   takeLoss(): Promise<boolean>;
   write(record: SignInRecord): Promise<void>;
@@ -66,6 +69,7 @@ export function createControl(name: string): Control {
       upgrade: (database, _oldVersion, _newVersion, tx, event) => {
         database.createObjectStore('values');
         database.createObjectStore('clients', { keyPath: 'id' });
+        void tx.objectStore('values').put('yes', 'new');
         if (isMadeAfterLoss(event)) void tx.objectStore('values').put('total', 'data-loss');
       },
       blocking: (_current, _blocked, event) => {
@@ -111,14 +115,20 @@ export function createControl(name: string): Control {
     read: () =>
       attempt(async (database) => {
         const tx = database.transaction('values');
-        const [user = '', headersOf] = await Promise.all([tx.store.get('user'), tx.store.get('headers-of'), tx.done]);
-        return { user, withHeaders: user !== '' && headersOf === user };
+        const [user = '', headersOf, made] = await Promise.all([
+          tx.store.get('user'),
+          tx.store.get('headers-of'),
+          tx.store.get('new'),
+          tx.done,
+        ]);
+        return { user, withHeaders: user !== '' && headersOf === user, isNew: made !== undefined };
       }),
     write: ({ user, withHeaders, wipe }) =>
       attempt(async (database) => {
         const tx = database.transaction('values', 'readwrite', { durability: 'strict' });
         await Promise.all([
           tx.store.put(user, 'user'),
+          tx.store.delete('new'),
           withHeaders ? tx.store.put(user, 'headers-of') : tx.store.delete('headers-of'),
           wipe === undefined ? undefined : tx.store.put(wipe, `${wipePrefix}${wipe}`),
           tx.done,
@@ -132,7 +142,7 @@ export function createControl(name: string): Control {
         const bindTo = async (): Promise<string> => {
           const row = await tx.store.get(client);
           // A tab that loaded before anyone had signed in takes the first sign-in for its own.
-          if (row !== undefined && row.user !== '') return row.user;
+          if (row !== undefined && (row.user !== '' || user === '')) return row.user;
           await tx.store.put({ id: client, user, at: now });
           if ((await tx.store.count()) > clientsKept) {
             const rows = await tx.store.getAll();
@@ -147,7 +157,6 @@ export function createControl(name: string): Control {
       bound.set(client, owner);
       return owner;
     },
-    isBlank: () => attempt(async (database) => (await database.get('values', 'user')) === undefined),
     takeLoss: () =>
       attempt(async (database) => {
         const tx = database.transaction('values', 'readwrite', { durability: 'relaxed' });

@@ -1,7 +1,7 @@
 import type { Base } from './base.ts';
 import { rowsOf, seqsInFlight } from './changes.ts';
 import type { Database, WriteTransaction } from './database.ts';
-import type { ChangeRow, FailureRow, StoreName } from './format.ts';
+import type { ChangeRow, FailureRow, MetaValues, StoreName } from './format.ts';
 import { releaseHolds } from './marks.ts';
 import { parkGroup } from './park-group.ts';
 import { migrateRow, type Migrate } from './migrate-row.ts';
@@ -61,8 +61,20 @@ async function resetBase(tx: WriteTransaction, table: string, keyChanged: boolea
     await tx.objectStore('roots').put({ ...root, bounds: {} }, [table, head.root]);
 }
 
+/** Null: it is to be noted. Otherwise whether rows of an older one may be left. */
+function rowsLeftIfNoted(stored: MetaValues['schema'] | undefined, schema: Schema): boolean | null {
+  if (stored?.version !== schema.version) return null;
+  const isNoted = [...schema.tables.values()].every((table) => {
+    const shape = stored.shapes[table.name];
+    return shape?.key === keyShape(table) && shape.columns === columnShape(table);
+  });
+  return isNoted && Object.keys(stored.shapes).length === schema.tables.size ? stored.rowsLeft : null;
+}
+
 /** Notes the schema, and resets what it does not fit. Whether rows of an older one may be left. */
 async function noteSchema({ database, schema }: SchemaUpgrade): Promise<boolean> {
+  const rowsLeftBefore = rowsLeftIfNoted(await database.read(['meta'], (tx) => getMeta(tx, 'schema')), schema);
+  if (rowsLeftBefore !== null) return rowsLeftBefore;
   return database.write(['meta', 'heads', 'roots', 'vectors', 'runs'], async (tx) => {
     const stored = await getMeta(tx, 'schema');
     if (stored !== undefined && stored.version > schema.version) {
@@ -79,10 +91,7 @@ async function noteSchema({ database, schema }: SchemaUpgrade): Promise<boolean>
       await resetBase(tx, table.name, old.key !== shape.key);
     }
     const rowsLeft = stored !== undefined && (stored.version < schema.version || stored.rowsLeft);
-    const isNoted =
-      stored !== undefined &&
-      JSON.stringify(stored) === JSON.stringify({ ...stored, version: schema.version, shapes, rowsLeft });
-    if (!isNoted) await setMeta(tx, 'schema', { version: schema.version, shapes, rowsLeft });
+    await setMeta(tx, 'schema', { version: schema.version, shapes, rowsLeft });
     return rowsLeft;
   });
 }

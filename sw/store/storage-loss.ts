@@ -1,5 +1,5 @@
 import { StorageError, toPlainError, type PlainError } from '../protocol/errors.ts';
-import type { WriteTransaction } from './database.ts';
+import type { AnyTransaction, WriteTransaction } from './database.ts';
 import type { HeadRow, StoreName } from './format.ts';
 import { deleteMeta, getMeta, setMeta } from './meta.ts';
 
@@ -72,6 +72,34 @@ export async function storeLoss(tx: WriteTransaction, loss: StorageLoss): Promis
   await Promise.all([setMeta(tx, 'storageReset', loss), deleteMeta(tx, 'dataLoss')]);
 }
 
+interface StoredStorage {
+  readonly isNew: boolean;
+  readonly epoch: string | undefined;
+  readonly seq: number;
+  readonly replaces: string | null;
+  readonly dataLoss: boolean;
+  readonly storageReset: StorageLoss | null;
+}
+
+async function readStored(tx: AnyTransaction): Promise<StoredStorage> {
+  const [device, epoch, seq = 0, replaces = null, dataLoss = false, storageReset = null] = await Promise.all([
+    getMeta(tx, 'device'),
+    getMeta(tx, 'epoch'),
+    getMeta(tx, 'seq'),
+    getMeta(tx, 'replaces'),
+    getMeta(tx, 'dataLoss'),
+    getMeta(tx, 'storageReset'),
+  ]);
+  return { isNew: device === undefined, epoch, seq, replaces, dataLoss, storageReset };
+}
+
+/** Nearly every start of a worker: the database is the one that was noted. Null: `examineStorage` has something to store. */
+export async function recognizeStorage(tx: AnyTransaction, noted: StorageNote | null): Promise<StorageFacts | null> {
+  const { isNew, epoch, storageReset, ...stored } = await readStored(tx);
+  if (isNew || epoch === undefined || lostWrites(noted, { ...stored, epoch }) !== null) return null;
+  return { epoch, isNew, loss: storageReset };
+}
+
 /**
  * Looks whether a database is the one that was noted, with all that was in it. What is found out is stored in the same
  * transaction, so that it is told once and survives a stop of the worker. Belongs before anything else that uses it.
@@ -81,19 +109,11 @@ export async function examineStorage(
   noted: StorageNote | null,
   { newId, now }: { readonly newId: () => string; readonly now: () => number },
 ): Promise<StorageFacts> {
-  const [device, stored, seq = 0, replaces = null, dataLoss = false, storageReset = null] = await Promise.all([
-    getMeta(tx, 'device'),
-    getMeta(tx, 'epoch'),
-    getMeta(tx, 'seq'),
-    getMeta(tx, 'replaces'),
-    getMeta(tx, 'dataLoss'),
-    getMeta(tx, 'storageReset'),
-  ]);
-  const isNew = device === undefined;
+  const { isNew, epoch: stored, storageReset, ...facts } = await readStored(tx);
   const epoch = stored ?? newId();
   if (isNew) await setMeta(tx, 'device', newId());
   if (stored === undefined) await setMeta(tx, 'epoch', epoch);
-  const atLeast = lostWrites(noted, { epoch, seq, replaces, dataLoss });
+  const atLeast = lostWrites(noted, { ...facts, epoch });
   if (atLeast === null) return { epoch, isNew, loss: storageReset };
   const loss = { atLeast, at: now() };
   await storeLoss(tx, loss);

@@ -31,6 +31,8 @@ export async function openUserDatabase(
   const { name, user, signal, schema, migrate, environment, encryption, secrets, keys, watch } = options;
   const { now, newId } = environment;
   let codec: RowCodec | null = null;
+  // Beside the opening, which takes as long; it never rejects.
+  const noting = watch.read(name);
   const database = createDatabase({
     name,
     signal,
@@ -48,7 +50,7 @@ export async function openUserDatabase(
       codec = one;
     };
     await unlock(encryption, { database, user, secrets, keys, use });
-    const watched = await watch.examine(database);
+    const watched = await watch.examine(database, await noting);
     database.expectEpoch(watched.epoch);
     await upgradeSchema({ database, base, schema, migrate, user, now, newId });
     return { database, base, watched };

@@ -8,7 +8,7 @@ import { deleteMeta, getMeta } from '../store/meta.ts';
 import type { Migrate } from '../store/migrate-row.ts';
 import type { Schema } from '../store/schema.ts';
 import { lossError } from '../store/storage-loss.ts';
-import { bindToPages } from './bound-sessions.ts';
+import { bindToPages, type Opening } from './bound-sessions.ts';
 import { createCredentials, type Headers } from './credentials.ts';
 import { createEngine, type Engine } from './engine.ts';
 import type { Environment } from './environment.ts';
@@ -96,7 +96,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   const keys = createCredentials<string>({ now, ask });
   const watch = createStorageWatch({ witness, now, newId, takeLossBeside: () => control.takeLoss() });
   let known: SignInRecord | null = null;
-  let open: { readonly user: string; readonly session: Promise<OpenSession> } | null = null;
+  let reading: Promise<void> | null = null;
+  let open: Opening | null = null;
   /** Sign-ins and sign-outs, one after the other; never rejects. */
   let switching: Promise<unknown> = Promise.resolve();
 
@@ -158,28 +159,37 @@ export function createSessions(options: SessionsOptions): Sessions {
     await current();
   };
 
-  const readKnown = async (): Promise<void> => {
-    if (known !== null) return;
-    const stored = await control.read();
-    const noted = stored.user === '' && (await control.isBlank()) ? await watch.readUser() : null;
-    if (noted !== null) await control.write(noted);
+  const readSignIn = async (): Promise<void> => {
+    const { isNew, ...stored } = await control.read();
+    const noted = isNew ? await watch.readUser() : null;
+    if (isNew) await control.write(noted ?? stored);
     known ??= noted ?? stored;
   };
 
-  const current = async (): Promise<OpenSession> => {
+  const readKnown = async (): Promise<void> => {
+    if (known !== null) return;
+    reading ??= readSignIn().finally(() => {
+      reading = null;
+    });
+    await reading;
+  };
+
+  const opening = async (): Promise<Opening> => {
     await switching;
     await readKnown();
     // Nothing is awaited from here on: a switch sets both at once.
     const user = known?.user ?? '';
-    if (open?.user === user) return open.session;
-    const opening = openSession(user);
-    const mine = { user, session: opening };
+    if (open?.user === user) return open;
+    const session = openSession(user);
+    const mine = { user, session };
     open = mine;
-    opening.catch(() => {
+    session.catch(() => {
       if (open === mine) open = null;
     });
-    return opening;
+    return mine;
   };
+
+  const current = async (): Promise<OpenSession> => (await opening()).session;
 
   /** Runs one switch behind those before it. */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -279,6 +289,7 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   return bindToPages(
     {
+      opening,
       current,
       observed: current,
       user: currentUser,

@@ -2,7 +2,14 @@ import { countPending, countScope } from '../store/counts.ts';
 import type { Database } from '../store/database.ts';
 import { getMeta } from '../store/meta.ts';
 import type { Schema } from '../store/schema.ts';
-import { examineStorage, lossScope, storeLoss, type StorageLoss, type StorageNote } from '../store/storage-loss.ts';
+import {
+  examineStorage,
+  lossScope,
+  recognizeStorage,
+  storeLoss,
+  type StorageLoss,
+  type StorageNote,
+} from '../store/storage-loss.ts';
 import type { Witness } from '../store/witness.ts';
 import { isJsonObject, type Json } from '../protocol/record.ts';
 
@@ -29,8 +36,10 @@ interface SignedIn {
 
 /** Keeps notes of the databases beside them, and tells a lost one from a new one by them (SPEC section 11). */
 export interface StorageWatch {
+  /** What is noted of a database. */
+  read(database: string): Promise<StorageNote | null>;
   /** Settles when the database may be used; what was lost is stored in it by then. */
-  examine(database: Database): Promise<Watched>;
+  examine(database: Database, noted: StorageNote | null): Promise<Watched>;
   /** Makes the function that notes how far the database has come: at once, and then at most once a second. */
   keepNotes(
     database: Database,
@@ -66,9 +75,11 @@ export function createStorageWatch(options: StorageWatchOptions): StorageWatch {
   };
 
   return {
-    examine: async (database) => {
-      const noted = storageNoteOf(await witness.read(database.name)) ?? known.get(database.name) ?? null;
-      const { epoch, isNew, loss } = await database.write(lossScope, (tx) => examineStorage(tx, noted, { newId, now }));
+    read: async (database) => storageNoteOf(await witness.read(database)) ?? known.get(database) ?? null,
+    examine: async (database, noted) => {
+      const { epoch, isNew, loss } =
+        (await database.read(['meta'], (tx) => recognizeStorage(tx, noted))) ??
+        (await database.write(lossScope, (tx) => examineStorage(tx, noted, { newId, now })));
       if (loss !== null || !isNew || !(await takeLossBeside())) return { epoch, loss };
       const beside = { atLeast: 0, at: now() };
       await database.write(lossScope, (tx) => storeLoss(tx, beside));

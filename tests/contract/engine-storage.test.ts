@@ -3,6 +3,7 @@ import { forceCloseDatabase } from 'fake-indexeddb';
 import { deleteDB, openDB } from 'idb';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { SyncState } from '../../sw/protocol/run.ts';
+import { createControl } from '../../sw/store/control.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
 import { readState } from '../../sw/sync/state.ts';
 import { see, write, type Device } from './engine-fixture.ts';
@@ -152,6 +153,8 @@ describe('a database that is gone (SPEC Z)', () => {
     const { device, worker, session, page } = opened;
     session.end();
     await deleteDB(`holdfast:${device.name}`);
+    // A worker that was stopped when it had made it again.
+    await createControl(device.name).read();
     expect((await device.startWorker().sessions.current()).user).toBe('ana');
     worker.kill();
     const other = device.startWorker();
