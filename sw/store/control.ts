@@ -69,8 +69,11 @@ export function createControl(name: string): Control {
       upgrade: (database, _oldVersion, _newVersion, tx, event) => {
         database.createObjectStore('values');
         database.createObjectStore('clients', { keyPath: 'id' });
-        void tx.objectStore('values').put('yes', 'new');
-        if (isMadeAfterLoss(event)) void tx.objectStore('values').put('total', 'data-loss');
+        const values = tx.objectStore('values');
+        const puts = [values.put('yes', 'new')];
+        if (isMadeAfterLoss(event)) puts.push(values.put('total', 'data-loss'));
+        // If they fail, so does the opening, which says why.
+        void Promise.allSettled([...puts, tx.done]);
       },
       blocking: (_current, _blocked, event) => {
         opening = null;

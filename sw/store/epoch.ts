@@ -13,6 +13,8 @@ export function beginEpoch(
   epoch: string,
 ): void {
   const meta = tx.objectStore('meta');
-  void meta.put({ name: 'epoch', value: epoch });
-  if (isMadeAfterLoss(event)) void meta.put({ name: 'dataLoss', value: true });
+  const puts: Promise<unknown>[] = [meta.put({ name: 'epoch', value: epoch })];
+  if (isMadeAfterLoss(event)) puts.push(meta.put({ name: 'dataLoss', value: true }));
+  // If they fail, so does the opening, which says why.
+  void Promise.allSettled([...puts, tx.done]);
 }

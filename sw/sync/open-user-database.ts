@@ -6,6 +6,7 @@ import type { Schema } from '../store/schema.ts';
 import { upgradeSchema } from '../store/schema-version.ts';
 import type { Credentials } from './credentials.ts';
 import type { Environment } from './environment.ts';
+import { insist } from './insist.ts';
 import type { StorageWatch, Watched } from './storage-watch.ts';
 import { unlock } from './unlock.ts';
 
@@ -40,8 +41,9 @@ export async function openUserDatabase(
     newId,
     codec: () => codec,
     onBlocked: options.onBlocked,
-    // Looked at again at once: the tabs are to hear of a loss before they ask for anything.
-    onTerminated: () => void database.read(['meta'], () => Promise.resolve()).catch(() => undefined),
+    // Looked at again at once: the tabs are to hear of a loss before they ask for anything. Chromium dispatches `close` while it
+    // still clears, and what is opened then fails.
+    onTerminated: () => void insist(() => database.read(['meta'], () => Promise.resolve()), signal),
     onLost: () => options.onLost(database),
   });
   const base = createBase();

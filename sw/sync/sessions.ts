@@ -12,6 +12,7 @@ import { bindToPages, type Opening } from './bound-sessions.ts';
 import { createCredentials, type Headers } from './credentials.ts';
 import { createEngine, type Engine } from './engine.ts';
 import type { Environment } from './environment.ts';
+import { insist } from './insist.ts';
 import { madeBy, type HeadersFunction } from './made-headers.ts';
 import { openUserDatabase } from './open-user-database.ts';
 import { noCredentials, type Session } from './session.ts';
@@ -113,7 +114,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     const { database, base, watched } = await openUserDatabase({
       ...{ name: databaseName(user), user, signal, schema, migrate, environment, encryption, secrets, keys, watch },
       onBlocked: () => announce({ type: 'storage-blocked' }),
-      onLost: (lost) => void reopen(lost).catch(() => undefined),
+      onLost: (lost) => void reopen(lost),
     });
     const scopes = await database.read(['meta'], (tx) => getMeta(tx, 'scopes'));
     if (!signal.aborted) schema.useScopes(scopes ?? {});
@@ -149,14 +150,14 @@ export function createSessions(options: SessionsOptions): Sessions {
     return { ...session, engine, end };
   };
 
-  /** The database of the open session was lost: its session ends, and one of the new database begins. */
+  /** The database of the open session was lost: its session ends, and one of the new database begins, which tells the tabs. */
   const reopen = async (database: Database): Promise<void> => {
     const lost = open;
-    const session = await lost?.session;
+    const session = await lost?.session.catch(() => null);
     if (session?.database !== database) return;
     session.end(lostError());
     if (open === lost) open = null;
-    await current();
+    await insist(current);
   };
 
   const readSignIn = async (): Promise<void> => {

@@ -9,6 +9,8 @@ beforeAll(() => demo.start());
 afterAll(() => demo.stop());
 
 const patience = { timeout: 30_000, interval: 50 };
+/** Less than the 30 s after which an idle worker is stopped: the next one would tell. */
+const soon = { timeout: 15_000, interval: 50 };
 const withoutNews = on('/sync/live', refuseWith(503));
 const settle = "holdfast.synchronize({ onBusy: 'queue' }).then((result) => result.outcome, (error) => error.code)";
 const noted = `caches.open('holdfast:rounds')
@@ -38,7 +40,7 @@ async function clearDatabases(device: BrowserContext, page: Page): Promise<void>
 }
 
 async function hearOfIt(pages: readonly [Page, Page]): Promise<void> {
-  for (const page of pages) await expect.poll(() => page.evaluate('told'), patience).toEqual([1]);
+  for (const page of pages) await expect.poll(() => page.evaluate('told'), soon).toEqual([1]);
   demo.faults.plan = withoutNews;
   await expect.poll(() => pages[0].evaluate(settle), patience).toBe('finished');
   expect(await stateOf(pages[0])).toMatchObject({ user: 'ana', ready: true, storageReset: null });

@@ -113,6 +113,32 @@ describe('a database that is gone (SPEC Z)', () => {
     expect((await see(next, 'visits', id)).detail).toBe('pending');
   });
 
+  it('is told though it cannot be opened at once, as while Chromium still clears it (Z-4)', async () => {
+    const connections = catchConnections();
+    const opened = await openDevice(fixture);
+    const { device, session } = opened;
+    await unsentOn(opened, 1);
+    const own = connections.get(session.database.name) ?? [];
+    for (const connection of own) connection.close();
+    await deleteDB(session.database.name);
+    let refused = 0;
+    const real = globalThis.indexedDB;
+    const open = (name: string, version?: number): IDBOpenDBRequest => {
+      const request = real.open(name, version);
+      if (refused === 2) return request;
+      refused += 1;
+      request.addEventListener('upgradeneeded', () => {
+        queueMicrotask(() => request.transaction?.abort());
+      });
+      return request;
+    };
+    vi.stubGlobal('indexedDB', { open, deleteDatabase: (name: string) => real.deleteDatabase(name) });
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- the stand-in's own class
+    for (const connection of own) forceCloseDatabase(connection as never);
+    await vi.waitFor(() => expect(resets(device)).toMatchObject([{ atLeast: 1 }]), { timeout: 10_000 });
+    expect(refused).toBe(2);
+  });
+
   it('with the other storage too is told by the browser’s word alone (dataLoss)', async () => {
     const opened = await openDevice(fixture);
     const { device, worker, session } = opened;
