@@ -26,8 +26,9 @@ interface StoredSignIn extends SignInRecord {
 /** Who is signed in, and under whose sign-in each tab loaded. One small database for the app. */
 export interface Control {
   read(): Promise<StoredSignIn>;
-  /** Whether the browser has made it in the place of a damaged one; true once. */
-  takeLoss(): Promise<boolean>;
+  /** Whether the browser has made it in the place of a damaged one, until that is forgotten. */
+  wasLost(): Promise<boolean>;
+  forgetLoss(): Promise<void>;
   write(record: SignInRecord): Promise<void>;
   /** The user that a tab is bound to; binds it to the given one if it is to none. */
   bind(client: string, user: string, now: number): Promise<string>;
@@ -160,12 +161,8 @@ export function createControl(name: string): Control {
       bound.set(client, owner);
       return owner;
     },
-    takeLoss: () =>
-      attempt(async (database) => {
-        const tx = database.transaction('values', 'readwrite', { durability: 'relaxed' });
-        const [found] = await Promise.all([tx.store.get('data-loss'), tx.store.delete('data-loss'), tx.done]);
-        return found !== undefined;
-      }),
+    wasLost: () => attempt(async (database) => (await database.get('values', 'data-loss')) !== undefined),
+    forgetLoss: () => attempt((database) => database.delete('values', 'data-loss')),
     finishWipe: async (database, before) => {
       const noted = await attempt((control) => control.get('values', `${wipePrefix}${database}`));
       if (noted === undefined) return;

@@ -43,8 +43,6 @@ export const lossScope: StoreName[] = ['meta', 'heads', 'runs', 'selected'];
 
 interface StorageFacts {
   readonly epoch: string;
-  /** It was made just now. */
-  readonly isNew: boolean;
   /** Until it is made good by a full download: a worker that found it may have been stopped before it told anybody. */
   readonly loss: StorageLoss | null;
 }
@@ -67,7 +65,7 @@ async function distrustBases(tx: WriteTransaction): Promise<void> {
   ]);
 }
 
-export async function storeLoss(tx: WriteTransaction, loss: StorageLoss): Promise<void> {
+async function storeLoss(tx: WriteTransaction, loss: StorageLoss): Promise<void> {
   await distrustBases(tx);
   await Promise.all([setMeta(tx, 'storageReset', loss), deleteMeta(tx, 'dataLoss')]);
 }
@@ -97,7 +95,7 @@ async function readStored(tx: AnyTransaction): Promise<StoredStorage> {
 export async function recognizeStorage(tx: AnyTransaction, noted: StorageNote | null): Promise<StorageFacts | null> {
   const { isNew, epoch, storageReset, ...stored } = await readStored(tx);
   if (isNew || epoch === undefined || lostWrites(noted, { ...stored, epoch }) !== null) return null;
-  return { epoch, isNew, loss: storageReset };
+  return { epoch, loss: storageReset };
 }
 
 /**
@@ -107,18 +105,28 @@ export async function recognizeStorage(tx: AnyTransaction, noted: StorageNote | 
 export async function examineStorage(
   tx: WriteTransaction,
   noted: StorageNote | null,
-  { newId, now }: { readonly newId: () => string; readonly now: () => number },
+  {
+    newId,
+    now,
+    lostBeside,
+  }: {
+    readonly newId: () => string;
+    readonly now: () => number;
+    /** Whether the browser said so of the app's other database: one that was made just now stands for a lost one then. */
+    readonly lostBeside: boolean;
+  },
 ): Promise<StorageFacts> {
   const { isNew, epoch: stored, storageReset, ...facts } = await readStored(tx);
   const epoch = stored ?? newId();
   if (isNew) await setMeta(tx, 'device', newId());
   if (stored === undefined) await setMeta(tx, 'epoch', epoch);
-  const atLeast = lostWrites(noted, { ...facts, epoch });
-  if (atLeast === null) return { epoch, isNew, loss: storageReset };
+  const dataLoss = facts.dataLoss || (isNew && lostBeside);
+  const atLeast = lostWrites(noted, { ...facts, dataLoss, epoch });
+  if (atLeast === null) return { epoch, loss: storageReset };
   const loss = { atLeast, at: now() };
   await storeLoss(tx, loss);
   // The numbers of lost writes are not given out again; a database that stands for a lost one is told of once.
   if (noted?.epoch === epoch) await setMeta(tx, 'seq', noted.seq);
   else if (noted !== null) await setMeta(tx, 'replaces', noted.epoch);
-  return { epoch, isNew, loss };
+  return { epoch, loss };
 }

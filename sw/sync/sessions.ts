@@ -95,7 +95,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   const ask = (user: string): void => options.announce(user, { type: 'credentials-wanted' });
   const credentials = createCredentials<Headers>({ now, ask });
   const keys = createCredentials<string>({ now, ask });
-  const watch = createStorageWatch({ witness, now, newId, takeLossBeside: () => control.takeLoss() });
+  const watch = createStorageWatch({ witness, now, newId, beside: control });
   let known: SignInRecord | null = null;
   let reading: Promise<void> | null = null;
   let open: Opening | null = null;

@@ -1,4 +1,5 @@
 import { countPending, countScope } from '../store/counts.ts';
+import type { Control } from '../store/control.ts';
 import type { Database } from '../store/database.ts';
 import { getMeta } from '../store/meta.ts';
 import type { Schema } from '../store/schema.ts';
@@ -6,7 +7,6 @@ import {
   examineStorage,
   lossScope,
   recognizeStorage,
-  storeLoss,
   type StorageLoss,
   type StorageNote,
 } from '../store/storage-loss.ts';
@@ -20,8 +20,8 @@ export interface StorageWatchOptions {
   readonly witness: Witness;
   readonly now: () => number;
   readonly newId: () => string;
-  /** Whether the browser said so of the app's other database, and takes it back; the first one opened is told. */
-  readonly takeLossBeside: () => Promise<boolean>;
+  /** The app's other database: the browser tells the loss of all to the first one that is opened. */
+  readonly beside: Pick<Control, 'wasLost' | 'forgetLoss'>;
 }
 
 export interface Watched {
@@ -63,7 +63,7 @@ function storageNoteOf(value: Json | null): StorageNote | null {
 }
 
 export function createStorageWatch(options: StorageWatchOptions): StorageWatch {
-  const { witness, now, newId, takeLossBeside } = options;
+  const { witness, now, newId, beside } = options;
   /** What this worker has noted itself, for where there is no other storage. */
   const known = new Map<string, StorageNote>();
   let writing: Promise<void> = Promise.resolve();
@@ -77,13 +77,14 @@ export function createStorageWatch(options: StorageWatchOptions): StorageWatch {
   return {
     read: async (database) => storageNoteOf(await witness.read(database)) ?? known.get(database) ?? null,
     examine: async (database, noted) => {
-      const { epoch, isNew, loss } =
-        (await database.read(['meta'], (tx) => recognizeStorage(tx, noted))) ??
-        (await database.write(lossScope, (tx) => examineStorage(tx, noted, { newId, now })));
-      if (loss !== null || !isNew || !(await takeLossBeside())) return { epoch, loss };
-      const beside = { atLeast: 0, at: now() };
-      await database.write(lossScope, (tx) => storeLoss(tx, beside));
-      return { epoch, loss: beside };
+      const examine = async (): Promise<Watched> => {
+        const lostBeside = await beside.wasLost();
+        return database.write(lossScope, (tx) => examineStorage(tx, noted, { newId, now, lostBeside }));
+      };
+      const found = (await database.read(['meta'], (tx) => recognizeStorage(tx, noted))) ?? (await examine());
+      // Only now that it is stored: a worker that is stopped before leaves it to the next one.
+      if (found.loss !== null) await beside.forgetLoss();
+      return found;
     },
     keepNotes: (database, { epoch, schema, signal }) => {
       let lastAt: number | null = null;

@@ -16,7 +16,7 @@ interface Loss {
 export class Losses {
   readonly #databases: Databases;
   readonly #signIns: SignIns;
-  readonly #losses: Loss[] = [];
+  #losses: Loss[] = [];
 
   constructor(databases: Databases, signIns: SignIns) {
     this.#databases = databases;
@@ -28,16 +28,32 @@ export class Losses {
     const noted = own.filter((user) => device.witness.notes.has(`holdfast:${device.name}:${user}`));
     this.#databases.lose(device.name, what === 'damaged');
     const users = what === 'damaged' ? null : noted;
-    if (own.length > 0) this.#losses.push({ device, after: device.events.length, users });
+    const untold = this.#losses.filter((loss) => loss.device === device && this.#missing(loss).length > 0);
+    if (own.length === 0 && (what === 'databases' || untold.length === 0)) return;
+    // The browser's word of damage is in the database that it made, and goes with it; notes stay, but where all is damaged.
+    const isForgotten = (loss: Loss): boolean => untold.includes(loss) && (what === 'damaged' || loss.users === null);
+    this.#losses = [
+      ...this.#losses.filter((loss) => !isForgotten(loss)),
+      { device, after: device.events.length, users },
+    ];
+  }
+
+  /** Who is still to hear of it. */
+  #missing({ device, after, users }: Loss): readonly string[] {
+    const heard = device.events.slice(after).filter(({ event }) => event.type === 'storage-reset');
+    if (users === null) return heard.length === 0 ? ['anybody'] : [];
+    return users.filter((user) => !heard.some((each) => each.user === user));
   }
 
   /** Every loss was told to those whose data it was (O1): to be asked when each of them has signed in again. */
   judge(chronicle: Chronicle): void {
-    for (const { device, after, users } of this.#losses) {
-      const heard = device.events.slice(after).filter(({ event }) => event.type === 'storage-reset');
-      const missing = users?.filter((user) => !heard.some((each) => each.user === user)) ?? [];
-      if (users === null ? heard.length === 0 : missing.length > 0)
-        chronicle.complain('O1', `${device.name} lost its storage, and ${missing.join(' and ') || 'nobody'} was told`);
+    for (const loss of this.#losses) {
+      const missing = this.#missing(loss);
+      if (missing.length > 0)
+        chronicle.complain(
+          'O1',
+          `${loss.device.name} lost its storage, which was not told to ${missing.join(' and ')}`,
+        );
     }
   }
 }

@@ -146,6 +146,20 @@ const scripts: Readonly<Record<string, readonly Command[]>> = {
     { type: 'trigger', ...on, trigger: 'live' },
     settled,
   ],
+  // What is known of damage may go with the next loss, before a worker came to tell it.
+  'storage that is lost twice': [
+    ...downloaded,
+    write({ key: 0, method: 'PATCH', fields: ['a'] }),
+    { type: 'lose-storage', ...on, what: 'damaged', stopsWorker: false },
+    { type: 'lose-storage', ...on, what: 'databases', stopsWorker: false },
+    { type: 'read', ...on, table: 'visits', key: 0 },
+    settled,
+    synchronize(),
+    settled,
+    { type: 'lose-storage', ...on, what: 'databases', stopsWorker: false },
+    { type: 'lose-storage', ...on, what: 'damaged', stopsWorker: true },
+    settled,
+  ],
   'two devices that change the same': [
     ...downloaded,
     synchronize(other),
