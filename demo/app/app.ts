@@ -130,6 +130,10 @@ export function startApp(root: HTMLElement): void {
     navigate(path, options) {
       router.navigate(path, options);
     },
+    replaceAddress(path) {
+      router.rename(path);
+      draw();
+    },
     notify(kind, message) {
       notices.add(kind, message);
     },

@@ -10,6 +10,7 @@ describe('an address of the demo', () => {
     expect(routeOf('/')).toEqual({ type: 'places' });
     expect(routeOf('/visits/new?place=AD-1')).toEqual({ type: 'new-visit', placeId: 'AD-1' });
     expect(routeOf('/visits/a%2Fb')).toEqual({ type: 'visit', key: 'a/b' });
+    expect(routeOf('/tasks/-12')).toEqual({ type: 'task', key: '-12' });
     expect(routeOf('/synchronization/status')).toEqual({ type: 'status' });
     expect(routeOf('/products/7')).toEqual({ type: 'missing' });
   });

@@ -51,6 +51,8 @@ export interface Task {
   readonly visitId: string;
   readonly title: string;
   readonly done: boolean;
+  /** The task that is to be done before it. */
+  readonly afterId: number | null;
 }
 
 export function isFields(value: unknown): value is Fields {
@@ -119,6 +121,7 @@ export function readTask(value: unknown): Task | null {
     visitId: text(value['visitId']),
     title: text(value['title']),
     done: value['done'] === true,
+    afterId: numberOrNull(value['afterId']),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { StatusDetail } from 'holdfast/client';
-import { quoted, readList, recordPath, write } from './api.ts';
+import { quoted, readList, readRecord, recordPath, write } from './api.ts';
 import { readTask, type Task } from './records.ts';
 
 export interface VisitTasks {
@@ -21,6 +21,27 @@ export async function addTask(visitId: string, title: string): Promise<void> {
 
 export async function setTaskDone({ id }: Task, done: boolean): Promise<void> {
   await write('PATCH', recordPath('tasks', id), { done });
+}
+
+export type TaskDraft = Pick<Task, 'title' | 'done' | 'afterId'>;
+
+export function draftOfTask({ title, done, afterId }: Task): TaskDraft {
+  return { title, done, afterId };
+}
+
+/** By its key of now, or by the one that it had before the server made its number; null: there is none. */
+export async function readTaskAt(key: string): Promise<Task | null> {
+  return readRecord(recordPath('tasks', key), readTask);
+}
+
+/** Writes what differs from the task as it was shown. */
+export async function storeTask(shown: Task, { title, done, afterId }: TaskDraft): Promise<void> {
+  const changes = {
+    ...(title === shown.title ? {} : { title }),
+    ...(done === shown.done ? {} : { done }),
+    ...(afterId === shown.afterId ? {} : { afterId }),
+  };
+  if (Object.keys(changes).length > 0) await write('PATCH', recordPath('tasks', shown.id), changes);
 }
 
 export async function deleteTask(id: number): Promise<void> {

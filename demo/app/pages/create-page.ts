@@ -7,6 +7,7 @@ import { createPlacesPage } from './places.ts';
 import { createProductsPage } from './products.ts';
 import { createSynchronizationPage } from './synchronization.ts';
 import { createStatusPage } from './status.ts';
+import { createTaskPage } from './task.ts';
 import { createVisitPage } from './visit.ts';
 import { createVisitsPage } from './visits.ts';
 
@@ -36,6 +37,8 @@ export function createPage(app: App, route: Route): Page {
       return createVisitPage(app, { key: null, placeId: route.placeId });
     case 'visit':
       return createVisitPage(app, { key: route.key, placeId: null });
+    case 'task':
+      return createTaskPage(app, route.key);
     case 'products':
       return createProductsPage(app);
     case 'synchronization':

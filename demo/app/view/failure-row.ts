@@ -16,7 +16,7 @@ const operationNames: Readonly<Record<Failure['operation'], string>> = {
 /** What a person knows the record by; else its key. */
 export function recordName(content: unknown, key: RecordKey): string {
   if (isFields(content)) {
-    for (const name of ['Name', 'note', 'reference']) {
+    for (const name of ['Name', 'note', 'title', 'reference']) {
       const value = content[name];
       if (typeof value === 'string' && value !== '') return `“${value}”`;
     }
@@ -28,6 +28,7 @@ export function recordName(content: unknown, key: RecordKey): string {
 function editAddress({ table, key, operation, code, content }: Failure): string | null {
   if (operation === 'delete' || code === 'gone' || code === 'forbidden') return null;
   if (table === 'visits') return `/visits/${encodeURIComponent(String(key))}`;
+  if (table === 'tasks') return `/tasks/${encodeURIComponent(String(key))}`;
   if (table === 'products') return '/products';
   const visit = isFields(content) ? content['visitId'] : undefined;
   return typeof visit === 'string' ? `/visits/${encodeURIComponent(visit)}` : null;

@@ -14,6 +14,8 @@ export interface App {
   /** Asks for one drawing of the whole app, soon. */
   readonly draw: () => void;
   navigate(path: string, options?: { readonly replace?: boolean }): void;
+  /** Puts another address in the place of the page's own; the page stays as it is. */
+  replaceAddress(path: string): void;
   notify(kind: NoticeKind, message: string): void;
   /** Runs what a control was asked for; what it throws becomes a notice. */
   attempt(action: () => Promise<void>): void;

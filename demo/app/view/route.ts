@@ -3,6 +3,7 @@ export type Route =
   | { readonly type: 'visits' }
   | { readonly type: 'new-visit'; readonly placeId: string | null }
   | { readonly type: 'visit'; readonly key: string }
+  | { readonly type: 'task'; readonly key: string }
   | { readonly type: 'products' }
   | { readonly type: 'synchronization' }
   | { readonly type: 'status' }
@@ -24,6 +25,10 @@ export function parseRoute(url: URL): Route {
     if (second === 'new') return { type: 'new-visit', placeId: url.searchParams.get('place') };
     const key = keyIn(second);
     return key === null ? { type: 'missing' } : { type: 'visit', key };
+  }
+  if (first === 'tasks' && second !== undefined) {
+    const key = keyIn(second);
+    return key === null ? { type: 'missing' } : { type: 'task', key };
   }
   if (first === 'synchronization' && second === 'status') return { type: 'status' };
   if (first === 'synchronization' && second === 'conflicts') {

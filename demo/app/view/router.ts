@@ -2,6 +2,8 @@ import { parseRoute, type Route } from './route.ts';
 
 export interface Router {
   navigate(path: string, options?: { readonly replace?: boolean }): void;
+  /** Puts another address in the place of the page's; the page stays. */
+  rename(path: string): void;
 }
 
 /** Real addresses, turned without loading: the worker serves the shell for each, so that they open offline too. */
@@ -24,6 +26,9 @@ export function createRouter(onRoute: (route: Route) => void): Router {
       if (options.replace === true) history.replaceState(null, '', path);
       else history.pushState(null, '', path);
       show();
+    },
+    rename(path) {
+      history.replaceState(null, '', path);
     },
   };
 }

@@ -22,6 +22,7 @@ const tabs: readonly { readonly path: string; readonly name: string; readonly ic
 ];
 
 function isCurrent(tab: string, path: string): boolean {
+  if (path.startsWith('/tasks/')) return tab === '/visits';
   return path === tab || path.startsWith(`${tab}/`) || (tab === '/places' && path === '/');
 }
 

@@ -33,17 +33,20 @@ export function tasksSection({ tasks, marks }: VisitTasks, options: TasksOptions
   const item = (task: Task): TemplateResult => {
     const detail = marks.get(String(task.id)) ?? 'clean';
     return html`<li class="task" data-testid="task" data-key=${task.id} data-status=${detail}>
-      <label>
+      <label class="task-check">
         <input
           type="checkbox"
+          aria-label=${`Done: ${task.title}`}
           .checked=${task.done}
           data-testid="task-done"
           @change=${(event: Event) => {
             if (event.target instanceof HTMLInputElement) onDone(task, event.target.checked);
           }}
         />
-        <span class="task-title">${task.title}</span>
       </label>
+      <a class="task-title" href=${`/tasks/${encodeURIComponent(String(task.id))}`} data-testid="task-open"
+        >${task.title}</a
+      >
       <span class="hint figures" data-testid="task-number">${task.id < 0 ? 'No number yet' : `No. ${task.id}`}</span>
       ${statusMark(detail, { syncing })}
       <button
