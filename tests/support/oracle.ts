@@ -175,6 +175,8 @@ function outOfOrder(evidence: Evidence): Violation[] {
       const value = changedTo(effect, field);
       const write = typeof value === 'string' && !isExcused(value) ? byValue.get(value) : undefined;
       if (write === undefined) continue;
+      // Another device marked the record to be sent as it had it there (K-03): that is no write of who wrote the value.
+      if (evidence.isResent?.(effect.table) === true && effect.device !== write.device) continue;
       const id = `${write.device} ${write.user} ${write.table} ${write.key} ${field}`;
       const before = last.get(id);
       if (before !== undefined && before.startedAt > write.endedAt) {

@@ -106,7 +106,7 @@ export class Network {
       const travelling: Travelling = {
         device,
         kind: kindOf(request.path),
-        request,
+        request: { ...request, headers: { ...request.headers, 'X-Device': device } },
         answer: null,
         isWanted: () => isAlive() && !isSettled,
         resolve: (response) => {

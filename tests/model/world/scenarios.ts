@@ -160,6 +160,21 @@ const scripts: Readonly<Record<string, readonly Command[]>> = {
     { type: 'lose-storage', ...on, what: 'damaged', stopsWorker: true },
     settled,
   ],
+  // What the other device sends is nobody's new write, though it puts an older value in the place of a newer one.
+  'a record that another device marked to be sent as it has it': [
+    ...downloaded,
+    write({ table: 'lines', key: 1, method: 'POST', fields: ['a'] }),
+    synchronize(),
+    settled,
+    synchronize(other),
+    settled,
+    write({ table: 'lines', key: 1, method: 'PATCH', fields: ['a'] }),
+    synchronize(),
+    settled,
+    { type: 'set-status', ...other, table: 'lines', status: 1, field: 'a' },
+    synchronize(other),
+    settled,
+  ],
   'two devices that change the same': [
     ...downloaded,
     synchronize(other),

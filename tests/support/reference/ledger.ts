@@ -4,6 +4,7 @@ import type { JsonRecord, RecordKey } from '../../../sw/protocol/record.ts';
 export interface Effect {
   readonly mutationId: string;
   readonly user: string;
+  /** As the network of the test says; empty: it does not, or the server itself. */
   readonly device: string;
   readonly type: 'create' | 'update' | 'delete' | 'command' | 'server';
   readonly table: string;

@@ -79,20 +79,21 @@ export class ReferenceServer {
     });
   }
 
-  /** Answers one request, all at once. The credentials are `Bearer <user>`. */
+  /** Answers one request, all at once. The credentials are `Bearer <user>`; `X-Device` says whose effects these are. */
   handle(request: ReferenceRequest): ReferenceAnswer {
     const headers = new Headers(request.headers);
     const user = /^Bearer (\w+)$/.exec(headers.get('Authorization') ?? '')?.[1];
     if (user === undefined) return this.#problem(401, 'auth-required');
     const expected = headers.get('Sync-Expect-User');
     if (expected !== null && decodeURIComponent(expected) !== user) return this.#problem(409, 'user-mismatch');
+    const device = headers.get('X-Device') ?? '';
     const path = request.path.replace(/\?.*$/, '');
     if (path === '/sync/ping') return this.#answer(user, 204, '', null);
     const body: unknown = request.body === '' ? {} : JSON.parse(request.body);
     if (!isJsonObject(body)) return this.#problem(400, 'invalid-body');
     switch (path) {
       case '/sync/upload':
-        return this.#json(user, { protocol: 1, serverEpoch: this.epoch, outcomes: this.#upload(user, body) });
+        return this.#json(user, { protocol: 1, serverEpoch: this.epoch, outcomes: this.#upload(user, device, body) });
       case '/sync/download':
         return this.#answer(user, 200, downloadText(this, user, body), 'application/x-ndjson');
       case '/sync/read':
@@ -125,9 +126,9 @@ export class ReferenceServer {
     else this.#records.set(id, { table, key, record: { ...record, made: seq }, version: seq, owner });
   }
 
-  #upload(user: string, body: JsonObject): Outcome[] {
+  #upload(user: string, device: string, body: JsonObject): Outcome[] {
     const onConflict = isJsonObject(body['onConflict']) ? body['onConflict'] : {};
-    const uploading: Uploading = { user, device: textOf(body['device']), onConflict, own: new Map() };
+    const uploading: Uploading = { user, device, onConflict, own: new Map() };
     return arrayOf(body['changes'])
       .filter(isJsonObject)
       .map((change) => this.#take(uploading, change));
