@@ -34,6 +34,8 @@ export interface DatabaseOptions {
   readonly onBlocked?: () => void;
   /** Called when the browser closed the connection by itself, as it does when site data is cleared. */
   readonly onTerminated?: () => void;
+  /** Settles before the database is opened once more, when its connection was lost. */
+  readonly beforeReopening?: () => Promise<unknown>;
   /** Called when another database was found in the place of this one: nothing of it is read or written through this owner. */
   readonly onLost?: () => void;
 }
@@ -119,20 +121,13 @@ export function createDatabase(options: DatabaseOptions): Database {
     throw lostError();
   };
 
-  const open = (): Promise<IDBPDatabase<Format>> => {
-    if (signal.aborted || superseded) {
-      const reason: unknown = signal.reason;
-      return Promise.reject(
-        reason instanceof SyncError
-          ? reason
-          : new StorageError('This worker no longer owns the database; reload the page.'),
-      );
-    }
-    if (opening !== null) return opening;
-    const mine = openDB<Format>(name, databaseVersion(options.schemaVersion ?? 1), {
-      upgrade: (connection, oldVersion, _newVersion, tx, event) => {
+  /** `onClosed`: the browser closed the connection by itself. */
+  const connect = async (onClosed: () => void): Promise<IDBPDatabase<Format>> => {
+    if (expected !== null) await options.beforeReopening?.().catch(() => undefined);
+    const connection = await openDB<Format>(name, databaseVersion(options.schemaVersion ?? 1), {
+      upgrade: (made, oldVersion, _newVersion, tx, event) => {
         if (oldVersion !== 0) return;
-        createStores(connection);
+        createStores(made);
         beginEpoch(tx, event, newId());
       },
       blocked: () => options.onBlocked?.(),
@@ -147,10 +142,26 @@ export function createDatabase(options: DatabaseOptions): Database {
         options.onSuperseded?.();
       },
       terminated: () => {
-        if (opening === mine) opening = null;
+        onClosed();
         options.onTerminated?.();
       },
-    }).then(checkEpoch);
+    });
+    return checkEpoch(connection);
+  };
+
+  const open = (): Promise<IDBPDatabase<Format>> => {
+    if (signal.aborted || superseded) {
+      const reason: unknown = signal.reason;
+      return Promise.reject(
+        reason instanceof SyncError
+          ? reason
+          : new StorageError('This worker no longer owns the database; reload the page.'),
+      );
+    }
+    if (opening !== null) return opening;
+    const mine = connect(() => {
+      if (opening === mine) opening = null;
+    });
     opening = mine;
     mine.catch(() => {
       if (opening === mine) opening = null;

@@ -21,6 +21,8 @@ export interface UserDatabaseOptions {
   readonly secrets: Secrets;
   readonly keys: Credentials<string>;
   readonly watch: StorageWatch;
+  /** Settles before a database is opened once more, when its connection was lost. */
+  readonly beforeReopening: () => Promise<unknown>;
   readonly onBlocked: () => void;
   readonly onLost: (database: Database) => void;
 }
@@ -40,6 +42,7 @@ export async function openUserDatabase(
     schemaVersion: schema.version,
     newId,
     codec: () => codec,
+    beforeReopening: options.beforeReopening,
     onBlocked: options.onBlocked,
     // Looked at again at once: the tabs are to hear of a loss before they ask for anything. Chromium dispatches `close` while it
     // still clears, and what is opened then fails.

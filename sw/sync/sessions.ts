@@ -113,6 +113,8 @@ export function createSessions(options: SessionsOptions): Sessions {
     await control.finishWipe(databaseName(user), () => watch.forget(databaseName(user)));
     const { database, base, watched } = await openUserDatabase({
       ...{ name: databaseName(user), user, signal, schema, migrate, environment, encryption, secrets, keys, watch },
+      // The browser tells the damage of all databases to the first one that is opened; what is noted there is looked at for each.
+      beforeReopening: () => control.wasLost(),
       onBlocked: () => announce({ type: 'storage-blocked' }),
       onLost: (lost) => void reopen(lost),
     });

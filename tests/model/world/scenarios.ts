@@ -160,6 +160,16 @@ const scripts: Readonly<Record<string, readonly Command[]>> = {
     { type: 'lose-storage', ...on, what: 'damaged', stopsWorker: true },
     settled,
   ],
+  // The browser told nobody's database, which was opened again first, of the damage that another user's had.
+  'damage while nobody is signed in any more': [
+    ...downloaded,
+    { type: 'lose-storage', ...on, what: 'damaged', stopsWorker: false },
+    { type: 'replace-worker', ...on },
+    synchronize(),
+    { type: 'move', steps: 1 },
+    { type: 'lose-storage', ...on, what: 'damaged', stopsWorker: false },
+    settled,
+  ],
   // What the other device sends is nobody's new write, though it puts an older value in the place of a newer one.
   'a record that another device marked to be sent as it has it': [
     ...downloaded,
