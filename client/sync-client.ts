@@ -143,8 +143,9 @@ export interface SyncClient extends EventTarget {
   /**
    * Stores several writes and commands that the server is to take together, or not at all: if it refuses one of them, none is
    * applied, and the others wait for that one. Resolves when all of them are on disk; rejects with nothing stored:
-   * `unsupported` for a backend that sends each change by itself, `exists`, `not-found`, `referenced`, `invalid-request` naming
-   * the request at fault (`details.index`), `request-changed`. Safe to repeat only with the same `idempotencyKey`.
+   * `unsupported` for a backend that sends each change by itself, `exists`, `not-found`, `referenced`, `invalid-key`,
+   * `invalid-request` naming the request at fault (`details.index`), `request-changed`. `$name` stands for the key of the record that
+   * an earlier request makes with `as: 'name'`. Safe to repeat only with the same `idempotencyKey`.
    *
    * @example
    * ```ts

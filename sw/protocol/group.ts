@@ -7,6 +7,11 @@ export interface GroupRequest {
   readonly method: (typeof groupMethods)[number];
   readonly url: string;
   readonly body?: Json;
+  /**
+   * A name for the record that this `POST` makes. In the requests behind it, `$name` stands for the record's key: in addresses, in
+   * fields declared as references, and anywhere in the body of a command. @default none
+   */
+  readonly as?: string;
 }
 
 export interface GroupOptions {
@@ -32,6 +37,6 @@ export interface GroupResult {
 
 export function isGroupRequest(value: unknown): value is GroupRequest {
   if (!isJsonObject(value)) return false;
-  const { method, url } = value;
-  return groupMethods.some((known) => known === method) && typeof url === 'string';
+  const { method, url, as = '' } = value;
+  return groupMethods.some((known) => known === method) && typeof url === 'string' && typeof as === 'string';
 }

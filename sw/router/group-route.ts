@@ -15,6 +15,7 @@ import { sessionToWrite } from '../sync/signed-in.ts';
 import { tellPending } from '../sync/state.ts';
 import { newMutationId } from './commit-write.ts';
 import { nameRequest } from './current-keys.ts';
+import { GroupNames, wrongRequest } from './group-names.ts';
 import { fingerprint } from './identity.ts';
 import { findCommand, findTable, namesOfCommand, type CommandPattern } from './match.ts';
 import { prepareWrite, type Prepared } from './prepare-write.ts';
@@ -31,12 +32,6 @@ export interface GroupOptionsOfWorker {
   readonly incarnation: string;
 }
 
-function wrong(index: number, problem: string): SyncError {
-  return new SyncError('invalid-request', `Request ${index} of the group ${problem}. Nothing was stored.`, {
-    details: { index },
-  });
-}
-
 function checkRequests(requests: unknown): readonly GroupRequest[] {
   if (!Array.isArray(requests) || requests.length === 0) {
     throw new SyncError('invalid-request', 'A group takes a list of one request or more. Nothing was stored.');
@@ -46,7 +41,7 @@ function checkRequests(requests: unknown): readonly GroupRequest[] {
   }
   return requests.map((request: unknown, index) => {
     if (isGroupRequest(request)) return request;
-    throw wrong(index, 'must have a method (POST, PUT, PATCH, DELETE) and a url');
+    throw wrongRequest(index, 'must have a method (POST, PUT, PATCH, DELETE) and a url');
   });
 }
 
@@ -58,49 +53,62 @@ function checkKey(options: GroupOptions): string | null {
   return idempotencyKey;
 }
 
-/** A member with what it needs to be made again: the keys of new records stay. */
 interface Member {
   readonly request: GroupRequest;
-  prepared: Prepared | null;
+  readonly index: number;
   fetched: ChangeBase | null | undefined;
+}
+
+/** What is wrong with a record says of which request. */
+function prepareMember(index: number, prepare: () => Prepared): Prepared {
+  try {
+    return prepare();
+  } catch (error) {
+    if (!(error instanceof SyncError)) throw error;
+    const hint = error.code === 'invalid-key' ? ' Others of the group can name a new record by its `as`.' : '';
+    throw new SyncError(error.code, `Request ${index} of the group: ${error.message}${hint}`, { details: { index } });
+  }
 }
 
 async function writeOf(
   session: Session,
   { schema, commands, origin }: GroupOptionsOfWorker,
-  member: Member,
-  index: number,
+  names: GroupNames,
+  { request, index, fetched }: Member,
 ): Promise<GroupWrite> {
-  const { method, url: address, body = null } = member.request;
+  const { method, body: asked = null, as: name } = request;
+  const address = names.inAddress(request.url, index);
   const url = URL.canParse(address, origin) ? new URL(address, origin) : null;
-  if (url === null) throw wrong(index, `has an address that is none: ${address}`);
+  if (url === null) throw wrongRequest(index, `has an address that is none: ${address}`);
   const command = findCommand(commands, method, url, origin);
   if (command !== null) {
-    const names = namesOfCommand(schema, command, url, body);
-    const row = { mutationId: newMutationId(session), method, path: `${url.pathname}${url.search}`, body, names };
+    if (name !== undefined) throw wrongRequest(index, 'gives a name (as) to no new record: it is a command');
+    const body = names.inCommand(asked, index);
+    const named = namesOfCommand(schema, command, url, body);
+    const path = `${url.pathname}${url.search}`;
+    const row = { mutationId: newMutationId(session), method, path, body, names: named };
     const madeAt = session.environment.now();
     return { type: 'command', command: { ...row, state: 'pending', attempts: 0, madeAt } };
   }
   const target = findTable(schema, url, origin);
-  if (target === null) throw wrong(index, `names no declared table or command: ${method} ${url.pathname}`);
+  if (target === null) throw wrongRequest(index, `names no declared table or command: ${method} ${url.pathname}`);
   const { table, key } = target;
   if (!isSendable(table) || !isUploaded(table) || table.scope === 'online') {
     throw new SyncError('unsupported', `Changes of ${table.name} are not sent with others. Nothing was stored.`, {
       details: { index },
     });
   }
-  if ((method === 'POST') !== (key === null)) throw wrong(index, `cannot be a ${method} of ${url.pathname}`);
-  if (method !== 'DELETE' && !isJsonObject(body)) throw wrong(index, 'has a body that is no record');
+  if ((method === 'POST') !== (key === null)) throw wrongRequest(index, `cannot be a ${method} of ${url.pathname}`);
+  if (method !== 'DELETE' && !isJsonObject(asked)) throw wrongRequest(index, 'has a body that is no record');
+  const body = names.inRecord(asked, table.references, index);
   const given = method === 'DELETE' ? null : { text: JSON.stringify(body), value: body };
-  const { key: current, body: named, aliases } = await nameRequest(session, table, key, given);
-  const fresh = prepareWrite(session, table, current, method, named);
-  // Another attempt makes the same record.
-  const prepared = member.prepared?.keyIsNew === true ? { ...fresh, ...member.prepared } : fresh;
-  member.prepared = prepared;
+  const { key: currentKey, body: current, aliases } = await nameRequest(session, table, key, given);
+  const prepared = prepareMember(index, () => prepareWrite(session, table, currentKey, method, current));
+  if (name !== undefined) names.make(name, table.name, prepared.key);
   const write = {
     ...{ table: table.name, ...prepared, mutationId: newMutationId(session), schema: schema.version },
     ...(aliases === undefined ? {} : { aliases }),
-    ...(member.fetched === undefined ? {} : { fetched: member.fetched }),
+    ...(fetched === undefined ? {} : { fetched }),
   };
   const newId = (): ReturnType<typeof newMutationId> => newMutationId(session);
   const rules = method === 'DELETE' ? deleteRulesOf(session, table, { key: prepared.key, newMutationId: newId }) : null;
@@ -140,10 +148,11 @@ async function storeGroup(
     ...{ hash: key ?? dispatch, explicit: key !== null, bodyHash, dispatch },
     incarnation: options.incarnation,
   };
-  const members = requests.map((asked): Member => ({ request: asked, prepared: null, fetched: undefined }));
+  const members = requests.map((asked, index): Member => ({ request: asked, index, fetched: undefined }));
   for (;;) {
     const writes: GroupWrite[] = [];
-    for (const [index, member] of members.entries()) writes.push(await writeOf(session, options, member, index));
+    const names = new GroupNames(schema, requests);
+    for (const member of members) writes.push(await writeOf(session, options, names, member));
     const stored = await writeGroup({ database, base, schema, id, request, now: environment.now() }, writes);
     switch (stored.type) {
       case 'stored':

@@ -140,6 +140,17 @@ function withoutGroup(row: ChangeRow): ChangeRow {
   return group === undefined ? row : rest;
 }
 
+/** What the rules say of a member's record tells which member it is. */
+async function ofRequest<T>(index: number, store: () => Promise<T>): Promise<T> {
+  try {
+    return await store();
+  } catch (error) {
+    if (!(error instanceof SyncError)) throw error;
+    const { code, message, details } = error;
+    throw new SyncError(code, message, { details: { ...details, index }, cause: error });
+  }
+}
+
 async function storeGroup(
   tx: WriteTransaction,
   context: GroupContext,
@@ -161,9 +172,12 @@ async function storeGroup(
       continue;
     }
     const { table, key } = member.write;
-    const text = await placement.record(member.write, index);
-    await member.rules?.inTransaction.work(tx, async (write) => {
-      await placement.record(write, index);
+    const text = await ofRequest(index, async () => {
+      const written = await placement.record(member.write, index);
+      await member.rules?.inTransaction.work(tx, async (write) => {
+        await placement.record(write, index);
+      });
+      return written;
     });
     const record: unknown = text === null ? null : JSON.parse(text);
     stored.push({ type: 'record', table, key, record: isJsonObject(record) ? record : null });

@@ -170,7 +170,10 @@ describe('An atomic group', () => {
     const { visitId, requests } = closing();
     const edit: GroupRequest = { method: 'PATCH', url: `/api/visits/${visitId}`, body: { note: 'edited' } };
     const before = await seqOf(session);
-    expect(await page.group([...requests, edit], {})).toMatchObject({ ok: false, error: { code: 'invalid-request' } });
+    expect(await page.group([...requests, edit], {})).toMatchObject({
+      ok: false,
+      error: { code: 'invalid-request', details: { index: 3 } },
+    });
     expect(await seqOf(session)).toEqual(before);
     await valueOf(page.group([...requests.slice(0, 1), edit, ...requests.slice(1)], {}));
     await session.engine.synchronize('one', {});
