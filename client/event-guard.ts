@@ -16,6 +16,7 @@ const fieldTypes: Readonly<Record<SyncEvent['type'], readonly (readonly [path: s
   pending: [['pending', 'number']],
   failure: [['table', 'string']],
   conflict: [['table', 'string']],
+  'unknown-outcome': [['table', 'string']],
   'auth-required': [['error.code', 'string']],
   'credentials-wanted': [],
   'storage-reset': [['error.code', 'string']],

@@ -36,6 +36,7 @@ export interface SyncEventDetails {
   readonly pending: Fields<'pending'>;
   readonly failure: Fields<'failure'>;
   readonly conflict: Fields<'conflict'>;
+  readonly 'unknown-outcome': Fields<'unknown-outcome'>;
   readonly 'auth-required': SyncError;
   readonly 'storage-reset': SyncError;
   readonly 'storage-blocked': null;

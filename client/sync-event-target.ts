@@ -70,6 +70,7 @@ export class SyncEventTarget extends EventTarget {
       case 'pending':
       case 'failure':
       case 'conflict':
+      case 'unknown-outcome':
         this.#dispatch(event.type, event);
         break;
     }

@@ -72,6 +72,7 @@ function createEnvironment(scope: ServiceWorkerGlobalScope, name: string): Envir
   return {
     now: () => Date.now(),
     random: () => Math.random(),
+    incarnation: uuidv7(),
     newId: () => uuidv7(),
     fetch: (input, init) => scope.fetch(input, init),
     locks: scope.navigator.locks,
@@ -157,12 +158,11 @@ export function startSync(options: StartSyncOptions): void {
     announce,
   });
   const patterns = commands.map(parseCommand);
-  const incarnation = environment.newId();
   const methods = (page: string): WorkerMethods => {
     const bound = sessions.boundTo(page);
     return {
       ...createWorkerMethods(bound, schema, environment.newId),
-      ...createGroupMethods({ sessions: bound, schema, commands: patterns, origin, incarnation }),
+      ...createGroupMethods({ sessions: bound, schema, commands: patterns, origin }),
     };
   };
   const link = createLink({
@@ -184,7 +184,7 @@ export function startSync(options: StartSyncOptions): void {
       throw fromPlainError(state.error);
     },
   });
-  onFetch({ sessions, schema, commands: patterns, origin, incarnation, fetch: environment.fetch });
+  onFetch({ sessions, schema, commands: patterns, origin, fetch: environment.fetch });
   onMessage(self, link);
   onSync(self, sessions);
   onActivate(self);

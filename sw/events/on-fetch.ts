@@ -17,8 +17,6 @@ export interface FetchOptions {
   readonly schema: Schema;
   readonly commands: readonly CommandPattern[];
   readonly origin: string;
-  /** Which start of the worker this is. */
-  readonly incarnation: string;
   readonly fetch: (request: Request) => Promise<Response>;
 }
 
@@ -57,7 +55,7 @@ async function forgetRequest(
  * synchronously while the worker's script is evaluated.
  */
 export function onFetch(options: FetchOptions): void {
-  const { sessions, schema, commands, origin, incarnation } = options;
+  const { sessions, schema, commands, origin } = options;
   const follower = createWriteFollower();
 
   const handleWrite = async (
@@ -97,7 +95,7 @@ export function onFetch(options: FetchOptions): void {
     try {
       const session = await sessionFor(event);
       if (session === null) return await answerOnline(options.fetch, request);
-      const context = { session, client: clientOf(event), incarnation };
+      const context = { session, client: clientOf(event) };
       const command = findCommand(commands, request.method, url, origin);
       if (command !== null) return await handleWrite(event, session, takeCommand(context, command, request));
       const file = findFile(schema, url, origin);

@@ -28,6 +28,11 @@ export type SyncEvent =
       readonly message: string;
     }
   | { readonly type: 'conflict'; readonly table: string; readonly key: RecordKey }
+  /**
+   * The write of this record (a command: `table` is empty, `key` its id) is stored, and the worker was stopped before its answer was
+   * handed over: whoever made it may have been told that it failed, and must not make it again.
+   */
+  | { readonly type: 'unknown-outcome'; readonly table: string; readonly key: RecordKey }
   | { readonly type: 'auth-required'; readonly error: PlainError }
   /** The worker has lost the headers given at sign-in: a page that has them gives them again, over its port. */
   | { readonly type: 'credentials-wanted' }

@@ -27,7 +27,7 @@ export async function takeCommand(
   const { pathname, search } = url;
   const hasBody = (await request.clone().text()) !== '';
   const body = hasBody ? await readBody(request) : { text: '', value: null };
-  const identity = identify(request, body.text, { ...context, dispatch: session.environment.newId() });
+  const identity = identify(request, body.text, { client: context.client, environment: session.environment });
   const mutationId = newMutationId(session);
   const seconds = waitSecondsOf(request);
   const result = await writeCommand(

@@ -19,7 +19,6 @@ import type { Prepared } from './prepare-write.ts';
 export interface WriteContext {
   readonly session: OpenSession;
   readonly client: string;
-  readonly incarnation: string;
 }
 
 export interface WriteAnswer {
@@ -71,7 +70,7 @@ export async function commitWrite(
   { request, body, file, prepareAgain }: WriteSource,
 ): Promise<WriteAnswer> {
   const { session } = context;
-  const identity = identify(request, body, { ...context, dispatch: session.environment.newId() });
+  const identity = identify(request, body, { client: context.client, environment: session.environment });
   const seconds = waitSecondsOf(request);
   let prepared = given;
   let fetched: ChangeBase | null | undefined = isWhole(table) ? null : undefined;

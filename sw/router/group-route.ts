@@ -28,8 +28,6 @@ export interface GroupOptionsOfWorker {
   readonly schema: Schema;
   readonly commands: readonly CommandPattern[];
   readonly origin: string;
-  /** Which start of the worker this is. */
-  readonly incarnation: string;
 }
 
 function checkRequests(requests: unknown): readonly GroupRequest[] {
@@ -146,7 +144,7 @@ async function storeGroup(
   const [id, dispatch] = [newMutationId(session), environment.newId()];
   const request = {
     ...{ hash: key ?? dispatch, explicit: key !== null, bodyHash, dispatch },
-    incarnation: options.incarnation,
+    incarnation: environment.incarnation,
   };
   const members = requests.map((asked, index): Member => ({ request: asked, index, fetched: undefined }));
   for (;;) {

@@ -1,3 +1,4 @@
+import type { Environment } from '../sync/environment.ts';
 import type { RequestIdentity } from '../store/requests.ts';
 
 /**
@@ -21,11 +22,12 @@ export function fingerprint(text: string): string {
 export function identify(
   request: Request,
   body: string,
-  context: { readonly client: string; readonly incarnation: string; readonly dispatch: string },
+  { client, environment }: { readonly client: string; readonly environment: Environment },
 ): RequestIdentity {
-  const { incarnation, dispatch } = context;
+  const { incarnation } = environment;
+  const dispatch = environment.newId();
   const bodyHash = fingerprint(`${request.method} ${request.url}\n${body}`);
   const key = request.headers.get('Idempotency-Key');
   if (key !== null) return { hash: key, explicit: true, bodyHash, dispatch, incarnation };
-  return { hash: `${context.client}:${bodyHash}`, explicit: false, bodyHash, dispatch, incarnation };
+  return { hash: `${client}:${bodyHash}`, explicit: false, bodyHash, dispatch, incarnation };
 }

@@ -7,6 +7,8 @@ export const repeatWindowMs: number = 10_000;
 /** Answers under an explicit `Idempotency-Key` are kept this long (SPEC Q-2). */
 export const explicitKeepMs: number = 24 * 60 * 60 * 1000;
 
+const mostUnheard = 1000;
+
 /** What a page's write is known by. */
 export interface RequestIdentity {
   /** Of client, method, URL and body; or of the explicit idempotency key. */
@@ -78,6 +80,24 @@ export async function claimRequest(tx: WriteTransaction, row: RequestRow, identi
   await Promise.all([
     tx.objectStore('requests').put({ ...row, incarnation: identity.incarnation }),
     takeOffList(tx, new Set([row.fingerprint])),
+  ]);
+}
+
+/** Requests of plain `fetch` whose answers an earlier incarnation of the worker did not hand over, as far as it noted. */
+export async function unheardRequests(tx: AnyTransaction, incarnation: string): Promise<readonly RequestRow[]> {
+  const [rows, { requests }] = await Promise.all([
+    tx.objectStore('requests').index('at').getAll(undefined, mostUnheard),
+    readSeqState(tx),
+  ]);
+  return [...rows, ...requests].filter((row) => !row.explicit && row.incarnation !== incarnation);
+}
+
+/** Scope: requests, meta. */
+export async function forgetRequests(tx: WriteTransaction, rows: readonly RequestRow[]): Promise<void> {
+  const fingerprints = new Set(rows.map(({ fingerprint }) => fingerprint));
+  await Promise.all([
+    takeOffList(tx, fingerprints),
+    ...[...fingerprints].map((fingerprint) => tx.objectStore('requests').delete(fingerprint)),
   ]);
 }
 

@@ -6,6 +6,8 @@ export interface Environment {
   readonly now: () => number;
   /** From 0 to below 1. */
   readonly random: () => number;
+  /** Which start of the worker this is. */
+  readonly incarnation: string;
   /** A new, unique, time-ordered id. */
   readonly newId: () => string;
   readonly fetch: (input: string | Request, init?: RequestInit) => Promise<Response>;

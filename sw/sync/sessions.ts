@@ -17,6 +17,7 @@ import { madeBy, type HeadersFunction } from './made-headers.ts';
 import { openUserDatabase } from './open-user-database.ts';
 import { noCredentials, type Session } from './session.ts';
 import { createStorageWatch } from './storage-watch.ts';
+import { tellUnheard } from './unheard.ts';
 import { noEncryption, noSecrets, unlock } from './unlock.ts';
 
 export interface SessionsOptions {
@@ -144,6 +145,8 @@ export function createSessions(options: SessionsOptions): Sessions {
     const signedOut = new SyncError('user-changed', 'The sign-in ended. Nothing more was stored under it.');
     const end = (reason = signedOut): void => controller.abort(reason);
     session.noteStorage();
+    // Behind the first answers.
+    setTimeout(() => void tellUnheard(session).catch(() => undefined), 1_000);
     const engine = createEngine(session);
     if (watched.loss !== null) {
       announce({ type: 'storage-reset', error: lossError(watched.loss) });

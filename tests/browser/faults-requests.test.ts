@@ -51,6 +51,43 @@ describe('a request', () => {
     await device.close();
   });
 
+  it('whose worker is stopped twice is told to every page as an unknown outcome, where it has no key to ask by', async () => {
+    const device = await demo.device();
+    demo.faults.plan = withoutNews;
+    const pages = [await demo.open(device), await demo.open(device)] as const;
+    await pages[0].evaluate(settle);
+    for (const page of pages)
+      await page.evaluate(
+        "(globalThis.told = [], holdfast.addEventListener('unknown-outcome', ({ detail }) => told.push([detail.table, detail.key])), null)",
+      );
+    const session = await device.newCDPSession(pages[0]);
+    await session.send('ServiceWorker.enable');
+    const id = randomUUID();
+    const uploads: Passage[] = [];
+    demo.faults.plan = firstOf(withoutNews, (passage) => {
+      if (passage.path !== '/sync/upload') return undefined;
+      uploads.push(passage);
+      return Promise.resolve();
+    });
+    await pages[0].evaluate(`(() => {
+      const headers = { 'Content-Type': 'application/json', Prefer: 'wait=30' };
+      const body = JSON.stringify({ id: '${id}', note: 'stopped twice' });
+      globalThis.asked = fetch('/api/visits', { method: 'POST', headers, body }).then(({ status }) => status, (error) => error.name);
+      return null;
+    })()`);
+    for (let stop = 1; stop <= 2; stop += 1) {
+      await expect.poll(() => uploads.length, patience).toBeGreaterThanOrEqual(stop);
+      await session.send('ServiceWorker.stopAllWorkers');
+    }
+    expect(await pages[0].evaluate('asked')).toBe('TypeError');
+    demo.faults.plan = withoutNews;
+    for (const upload of uploads) upload.drop();
+    await expect.poll(() => pages[0].evaluate(settle), patience).toBe('finished');
+    for (const page of pages) await expect.poll(() => page.evaluate('told'), patience).toEqual([['visits', id]]);
+    expect(await demo.visitRows(id)).toHaveLength(1);
+    await device.close();
+  });
+
   it('to an undeclared origin or path, for a range, or to sign in is not ours: it is passed through as it is', async () => {
     const device = await demo.device();
     demo.faults.plan = withoutNews;

@@ -54,7 +54,7 @@ async function ask(
     ...(body === null ? {} : { body: JSON.stringify(body) }),
   });
   if (method === 'GET') return key === null ? readMany(session, table, request) : readOne(session, table, key, request);
-  const context = { session, client: 'page', incarnation: 'worker' };
+  const context = { session, client: 'page' };
   return (await writeOne(context, table, key, request)).response;
 }
 

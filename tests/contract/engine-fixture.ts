@@ -127,6 +127,7 @@ export class Device {
       environment: {
         now: () => (this.#now += 1),
         random: () => 0.5,
+        incarnation: randomUUID(),
         newId: () => randomUUID(),
         fetch: fetchOfWorker,
         locks: this.#locks.agent(owner),

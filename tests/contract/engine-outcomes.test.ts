@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { WriteOutcome } from '../../sw/protocol/outcome.ts';
 import { readState, tellPending } from '../../sw/sync/state.ts';
+import { tellUnheard } from '../../sw/sync/unheard.ts';
 import { Device, see, signal } from './engine-fixture.ts';
 import { holding, noNetwork, openDevice, pageOf, valueOf, visit, type Opened } from './engine-page.ts';
 import { ask } from './page-requests.ts';
@@ -10,6 +11,9 @@ import { Fixture } from './server-fixture.ts';
 const fixture = new Fixture('embedded');
 beforeAll(() => fixture.start());
 afterAll(() => fixture.stop());
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 const wait = { Prefer: 'respond-async, wait=20' };
 
@@ -230,5 +234,46 @@ describe('What became of a write', () => {
     await ask(session, 'PATCH', `/api/visits/${bad}`, { note: 'mended' });
     await session.engine.synchronize('two', {});
     expect(await outcomeOf(opened, key.idempotencyKey)).toMatchObject({ type: 'applied' });
+  });
+});
+
+describe('A write whose answer no page may have got (SPEC Q-5)', () => {
+  const unheard = ({ device }: Opened): readonly unknown[] =>
+    device.events.flatMap((event) => (event.type === 'unknown-outcome' ? [[event.table, event.key]] : []));
+
+  it('is told to every page once no repeat can come, and once', async () => {
+    const opened = await openDevice(fixture);
+    const { session, device, worker } = opened;
+    device.network = noNetwork;
+    const [id, other] = [randomUUID(), randomUUID()];
+    await ask(session, 'POST', '/api/visits', visit(id));
+    await ask(session, 'POST', '/api/visits', visit(other), { 'Idempotency-Key': randomUUID() });
+    await tellUnheard(session);
+    worker.kill();
+    device.advance(60_000);
+    const next = await device.startWorker().signIn('ana');
+    expect(unheard(opened)).toEqual([]);
+    await tellUnheard(next);
+    expect(unheard(opened)).toEqual([['visits', id]]);
+    await tellUnheard(next);
+    expect(unheard(opened)).toHaveLength(1);
+  });
+
+  it('is not told while the browser may still give the request to the next worker', async () => {
+    const opened = await openDevice(fixture);
+    const { session, device, worker } = opened;
+    device.network = noNetwork;
+    const id = randomUUID();
+    await ask(session, 'POST', '/api/visits', visit(id));
+    worker.kill();
+    const next = await device.startWorker().signIn('ana');
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    const telling = tellUnheard(next);
+    await vi.waitFor(() => expect(vi.getTimerCount()).toBeGreaterThan(0));
+    expect(unheard(opened)).toEqual([]);
+    device.advance(10_000);
+    await vi.advanceTimersByTimeAsync(10_000);
+    await telling;
+    expect(unheard(opened)).toEqual([['visits', id]]);
   });
 });

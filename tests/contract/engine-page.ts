@@ -19,7 +19,7 @@ export function pageOf(worker: Worker, session: OpenSession): WorkerMethods {
   const { schema } = session;
   return {
     ...createWorkerMethods(sessions, schema, randomUUID),
-    ...createGroupMethods({ sessions, schema, commands, origin, incarnation: 'incarnation' }),
+    ...createGroupMethods({ sessions, schema, commands, origin }),
   };
 }
 

@@ -43,7 +43,7 @@ function tableOf(session: OpenSession, name: string): Table {
 /** Every way in which a page's fetch writes, by what it is. */
 function writes(session: OpenSession): Readonly<Record<string, () => Promise<WriteAnswer>>> {
   const [visits, photos] = [tableOf(session, 'visits'), tableOf(session, 'photos')];
-  const context = { session, client: 'page', incarnation: 'worker' };
+  const context = { session, client: 'page' };
   const close = parseCommand({ method: 'POST', path: '/api/visits/:id/close' });
   return {
     create: () => writeOne(context, visits, null, request('POST', '/api/visits')),

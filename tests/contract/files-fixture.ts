@@ -38,8 +38,8 @@ export function photosOf(session: OpenSession): Table {
   return table;
 }
 
-export function context(session: OpenSession): { session: OpenSession; client: string; incarnation: string } {
-  return { session, client: 'tab', incarnation: 'one' };
+export function context(session: OpenSession): { session: OpenSession; client: string } {
+  return { session, client: 'tab' };
 }
 
 /** Gives a record its file as a page's PUT does. */

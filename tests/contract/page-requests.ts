@@ -58,7 +58,7 @@ export function askRaw(
 async function answerOf(session: OpenSession, request: Request): Promise<PageAnswer> {
   const { method } = request;
   const url = new URL(request.url);
-  const context = { session, client: 'tab', incarnation: 'incarnation' };
+  const context = { session, client: 'tab' };
   const answer = async (): Promise<Response> => {
     try {
       const command = findCommand(commands, method, url, origin);

@@ -110,6 +110,7 @@ export function startWorker(context: WorkerContext): ModelWorker {
     witness: witnessOf(context.witness, owner),
     isOnline: () => network.isOnline(device),
     registerSync: () => Promise.resolve(false),
+    incarnation: newId(),
     isReplaced: () => owner.isReplaced,
   };
   const schema = parseSchema(1, tables);
@@ -124,17 +125,14 @@ export function startWorker(context: WorkerContext): ModelWorker {
       if (owner.isAlive) context.announce(user, event);
     },
   });
-  const incarnation = newId();
   const commands = [parseCommand({ method: 'POST', path: '/api/visits/:id/close' })];
   const { fetch } = environment;
-  const routes: readonly Route[] = collectRoutes(() =>
-    onFetch({ sessions, schema, commands, origin, incarnation, fetch }),
-  );
+  const routes: readonly Route[] = collectRoutes(() => onFetch({ sessions, schema, commands, origin, fetch }));
   return {
     owner,
     methods: (page) => {
       const bound = sessions.boundTo(page);
-      const groups = createGroupMethods({ sessions: bound, schema, commands, origin, incarnation });
+      const groups = createGroupMethods({ sessions: bound, schema, commands, origin });
       return { ...createWorkerMethods(bound, schema, newId), ...groups };
     },
     fetch: async (page, request) => {
