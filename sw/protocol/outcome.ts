@@ -16,7 +16,8 @@ interface OfRecord {
 export type WriteOutcome =
   | { readonly type: 'unknown' }
   | (OfRecord & { readonly type: 'pending'; readonly detail: StatusDetail })
-  | (OfRecord & { readonly type: 'applied' | 'discarded' })
+  | (OfRecord & { readonly type: 'applied' })
+  | (OfRecord & { readonly type: 'discarded' })
   | (OfRecord & {
       readonly type: 'refused';
       readonly code: FailureCode;
