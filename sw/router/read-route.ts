@@ -2,7 +2,7 @@ import { SyncError } from '../protocol/errors.ts';
 import type { RecordKey } from '../protocol/record.ts';
 import { withCurrentFilter } from '../store/current-filter.ts';
 import { isGroundOf } from '../store/cursor-ground.ts';
-import type { HeadRow } from '../store/format.ts';
+import type { HeadRow } from '../store/base-rows.ts';
 import { scopeOf } from '../sync/download.ts';
 import { readList } from '../store/list.ts';
 import { readView, type RecordView } from '../store/view.ts';

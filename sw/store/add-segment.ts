@@ -1,5 +1,5 @@
 import type { WriteTransaction } from './database.ts';
-import type { HeadRow, SegmentRow } from './format.ts';
+import type { HeadRow, SegmentRow } from './base-rows.ts';
 import { takeNumbers } from './meta.ts';
 
 /** Lays a segment over a table's base. Needs the stores segments, heads and meta. */

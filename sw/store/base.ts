@@ -1,5 +1,5 @@
 import { floorIndex, indexOfKey, recordAt, recordOf, type StoredRecord } from './packed.ts';
-import type { HeadRow, PackedRecords, RootRow, SegmentRef, SegmentRow } from './format.ts';
+import type { HeadRow, PackedRecords, RootRow, SegmentRef, SegmentRow } from './base-rows.ts';
 import { StaleReadError, type AnyTransaction } from './database.ts';
 import { LastRequests } from './last-requests.ts';
 import type { ColumnVectors } from '../filter/index.ts';

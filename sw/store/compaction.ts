@@ -1,6 +1,7 @@
 import type { Base } from './base.ts';
 import type { Database } from './database.ts';
-import type { HeadRow, PackedRecords, RootRow, StoreName } from './format.ts';
+import type { StoreName } from './format.ts';
+import type { HeadRow, PackedRecords, RootRow } from './base-rows.ts';
 import {
   createLeafBuilder,
   createRootBuilder,

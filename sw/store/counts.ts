@@ -1,5 +1,6 @@
 import type { AnyTransaction } from './database.ts';
-import type { HeadRow, StoreName } from './format.ts';
+import type { StoreName } from './format.ts';
+import type { HeadRow } from './base-rows.ts';
 import type { Base } from './base.ts';
 import { countLocalRows } from './local-rows.ts';
 import { readMarks } from './marks.ts';

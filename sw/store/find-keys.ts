@@ -1,6 +1,6 @@
 import type { Base } from './base.ts';
 import type { Database, Reader } from './database.ts';
-import type { HeadRow } from './format.ts';
+import type { HeadRow } from './base-rows.ts';
 import { findHits, type FindOptions, type Found, type Hit } from './hits.ts';
 import { listScope } from './list.ts';
 import type { ListQuery } from './list-matcher.ts';

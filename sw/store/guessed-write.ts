@@ -2,7 +2,9 @@ import { countAliases } from './aliases.ts';
 import type { Base } from './base.ts';
 import { coalesce } from './coalesce.ts';
 import { StaleReadError, type Database, type WriteTransaction } from './database.ts';
-import type { ChangeBase, ChangeRow, HeadRow, RequestRow, StoreName } from './format.ts';
+import type { ChangeBase, ChangeRow, StoreName } from './format.ts';
+import type { HeadRow } from './base-rows.ts';
+import type { RequestRow } from './request-rows.ts';
 import { readSeqState, setMeta } from './meta.ts';
 import { requestRowOf, type RecordWrite, type WriteResult } from './record-write.ts';
 

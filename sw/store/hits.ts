@@ -1,7 +1,8 @@
 import type { Base } from './base.ts';
 import { detailOfRows, rowsBetween, seqsInFlight } from './changes.ts';
 import { StaleReadError, type AnyTransaction, type Reader } from './database.ts';
-import type { ChangeRow, HeadRow, PackedRecords, RootRow } from './format.ts';
+import type { ChangeRow } from './format.ts';
+import type { HeadRow, PackedRecords, RootRow } from './base-rows.ts';
 import { readMarks } from './marks.ts';
 import { createMatcher, type ListMatcher, type ListQuery } from './list-matcher.ts';
 import { floorIndex, textAt } from './packed.ts';

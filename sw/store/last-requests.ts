@@ -1,5 +1,5 @@
 import { repeatWindowMs } from './requests.ts';
-import type { RequestRow } from './format.ts';
+import type { RequestRow } from './request-rows.ts';
 
 /** More at once are rows of their own: the list is written anew with each of the writes. */
 const most = 4;

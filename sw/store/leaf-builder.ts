@@ -1,6 +1,6 @@
 import { boundsOf, buildVectors } from './vectors.ts';
 import { packRecords, type StoredRecord } from './packed.ts';
-import type { PackedRecords, RootRow } from './format.ts';
+import type { PackedRecords, RootRow } from './base-rows.ts';
 import type { Table } from './schema.ts';
 import type { ColumnBounds, ColumnVectors } from '../filter/index.ts';
 import type { JsonRecord } from '../protocol/record.ts';

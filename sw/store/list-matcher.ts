@@ -14,7 +14,7 @@ import type { FilterTree, OrderTerm } from '../protocol/filter-tree.ts';
 import { isJsonObject, type JsonObject } from '../protocol/record.ts';
 import { statusOfDetail, type StatusDetail, type SyncStatus } from '../protocol/status.ts';
 import { watchColumns } from './column-watch.ts';
-import type { PackedRecords, RootRow } from './format.ts';
+import type { PackedRecords, RootRow } from './base-rows.ts';
 import type { Table } from './schema.ts';
 import { vectorValue } from './vectors.ts';
 

@@ -1,6 +1,7 @@
 import type { Base } from './base.ts';
 import type { AnyTransaction, WriteTransaction } from './database.ts';
-import type { HeadRow, MarkRow } from './format.ts';
+import type { MarkRow } from './format.ts';
+import type { HeadRow } from './base-rows.ts';
 import { without } from './sorted-keys.ts';
 import { compareKeys, isRecordKey, type RecordKey } from '../protocol/record.ts';
 

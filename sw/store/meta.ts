@@ -1,4 +1,5 @@
-import type { MetaName, MetaRow, MetaValues, RequestRow } from './format.ts';
+import type { MetaName, MetaRow, MetaValues } from './meta-values.ts';
+import type { RequestRow } from './request-rows.ts';
 import type { AnyTransaction, WriteTransaction } from './database.ts';
 
 /** What a write looks at before it takes the next `seq`. The rows are neighbours, so that one request gets all. */

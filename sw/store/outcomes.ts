@@ -1,6 +1,7 @@
 import type { AnyTransaction, WriteTransaction } from './database.ts';
 import { seqsInFlight } from './changes.ts';
-import type { ChangeRow, CommandRow, FailureRow, OutcomeRow, StoreName } from './format.ts';
+import type { ChangeRow, CommandRow, FailureRow, StoreName } from './format.ts';
+import type { OutcomeRow } from './request-rows.ts';
 import { explicitKeepMs } from './requests.ts';
 import type { WriteOutcome } from '../protocol/outcome.ts';
 import { failureCodes, type FailureCode } from '../protocol/status.ts';

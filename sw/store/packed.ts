@@ -1,5 +1,5 @@
 import { compareKeys, type RecordKey } from '../protocol/record.ts';
-import type { PackedRecords } from './format.ts';
+import type { PackedRecords } from './base-rows.ts';
 
 /** A record as it is stored: its JSON is kept as text, and parsed only by who needs its fields. */
 export interface StoredRecord {

@@ -1,6 +1,7 @@
 import type { WriteOperation } from './coalesce.ts';
 import type { WriteTransaction } from './database.ts';
-import type { ChangeBase, RequestRow, StoreName } from './format.ts';
+import type { ChangeBase, StoreName } from './format.ts';
+import type { RequestRow } from './request-rows.ts';
 import type { StoredContent } from './contents.ts';
 import { requestRowKey, type RequestIdentity } from './requests.ts';
 import type { MutationId, RecordKey } from '../protocol/record.ts';

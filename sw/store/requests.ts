@@ -1,5 +1,5 @@
 import type { AnyTransaction, WriteTransaction } from './database.ts';
-import type { RequestRow } from './format.ts';
+import type { RequestRow } from './request-rows.ts';
 import { readSeqState, setMeta } from './meta.ts';
 
 /** A row left by another incarnation of the worker counts as the same request for this long (SPEC Q-1). */

@@ -1,7 +1,8 @@
 import type { Base } from './base.ts';
 import { rowsOf, seqsInFlight } from './changes.ts';
 import type { Database, WriteTransaction } from './database.ts';
-import type { ChangeRow, FailureRow, MetaValues, StoreName } from './format.ts';
+import type { ChangeRow, FailureRow, StoreName } from './format.ts';
+import type { MetaValues } from './meta-values.ts';
 import { releaseHolds } from './marks.ts';
 import { parkGroup } from './park-group.ts';
 import { migrateRow, type Migrate } from './migrate-row.ts';

@@ -1,5 +1,6 @@
 import type { AnyTransaction } from './database.ts';
-import type { MetaName, StoreName } from './format.ts';
+import type { StoreName } from './format.ts';
+import type { MetaName } from './meta-values.ts';
 import { decodeValue, encodeValue } from './value-bytes.ts';
 
 /** Encrypts and authenticates. `place` says where the bytes belong: opened at another place they are refused. */

@@ -1,5 +1,5 @@
 import type { AnyTransaction, WriteTransaction } from './database.ts';
-import type { SelectedRow, SelectedVerdict } from './format.ts';
+import type { SelectedRow, SelectedVerdict } from './run-rows.ts';
 import { compareKeys, type RecordKey } from '../protocol/record.ts';
 import type { SelectedOutcome } from '../protocol/run.ts';
 

@@ -1,6 +1,7 @@
 import { createLeafBuilder, createRootBuilder, emptyRoot, type BuiltLeaf, type ParsedRecord } from './leaf-builder.ts';
 import type { Database, WriteTransaction } from './database.ts';
-import type { HeadRow, JournalRow, SegmentRow, StagedRow } from './format.ts';
+import type { HeadRow, SegmentRow } from './base-rows.ts';
+import type { JournalRow, StagedRow } from './run-rows.ts';
 import { takeNumbers } from './meta.ts';
 import { packRecords } from './packed.ts';
 import type { Table } from './schema.ts';

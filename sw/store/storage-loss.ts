@@ -1,6 +1,7 @@
 import { StorageError, toPlainError, type PlainError } from '../protocol/errors.ts';
 import type { AnyTransaction, WriteTransaction } from './database.ts';
-import type { HeadRow, StoreName } from './format.ts';
+import type { StoreName } from './format.ts';
+import type { HeadRow } from './base-rows.ts';
 import { deleteMeta, getMeta, setMeta } from './meta.ts';
 
 /** How far a database had come when it was last noted elsewhere. */

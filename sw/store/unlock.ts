@@ -1,7 +1,7 @@
 import { EncryptionKeyError } from '../protocol/errors.ts';
 import type { RowCodec } from './database.ts';
 import type { UnlockRequest } from './encryption.ts';
-import type { MetaValues } from './format.ts';
+import type { MetaValues } from './meta-values.ts';
 import type { Keyring } from './keyring.ts';
 import { getMeta, setMeta } from './meta.ts';
 import { sealStoredRows } from './seal-stored-rows.ts';

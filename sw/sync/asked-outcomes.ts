@@ -1,4 +1,5 @@
-import type { ChangeRow, FailureRow, OutcomeRow } from '../store/format.ts';
+import type { ChangeRow, FailureRow } from '../store/format.ts';
+import type { OutcomeRow } from '../store/request-rows.ts';
 import type { Outcome } from '../protocol/wire.ts';
 import type { Settlement } from './settle.ts';
 

@@ -1,5 +1,5 @@
 import type { AnyTransaction } from '../store/database.ts';
-import type { StagedRow } from '../store/format.ts';
+import type { StagedRow } from '../store/run-rows.ts';
 import type { RecordKey } from '../protocol/record.ts';
 
 const keysTold = 1000;

@@ -4,7 +4,8 @@ import { isJsonObject, type MutationId, type RecordKey } from '../protocol/recor
 import { StaleReadError } from '../store/database.ts';
 import { contentScope, nameContent, type StoredContent } from '../store/contents.ts';
 import type { WriteOperation } from '../store/coalesce.ts';
-import type { ChangeBase, ChangeRow, RequestRow, StoreName } from '../store/format.ts';
+import type { ChangeBase, ChangeRow, StoreName } from '../store/format.ts';
+import type { RequestRow } from '../store/request-rows.ts';
 import { claimRequest, matchRequest, requestRowKey, type RequestIdentity } from '../store/requests.ts';
 import type { Table } from '../store/schema.ts';
 import { readView } from '../store/view.ts';

@@ -2,7 +2,7 @@ import { AuthRequiredError, CancelledError, SyncBusyError, SyncError, busyText }
 import type { RunTrigger, SynchronizeOptions, SynchronizeResult } from '../protocol/run.ts';
 import { mergeSegments, sweepTable, wantsMerging } from '../store/compaction.ts';
 import type { WriteTransaction } from '../store/database.ts';
-import type { MetaValues } from '../store/format.ts';
+import type { MetaValues } from '../store/meta-values.ts';
 import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
 import { sweepOutcomes } from '../store/outcomes.ts';
 import { sweepRequests } from '../store/requests.ts';

@@ -1,5 +1,6 @@
 import type { WriteTransaction } from '../store/database.ts';
-import type { ChangeRow, JournalRow } from '../store/format.ts';
+import type { ChangeRow } from '../store/format.ts';
+import type { JournalRow } from '../store/run-rows.ts';
 import { readMarks } from '../store/marks.ts';
 import type { SelectedOutcome, SkippedRecord } from '../protocol/run.ts';
 import type { RecordKey } from '../protocol/record.ts';

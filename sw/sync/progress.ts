@@ -1,5 +1,5 @@
 import type { Progress } from '../protocol/run.ts';
-import type { JournalRow } from '../store/format.ts';
+import type { JournalRow } from '../store/run-rows.ts';
 import type { ActiveRun } from './session.ts';
 
 type Step = Pick<Progress, 'phase' | 'table' | 'done' | 'total'>;

@@ -1,7 +1,8 @@
 import { detailOfRows, rowsOf } from '../store/changes.ts';
 import type { ReadRecord } from '../backend/backend.ts';
 import type { ReadTransaction } from '../store/database.ts';
-import type { JournalRow, SelectedRow, SelectedVerdict, StagedRow, StoreName } from '../store/format.ts';
+import type { StoreName } from '../store/format.ts';
+import type { JournalRow, SelectedRow, SelectedVerdict, StagedRow } from '../store/run-rows.ts';
 import type { StoredRecord } from '../store/packed.ts';
 import { isMarked } from '../store/marks.ts';
 import { getMeta, takeNumbers } from '../store/meta.ts';

@@ -1,4 +1,4 @@
-import type { MetaValues } from '../store/format.ts';
+import type { MetaValues } from '../store/meta-values.ts';
 import type { SyncError } from '../protocol/errors.ts';
 
 export type Backoff = MetaValues['backoff'];

@@ -1,6 +1,6 @@
 import { toPlainError, type SyncError } from '../protocol/errors.ts';
 import type { RunOutcome, SynchronizeResult, TableResult } from '../protocol/run.ts';
-import type { JournalRow } from '../store/format.ts';
+import type { JournalRow } from '../store/run-rows.ts';
 
 /** What a run did, by its journal row at its end. */
 export function resultOf(

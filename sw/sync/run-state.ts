@@ -1,4 +1,4 @@
-import type { JournalRow } from '../store/format.ts';
+import type { JournalRow } from '../store/run-rows.ts';
 import type { RunOutcome } from '../protocol/run.ts';
 
 /** The states of a run: `JournalRow['state']` while it is open, then its outcome. */

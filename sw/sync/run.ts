@@ -2,7 +2,8 @@ import { AuthRequiredError, CancelledError, SyncError } from '../protocol/errors
 import type { RunMode, RunOutcome, RunTrigger, SynchronizeResult } from '../protocol/run.ts';
 import { isRunId } from '../protocol/record.ts';
 import { untilUnmoved } from '../store/base.ts';
-import type { FailureRow, JournalRow, StoreName } from '../store/format.ts';
+import type { FailureRow, StoreName } from '../store/format.ts';
+import type { JournalRow } from '../store/run-rows.ts';
 import { addToHistory } from '../store/history.ts';
 import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
 import { stagedRows, switchedHead } from '../store/staging.ts';

@@ -4,7 +4,7 @@ import { isRecordKey, type RecordKey } from '../protocol/record.ts';
 import { toFilterTree, type FilterParameters } from '../filter/index.ts';
 import { withCurrentFilter, withCurrentSelection } from '../store/current-filter.ts';
 import { findKeys } from '../store/find-keys.ts';
-import type { SelectedRow } from '../store/format.ts';
+import type { SelectedRow } from '../store/run-rows.ts';
 import { createMatcher } from '../store/list-matcher.ts';
 import { keyOf, type Schema, type Table } from '../store/schema.ts';
 import { parametersOf } from './method-arguments.ts';

@@ -2,7 +2,7 @@ import { SyncError } from '../protocol/errors.ts';
 import type { Environment } from './environment.ts';
 import type { BackendCall, BackendConnection } from '../backend/backend.ts';
 import type { SyncEvent } from '../protocol/events.ts';
-import type { JournalRow } from '../store/format.ts';
+import type { JournalRow } from '../store/run-rows.ts';
 import type { Base } from '../store/base.ts';
 import type { Database } from '../store/database.ts';
 import type { Migrate } from '../store/migrate-row.ts';

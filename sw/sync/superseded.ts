@@ -1,7 +1,9 @@
 import { parkGroup } from '../store/park-group.ts';
 import { rowsOf, seqsInFlight } from '../store/changes.ts';
 import { StaleReadError, type AnyTransaction, type WriteTransaction } from '../store/database.ts';
-import type { ChangeRow, FailureRow, HeadRow, StagedRow, StoreName } from '../store/format.ts';
+import type { ChangeRow, FailureRow, StoreName } from '../store/format.ts';
+import type { HeadRow } from '../store/base-rows.ts';
+import type { StagedRow } from '../store/run-rows.ts';
 import { readMarks, removeMarks } from '../store/marks.ts';
 import { getMeta } from '../store/meta.ts';
 import { floorIndex, recordAt, recordOf, type StoredRecord } from '../store/packed.ts';

@@ -1,4 +1,4 @@
-import type { JournalRow, TableTally } from '../store/format.ts';
+import type { JournalRow, TableTally } from '../store/run-rows.ts';
 import type { RecordKey } from '../protocol/record.ts';
 
 const namedKeys = 1000;

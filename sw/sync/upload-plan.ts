@@ -1,7 +1,8 @@
 import { waitingFor, type RecordRef } from '../store/blocked.ts';
 import { rowsOf, withCommandState, withState } from '../store/changes.ts';
 import type { WriteTransaction } from '../store/database.ts';
-import type { BatchContentRow, BatchItem, ChangeRow, CommandRow, JournalRow } from '../store/format.ts';
+import type { BatchContentRow, BatchItem, ChangeRow, CommandRow } from '../store/format.ts';
+import type { JournalRow } from '../store/run-rows.ts';
 import { readGroup } from '../store/groups.ts';
 import { readMarks } from '../store/marks.ts';
 import { takeNumbers } from '../store/meta.ts';

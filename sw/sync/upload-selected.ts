@@ -1,6 +1,7 @@
 import { rowsOf } from '../store/changes.ts';
 import type { AnyTransaction } from '../store/database.ts';
-import type { ChangeRow, CommandRow, JournalRow, SelectedRow } from '../store/format.ts';
+import type { ChangeRow, CommandRow } from '../store/format.ts';
+import type { JournalRow, SelectedRow } from '../store/run-rows.ts';
 import { readSelected } from '../store/selected.ts';
 import type { Schema } from '../store/schema.ts';
 

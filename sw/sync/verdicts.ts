@@ -1,4 +1,5 @@
-import type { BatchItem, SelectedVerdict } from '../store/format.ts';
+import type { BatchItem } from '../store/format.ts';
+import type { SelectedVerdict } from '../store/run-rows.ts';
 import type { Verdict } from '../store/selected.ts';
 import type { Settlement } from './settle.ts';
 

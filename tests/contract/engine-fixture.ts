@@ -12,7 +12,8 @@ import {
 } from '../../sw/protocol/record.ts';
 import type { Encryption } from '../../sw/store/encryption.ts';
 import type { Migrate } from '../../sw/store/migrate-row.ts';
-import { parseSchema, type TableOptions } from '../../sw/store/schema.ts';
+import type { TableOptions } from '../../sw/store/schema.ts';
+import { parseSchema } from '../../sw/store/parse-schema.ts';
 import { readView } from '../../sw/store/view.ts';
 import type { WriteResult } from '../../sw/store/record-write.ts';
 import { writeRecord } from '../../sw/store/write.ts';

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../sw/protocol/record.ts';
-import { parseSchema, type TableOptions } from '../../sw/store/schema.ts';
+import type { TableOptions } from '../../sw/store/schema.ts';
+import { parseSchema } from '../../sw/store/parse-schema.ts';
 import { createWorkerMethods, type SessionMethods } from '../../sw/sync/worker-methods.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
 import { Device, see, write, type Worker } from './engine-fixture.ts';

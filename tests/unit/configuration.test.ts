@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigurationError } from '../../sw/protocol/errors.ts';
-import { checkNames, parseSchema } from '../../sw/store/schema.ts';
+import { checkNames, parseSchema } from '../../sw/store/parse-schema.ts';
 
 const fine = { path: '/api/visits', key: 'id' };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { JournalRow } from '../../sw/store/format.ts';
+import type { JournalRow } from '../../sw/store/run-rows.ts';
 import { nextState, type RunEvent, type RunFacts, type Transition } from '../../sw/sync/run-state.ts';
 
 type State = JournalRow['state'];

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { isJsonObject, isMutationId, type MutationId } from '../../sw/protocol/record.ts';
 import type { Outcome } from '../../sw/protocol/wire.ts';
 import type { ChangeRow } from '../../sw/store/format.ts';
-import { parseSchema, type Table, type TableOptions } from '../../sw/store/schema.ts';
+import type { Table, TableOptions } from '../../sw/store/schema.ts';
+import { parseSchema } from '../../sw/store/parse-schema.ts';
 import { settle, type Settlement } from '../../sw/sync/settle.ts';
 
 function id(text: string): MutationId {

@@ -4,7 +4,7 @@ import { parseFilter } from '../../sw/filter/index.ts';
 import { createBase, type Base } from '../../sw/store/base.ts';
 import { mergeSegments } from '../../sw/store/compaction.ts';
 import { createDatabase, type Database } from '../../sw/store/database.ts';
-import type { RootRow } from '../../sw/store/format.ts';
+import type { RootRow } from '../../sw/store/base-rows.ts';
 import { readList } from '../../sw/store/list.ts';
 import { download, type Item, theTable, write } from './store-fixture.ts';
 

@@ -3,8 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { isMutationId, isRunId } from '../../sw/protocol/record.ts';
 import type { Base } from '../../sw/store/base.ts';
 import type { Database } from '../../sw/store/database.ts';
-import type { JournalRow } from '../../sw/store/format.ts';
-import { parseSchema, type Table } from '../../sw/store/schema.ts';
+import type { JournalRow } from '../../sw/store/run-rows.ts';
+import type { Table } from '../../sw/store/schema.ts';
+import { parseSchema } from '../../sw/store/parse-schema.ts';
 import { createStaging, openStaging, switchedHead } from '../../sw/store/staging.ts';
 import { writeRecord } from '../../sw/store/write.ts';
 

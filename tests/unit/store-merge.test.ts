@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createBase, type Base } from '../../sw/store/base.ts';
 import { mergeSegments, sweepTable, wantsMerging } from '../../sw/store/compaction.ts';
 import { createDatabase, type Database } from '../../sw/store/database.ts';
-import type { HeadRow } from '../../sw/store/format.ts';
+import type { HeadRow } from '../../sw/store/base-rows.ts';
 import { readList } from '../../sw/store/list.ts';
 import { readView } from '../../sw/store/view.ts';
 import { download, theTable, write, type Item } from './store-fixture.ts';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createBase, type Base } from '../../sw/store/base.ts';
 import { createDatabase, type Database } from '../../sw/store/database.ts';
-import type { StagedRow } from '../../sw/store/format.ts';
+import type { StagedRow } from '../../sw/store/run-rows.ts';
 import { takeNumbers } from '../../sw/store/meta.ts';
 import { createStaging, openStaging, segmentOf, switchedHead, type Staging } from '../../sw/store/staging.ts';
 import { readList } from '../../sw/store/list.ts';

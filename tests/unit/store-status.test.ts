@@ -9,7 +9,7 @@ import { createDatabase, type Database } from '../../sw/store/database.ts';
 import { readList } from '../../sw/store/list.ts';
 import { readMarks } from '../../sw/store/marks.ts';
 import { setStatus } from '../../sw/store/set-status.ts';
-import { parseSchema } from '../../sw/store/schema.ts';
+import { parseSchema } from '../../sw/store/parse-schema.ts';
 import { readView } from '../../sw/store/view.ts';
 import { download, type Item, schema, theTable, write } from './store-fixture.ts';
 

@@ -16,7 +16,7 @@ interface Stored {
   readonly others: readonly Task[];
 }
 
-export function taskAddress(key: string | number): string {
+function taskAddress(key: string | number): string {
   return `/tasks/${encodeURIComponent(String(key))}`;
 }
 
