@@ -1,11 +1,13 @@
 import { type Base, untilUnmoved } from './base.ts';
+import { releaseFollowers } from './blocked.ts';
 import { rowsOf } from './changes.ts';
 import { StaleReadError, type Database, type WriteTransaction } from './database.ts';
 import { findMatches, type KeyQuery } from './find-keys.ts';
 import type { ChangeRow, StoreName } from './format.ts';
 import type { SegmentRef } from './base-rows.ts';
 import { removeMarks } from './marks.ts';
-import { takeNumbers } from './meta.ts';
+import { getMeta, takeNumbers } from './meta.ts';
+import { parkGroup } from './park-group.ts';
 import { segmentOf } from './staging.ts';
 import type { Table } from './schema.ts';
 import type { ClearResult } from '../protocol/conflict.ts';
@@ -13,12 +15,21 @@ import type { RecordKey } from '../protocol/record.ts';
 
 const keysInSegment = 4096;
 const keysNamed = 1000;
-const scope: StoreName[] = ['heads', 'segments', 'changes', 'failures', 'marks', 'runs', 'meta'];
+const scope: StoreName[] = ['heads', 'segments', 'changes', 'commands', 'members', 'failures', 'marks', 'runs', 'meta'];
 
 /** The failure of a change that was given up keeps its content; there is nothing left to send again. */
 async function detachFailure(tx: WriteTransaction, { reason }: ChangeRow): Promise<void> {
   const failure = reason?.failure === undefined ? undefined : await tx.objectStore('failures').get(reason.failure);
   if (failure !== undefined) await tx.objectStore('failures').put({ ...failure, retriable: false, seq: null });
+}
+
+interface ClearRequest {
+  readonly query: KeyQuery;
+  readonly force: boolean;
+  /** For the failures of what is left of a group. */
+  readonly user: string;
+  readonly now: () => number;
+  readonly newId: () => string;
 }
 
 /**
@@ -29,7 +40,7 @@ export function clearRecords(
   database: Database,
   base: Base,
   table: Table,
-  request: { readonly query: KeyQuery; readonly force: boolean },
+  request: ClearRequest,
 ): Promise<ClearResult> {
   return untilUnmoved(async () => {
     const { head, matches } = await findMatches(database, base, table, request.query);
@@ -41,11 +52,16 @@ export function clearRecords(
       await database.write(scope, async (tx) => {
         let next = await base.readHead(tx, table.name);
         if (next.generation !== head.generation) throw new StaleReadError(`${table.name} moved`);
-        for (const { key } of given) {
-          for (const row of await rowsOf(tx, table.name, key)) {
-            await tx.objectStore('changes').delete([table.name, key, row.seq]);
-            await detachFailure(tx, row);
-          }
+        const rows = (await Promise.all(given.map(({ key }) => rowsOf(tx, table.name, key)))).flat();
+        for (const row of rows) {
+          await tx.objectStore('changes').delete([table.name, row.key, row.seq]);
+          await detachFailure(tx, row);
+        }
+        await releaseFollowers(tx, rows);
+        const { user, now, newId } = request;
+        const device = (await getMeta(tx, 'device')) ?? '';
+        for (const { group } of rows) {
+          if (group !== undefined) await parkGroup(tx, group, { user, device, at: now(), newId });
         }
         const dropped: RecordKey[] = given.map((match) => match.key);
         next = await removeMarks(tx, next, 'send', dropped);

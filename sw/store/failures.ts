@@ -60,6 +60,10 @@ async function membersOf(tx: WriteTransaction, failure: FailureRow): Promise<rea
   return readGroup(tx, subject.group);
 }
 
+function recordsOf(members: readonly (ChangeRow | CommandRow)[]): readonly ChangeRow[] {
+  return members.filter((member) => 'table' in member);
+}
+
 async function retryRow(tx: WriteTransaction, row: ChangeRow | CommandRow, mutationId: MutationId): Promise<void> {
   if ('method' in row) {
     await tx.objectStore('commands').put({ ...withCommandState(row, 'pending'), mutationId, attempts: 0 });
@@ -89,7 +93,7 @@ export function retryFailure(
     if (failure === undefined || failure.seq === null || (code !== null && failure.code !== code)) return false;
     const members = await membersOf(tx, failure);
     for (const member of members) await retryRow(tx, member, newId());
-    await releaseFollowers(tx, [{ table: failure.table, key: failure.key }]);
+    await releaseFollowers(tx, [failure, ...recordsOf(members)]);
     return members.length > 0;
   });
 }
@@ -114,7 +118,7 @@ export function discardFailure(
       const left = await rowsOf(tx, member.table, member.key);
       if (head !== undefined && left.length === 0) await removeMark(tx, head, 'hold', member.key);
     }
-    await releaseFollowers(tx, [{ table, key }]);
+    await releaseFollowers(tx, [failure, ...recordsOf(members)]);
     return { table, key };
   });
 }

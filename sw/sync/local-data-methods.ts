@@ -47,7 +47,7 @@ export function createLocalDataMethods(sessions: Sessions, schema: Schema, newId
         const table = tableOf(schema, name);
         const query = await withCurrentFilter(database, schema, table, filterOf(table, filter, params));
         const result = await environment.locks.request(runLock(database), { signal }, () =>
-          clearRecords(database, base, table, { query, force }),
+          clearRecords(database, base, table, { query, force, user: session.user, ...environment }),
         );
         const tables = { [table.name]: { changed: null, removed: null } };
         session.announce({ type: 'changed', source: 'local', tables });

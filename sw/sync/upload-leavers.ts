@@ -29,6 +29,8 @@ export class Leavers {
     for (const table of this.#schema.tables.values()) {
       if (table.references.length === 0) continue;
       for (const row of await rowsBetween(this.#tx, table.name, null, null)) {
+        // It goes with all of its group, or not at all (N-7).
+        if (row.group !== undefined) continue;
         for (const ref of leftBy(table, row)) found.set(refId(ref), [...(found.get(refId(ref)) ?? []), row]);
       }
     }

@@ -145,6 +145,8 @@ class Selection {
     if (table === undefined || !(await this.#isSendable(table, parent))) return ref;
     // Then the child goes alone, and the server says what it lacks.
     if (this.#journal.selection?.includeParents === false) return null;
+    // It goes with all of its group, or not at all (N-7).
+    if (parent.group !== undefined) return ref;
     const blocker = await this.#waitsFor(table, parent, trail);
     if (blocker !== null) return blocker;
     this.#choose({ type: 'change', row: parent, table });

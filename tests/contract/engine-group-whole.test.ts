@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { JsonObject } from '../../sw/protocol/record.ts';
+import { see } from './engine-fixture.ts';
+import { openDevice, valueOf, visit, type Opened } from './engine-page.ts';
+import { ask } from './page-requests.ts';
+import { Fixture } from './server-fixture.ts';
+
+const fixture = new Fixture('embedded');
+beforeAll(() => fixture.start());
+afterAll(() => fixture.stop());
+
+function lineOf(visitId: string): JsonObject & { readonly id: string } {
+  return { id: randomUUID(), visitId, productCode: 1, quantity: 1, price: 1 };
+}
+
+async function isOnServer(table: string, id: string): Promise<boolean> {
+  return (await fixture.fetch(`/api/${table}/${id}`)).status === 200;
+}
+
+async function detailOf({ session }: Opened, table: string, id: string): Promise<string> {
+  return (await see(session, table, id)).detail;
+}
+
+/** Two new visits as a group, of which the second is refused for its note, and a line of the first one that is not of the group. */
+async function makeFollower(opened: Opened, note: string): Promise<{ first: string; second: string; line: string }> {
+  const [first, second] = [randomUUID(), randomUUID()];
+  const requests = [visit(first), visit(second, { note })];
+  await valueOf(
+    opened.page.group(
+      requests.map((body) => ({ method: 'POST', url: '/api/visits', body })),
+      {},
+    ),
+  );
+  const line = lineOf(first);
+  await ask(opened.session, 'POST', '/api/lines', line);
+  return { first, second, line: line.id };
+}
+
+describe('An atomic group is never sent in part (N-7)', () => {
+  it('when a record outside of it refers to one of it: that waits for the group, and goes once it is mended (U-07)', async () => {
+    const opened = await openDevice(fixture);
+    const { session } = opened;
+    const { first, second, line } = await makeFollower(opened, '#reject');
+    await session.engine.synchronize('one', { onPartial: 'return' });
+    expect(await isOnServer('visits', first)).toBe(false);
+    expect([await detailOf(opened, 'visits', first), await detailOf(opened, 'lines', line)]).toEqual([
+      'blocked',
+      'blocked',
+    ]);
+    await session.engine.synchronize('two', { onPartial: 'return' });
+    expect(await isOnServer('visits', first)).toBe(false);
+    await ask(session, 'PATCH', `/api/visits/${second}`, { note: 'mended' });
+    expect(await session.engine.synchronize('three', {})).toMatchObject({ outcome: 'finished', uploaded: 3 });
+    expect(await isOnServer('lines', line)).toBe(true);
+  });
+
+  it('when what a record outside of it refers to is given up with it: that no longer waits for it (U-07)', async () => {
+    const opened = await openDevice(fixture);
+    const { session, page } = opened;
+    const { line } = await makeFollower(opened, '#reject');
+    await session.engine.synchronize('one', { onPartial: 'return' });
+    const [failure] = await valueOf(page.failures({}));
+    await valueOf(page.discard(failure?.id ?? ''));
+    expect(await detailOf(opened, 'lines', line)).toBe('pending');
+  });
+
+  it('when a selected record refers to one of it, or one of it is selected (S-03)', async () => {
+    const opened = await openDevice(fixture);
+    const { session } = opened;
+    const { first, second, line } = await makeFollower(opened, 'a note');
+    const selection = { lines: [line] };
+    await session.engine.synchronize('one', { mode: 'selected', selection, onPartial: 'return' });
+    expect(await isOnServer('visits', first)).toBe(await isOnServer('visits', second));
+    await session.engine.synchronize('two', { mode: 'selected', selection: { visits: [second] } });
+    expect([await isOnServer('visits', first), await isOnServer('visits', second)]).toEqual([true, true]);
+    await session.engine.synchronize('three', { mode: 'selected', selection });
+    expect(await isOnServer('lines', line)).toBe(true);
+  });
+
+  it('when a record is deleted to which one of it referred before', async () => {
+    const opened = await openDevice(fixture);
+    const { session, page } = opened;
+    const [parent, other] = [randomUUID(), randomUUID()];
+    for (const id of [parent, other]) await ask(session, 'POST', '/api/visits', visit(id));
+    const line = lineOf(parent);
+    await ask(session, 'POST', '/api/lines', line);
+    await session.engine.synchronize('one', {});
+    const away = {
+      method: 'PATCH',
+      url: `/api/lines/${line.id}`,
+      body: { visitId: other, price: 2 },
+    } as const;
+    const refused = { method: 'PATCH', url: `/api/visits/${other}`, body: { note: '#reject' } } as const;
+    await valueOf(page.group([away, refused], {}));
+    await session.engine.synchronize('two', { onPartial: 'return' });
+    await ask(session, 'DELETE', `/api/visits/${parent}`);
+    await session.engine.synchronize('three', { onPartial: 'return' });
+    const there = await fixture.request('GET', `/api/lines/${line.id}`);
+    expect(there.body).not.toMatchObject({ visitId: other });
+  });
+
+  it('when one of it is cleared by force: the others wait for the user’s word (R-02)', async () => {
+    const opened = await openDevice(fixture);
+    const { session, page } = opened;
+    const [cleared, other] = [randomUUID(), randomUUID()];
+    for (const id of [cleared, other]) await ask(session, 'POST', '/api/visits', visit(id));
+    await session.engine.synchronize('one', {});
+    const edit = (id: string): { method: 'PATCH'; url: string; body: JsonObject } => {
+      return { method: 'PATCH', url: `/api/visits/${id}`, body: { note: 'together' } };
+    };
+    await valueOf(page.group([edit(cleared), edit(other)], {}));
+    await valueOf(page.clear('visits', 'id = :id', { params: { id: cleared }, force: true }));
+    await session.engine.synchronize('two', { onPartial: 'return' });
+    expect((await fixture.request('GET', `/api/visits/${other}`)).body).toMatchObject({ note: 'a note' });
+    expect(await detailOf(opened, 'visits', other)).toBe('rejected');
+    const [failure] = await valueOf(page.failures({}));
+    expect(failure).toMatchObject({ code: 'superseded', key: other, retriable: true });
+    await valueOf(page.retry(failure?.id ?? ''));
+    expect(await session.engine.synchronize('three', {})).toMatchObject({ outcome: 'finished', uploaded: 1 });
+  });
+});
