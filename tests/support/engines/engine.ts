@@ -6,6 +6,11 @@ export interface LaunchOptions {
   readonly profile?: string;
   /** What the browser may store for an origin. Chromium and Firefox only. @default the browser's own */
   readonly quotaBytes?: number;
+  /**
+   * The browser ends a worker so long after its last event, and as long again after that where the event is not over yet.
+   * Firefox only. @default the browser's own
+   */
+  readonly workerIdleMs?: number;
 }
 
 /** A tab. */

@@ -30,7 +30,7 @@ function chromiumOptions(): PuppeteerOptions {
   return { browser: 'chrome', args: ['--no-sandbox', ...quiet] };
 }
 
-function firefoxOptions({ quotaBytes }: LaunchOptions): PuppeteerOptions {
+function firefoxOptions({ quotaBytes, workerIdleMs }: LaunchOptions): PuppeteerOptions {
   const prefs: Record<string, unknown> = {
     'app.normandy.enabled': false,
     'app.update.disabledForTesting': true,
@@ -40,6 +40,10 @@ function firefoxOptions({ quotaBytes }: LaunchOptions): PuppeteerOptions {
   };
   // An origin's share of the whole is a fifth, but not less than 10 MiB.
   if (quotaBytes !== undefined) prefs['dom.quotaManager.temporaryStorage.fixedLimit'] = Math.ceil(quotaBytes / 1024);
+  if (workerIdleMs !== undefined) {
+    prefs['dom.serviceWorkers.idle_timeout'] = workerIdleMs;
+    prefs['dom.serviceWorkers.idle_extended_timeout'] = workerIdleMs;
+  }
   return { browser: 'firefox', extraPrefsFirefox: prefs };
 }
 

@@ -32,6 +32,16 @@ export function refuseWith(status: number, headers: Readonly<Record<string, stri
   };
 }
 
+/** The server is asked after some milliseconds. */
+export function delayed(ms: () => number): Fault {
+  return async (passage) => {
+    await new Promise<void>((resolve) => {
+      setTimeout(resolve, ms());
+    });
+    (await passage.forward()).pass();
+  };
+}
+
 /** The server applies the request, and then fails to say so. */
 export function failAfter(status: number): Fault {
   return async (passage) => {
