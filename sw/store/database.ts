@@ -121,9 +121,22 @@ export function createDatabase(options: DatabaseOptions): Database {
     throw lostError();
   };
 
+  /** What keeps it from being opened for this owner: one that was wiped since must not be made again. */
+  const ending = (): SyncError | null => {
+    if (!signal.aborted && !superseded) return null;
+    const reason: unknown = signal.reason;
+    return reason instanceof SyncError
+      ? reason
+      : new StorageError('This worker no longer owns the database; reload the page.');
+  };
+
   /** `onClosed`: the browser closed the connection by itself. */
   const connect = async (onClosed: () => void): Promise<IDBPDatabase<Format>> => {
-    if (expected !== null) await options.beforeReopening?.().catch(() => undefined);
+    if (expected !== null) {
+      await options.beforeReopening?.().catch(() => undefined);
+      const ended = ending();
+      if (ended !== null) throw ended;
+    }
     const connection = await openDB<Format>(name, databaseVersion(options.schemaVersion ?? 1), {
       upgrade: (made, oldVersion, _newVersion, tx, event) => {
         if (oldVersion !== 0) return;
@@ -150,14 +163,8 @@ export function createDatabase(options: DatabaseOptions): Database {
   };
 
   const open = (): Promise<IDBPDatabase<Format>> => {
-    if (signal.aborted || superseded) {
-      const reason: unknown = signal.reason;
-      return Promise.reject(
-        reason instanceof SyncError
-          ? reason
-          : new StorageError('This worker no longer owns the database; reload the page.'),
-      );
-    }
+    const ended = ending();
+    if (ended !== null) return Promise.reject(ended);
     if (opening !== null) return opening;
     const mine = connect(() => {
       if (opening === mine) opening = null;
