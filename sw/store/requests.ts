@@ -85,11 +85,15 @@ export async function claimRequest(tx: WriteTransaction, row: RequestRow, identi
 
 /** Requests of plain `fetch` whose answers an earlier incarnation of the worker did not hand over, as far as it noted. */
 export async function unheardRequests(tx: AnyTransaction, incarnation: string): Promise<readonly RequestRow[]> {
-  const [rows, { requests }] = await Promise.all([
-    tx.objectStore('requests').index('at').getAll(undefined, mostUnheard),
+  const store = tx.objectStore('requests');
+  const [before, behind, { requests }] = await Promise.all([
+    // All but the rows of explicit keys, of which there may be many.
+    store.getAll(IDBKeyRange.upperBound(explicitRowKey(''), true), mostUnheard),
+    store.getAll(IDBKeyRange.lowerBound(explicitRowKey('\uffff'), true), mostUnheard),
     readSeqState(tx),
   ]);
-  return [...rows, ...requests].filter((row) => !row.explicit && row.incarnation !== incarnation);
+  const rows = [...before, ...behind, ...requests];
+  return rows.filter((row) => !row.explicit && row.incarnation !== incarnation);
 }
 
 /** Scope: requests, meta. */
