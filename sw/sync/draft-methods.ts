@@ -1,6 +1,7 @@
 import type { WorkerMethods } from '../protocol/api.ts';
 import { SyncError } from '../protocol/errors.ts';
 import { isJsonObject, isMutationId, type RecordKey } from '../protocol/record.ts';
+import { temporaryKey } from '../store/aliases.ts';
 import { keyOf, type Schema, type Table } from '../store/schema.ts';
 import { syncTag } from './after-write.ts';
 import { checkRecord, commitDraft, discardDraft, readDraft, readDrafts, writeDraft } from './drafts.ts';
@@ -11,11 +12,11 @@ import type { Sessions } from './sessions.ts';
 import { sessionToWrite } from './signed-in.ts';
 import { tellWritten } from './state.ts';
 
-/** The record's key, or a new one where it has none. */
-function keyIn(table: Table, record: unknown, newId: () => string): RecordKey {
+/** The record's key; null where it has none. */
+function keyIn(table: Table, record: unknown): RecordKey | null {
   const given: unknown = isJsonObject(record) && Object.hasOwn(record, table.key) ? record[table.key] : null;
   if (given === null || given === undefined || given === '') {
-    if (table.keyType === 'string') return newId();
+    if (table.keyType === 'string' || table.serverKeys) return null;
     throw new SyncError('invalid-key', `A new record of ${table.name} needs a number in its key field ${table.key}.`);
   }
   const key = typeof given === table.keyType ? keyOf(table, given) : null;
@@ -37,13 +38,17 @@ export function createDraftMethods(
         if (table.scope === 'online' || table.direction === 'down')
           throw new SyncError('unsupported', `${table.name} cannot be written here, so it has no drafts.`);
         const text = checkRecord(table, record);
-        const key = keyIn(table, record, newId);
+        const given = keyIn(table, record);
+        const key = given ?? temporaryKey(table, newId());
+        // Where the server makes the keys, a record under an unknown one cannot be made.
+        const operation = given === null ? 'create' : table.serverKeys ? 'update' : 'put';
         const mutationId = newId();
         if (!isMutationId(mutationId)) throw new TypeError('newId made no usable id');
         const content = (): string => JSON.stringify({ ...parseStored(text), [table.key]: key });
-        await writeDraft(session, { table, key, operation: 'put', content, mutationId });
-        await tellWritten(session, table, key);
-        const draft = await readDraft(session, table, key);
+        const written = await writeDraft(session, { table, key, operation, content, mutationId });
+        const stored = written.type === 'stored' ? recordKeyOf(table, parseStored(written.text)[table.key]) : key;
+        await tellWritten(session, table, stored);
+        const draft = await readDraft(session, table, stored);
         if (draft === null) throw new SyncError('not-found', 'The draft was committed or given up meanwhile.');
         return draft;
       }),

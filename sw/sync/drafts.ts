@@ -1,13 +1,14 @@
 import { SyncError } from '../protocol/errors.ts';
+import { aliasFields, countAliases, currentKey, withCurrentKeys } from '../store/aliases.ts';
 import type { Draft } from '../protocol/draft.ts';
 import { isJsonObject, type MutationId, type RecordKey } from '../protocol/record.ts';
-import { StaleReadError } from '../store/database.ts';
+import { StaleReadError, type AnyTransaction } from '../store/database.ts';
 import { contentScope, nameContent, type StoredContent } from '../store/contents.ts';
 import type { WriteOperation } from '../store/coalesce.ts';
 import type { ChangeBase, ChangeRow, StoreName } from '../store/format.ts';
 import type { RequestRow } from '../store/request-rows.ts';
 import { claimRequest, matchRequest, requestRowKey, type RequestIdentity } from '../store/requests.ts';
-import type { Table } from '../store/schema.ts';
+import type { Schema, Table } from '../store/schema.ts';
 import { readView } from '../store/view.ts';
 import { writeRecord } from '../store/write.ts';
 import { fetchBase, isWhole } from './fetch-base.ts';
@@ -45,6 +46,8 @@ async function readBelow(session: Session, { table, key, operation }: DraftWrite
   const view = await readView(session.database, session.base, table.name, key);
   if (view.text !== null) return { text: view.text, version: null };
   if (view.absenceKnown || isWhole(table) || operation === 'create') return null;
+  // A record that exists as a draft only.
+  if ((await readRow(session, table, key))?.base === null) return null;
   const fetched = await fetchBase(session, table, key);
   return fetched === null ? null : { text: fetched.text, version: null };
 }
@@ -57,16 +60,37 @@ function refusal(code: 'exists' | 'not-found', table: Table, key: RecordKey, kep
   return new SyncError(code, `${what} ${kept ? 'The draft is kept.' : 'Nothing was stored.'}`);
 }
 
+/** A draft's text with the keys that its records have now (U-08). */
+async function withCurrentNames(tx: AnyTransaction, schema: Schema, table: Table, text: string): Promise<string> {
+  const record: unknown = aliasFields(schema, table).length === 0 ? null : JSON.parse(text);
+  if (!isJsonObject(record)) return text;
+  const named = await withCurrentKeys(tx, schema, table, record);
+  return named === record ? text : JSON.stringify(named);
+}
+
 /**
  * Keeps a draft, over the one before it. On disk when the promise settles. It touches no change, so what is stored and what is
  * under way go on as if there were none.
  */
 export async function writeDraft(session: Session, write: DraftWrite): Promise<DraftWriteResult> {
+  const { table } = write;
+  for (;;) {
+    const key = await session.database.read(['aliases'], (tx) => currentKey(tx, table, write.key));
+    try {
+      return await storeDraft(session, { ...write, key });
+    } catch (error) {
+      // Its record got the server's key meanwhile.
+      if (!(error instanceof StaleReadError)) throw error;
+    }
+  }
+}
+
+async function storeDraft(session: Session, write: DraftWrite): Promise<DraftWriteResult> {
   const { table, key, operation, mutationId, request, file } = write;
   const { database, environment, schema } = session;
   const below = await readBelow(session, write);
   const now = environment.now();
-  const scope: StoreName[] = ['drafts', 'requests', 'meta', ...(file === undefined ? [] : contentScope)];
+  const scope: StoreName[] = ['drafts', 'aliases', 'requests', 'meta', ...(file === undefined ? [] : contentScope)];
   return database.write(scope, async (tx): Promise<DraftWriteResult> => {
     const match = request === undefined ? null : await matchRequest(tx, request, now);
     if (match?.type === 'changed') return { type: 'request-changed' };
@@ -74,11 +98,12 @@ export async function writeDraft(session: Session, write: DraftWrite): Promise<D
       await claimRequest(tx, match.row, request);
       return { type: 'repeated', row: match.row };
     }
+    if ((await currentKey(tx, table, key)) !== key) throw new StaleReadError('a draft got another key');
     const old = await tx.objectStore('drafts').get([table.name, key]);
     const current = old === undefined ? (below?.text ?? null) : draftText(old, below?.text ?? null);
     if (operation === 'create' && current !== null) throw refusal('exists', table, key, false);
     if (operation === 'update' && current === null) throw refusal('not-found', table, key, false);
-    const text = write.content(current);
+    const text = await withCurrentNames(tx, schema, table, write.content(current));
     // A draft of a record that went meanwhile keeps what it was made on, and stays a draft of that record.
     const base = below ?? old?.base ?? null;
     await tx.objectStore('drafts').put({
@@ -146,9 +171,10 @@ export async function readDrafts(session: Session, table: Table): Promise<readon
 }
 
 /** Gives a draft up; the record under it was never touched. False: there was none. */
-export function discardDraft(session: Session, table: Table, key: RecordKey): Promise<boolean> {
-  return session.database.write(['drafts'], async (tx) => {
+export function discardDraft(session: Session, table: Table, given: RecordKey): Promise<boolean> {
+  return session.database.write(['drafts', 'aliases'], async (tx) => {
     const store = tx.objectStore('drafts');
+    const key = await currentKey(tx, table, given);
     if ((await store.getKey([table.name, key])) === undefined) return false;
     await store.delete([table.name, key]);
     return true;
@@ -160,13 +186,19 @@ export function discardDraft(session: Session, table: Table, key: RecordKey): Pr
  * stores the change; if it is refused (`exists`, `not-found`, `not-held`), the draft stays. The change has the draft's own
  * mutation id, so a draft that was taken to another device as well is applied once.
  */
-export async function commitDraft(session: Session, table: Table, key: RecordKey): Promise<string> {
+export async function commitDraft(session: Session, table: Table, given: RecordKey): Promise<string> {
   const { database, base, schema, environment } = session;
   let fetched: ChangeBase | null | undefined = isWhole(table) ? null : undefined;
   for (;;) {
-    const draft = await readRow(session, table, key);
-    if (draft === undefined) throw new SyncError('not-found', `There is no draft of ${String(key)} in ${table.name}.`);
-    const { mutationId } = draft;
+    const { draft, aliases } = await database.read(['drafts', 'aliases', 'meta'], async (tx) => {
+      const place = [table.name, await currentKey(tx, table, given)] as const;
+      const row = await tx.objectStore('drafts').get([...place]);
+      if (row === undefined)
+        throw new SyncError('not-found', `There is no draft of ${String(given)} in ${table.name}.`);
+      const text = row.text === null ? null : await withCurrentNames(tx, schema, table, row.text);
+      return { draft: { ...row, text }, aliases: await countAliases(tx) };
+    });
+    const { mutationId, key } = draft;
     try {
       const result = await writeRecord(
         database,
@@ -178,6 +210,7 @@ export async function commitDraft(session: Session, table: Table, key: RecordKey
           content: (view) => draftText(draft, view),
           keyIsNew: false,
           ...(fetched === undefined ? {} : { fetched }),
+          ...(aliasFields(schema, table).length === 0 ? {} : { aliases }),
           mutationId,
           schema: schema.version,
           draft: mutationId,
@@ -186,6 +219,7 @@ export async function commitDraft(session: Session, table: Table, key: RecordKey
       );
       if (result.type === 'stored') return result.text ?? '{}';
       if (result.type === 'refused') throw refusal(result.code, table, key, true);
+      if (result.type === 'renamed') continue;
       if (result.type !== 'unknown-base') throw new TypeError(`A commit cannot end as ${result.type}.`);
       fetched = draft.operation === 'create' ? null : await fetchBase(session, table, key);
     } catch (error) {
