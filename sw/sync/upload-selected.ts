@@ -17,7 +17,12 @@ async function commandsFor(
   const commands = await tx.objectStore('commands').getAll(IDBKeyRange.upperBound(throughSeq));
   const keys = new Set(part.keys.map((key) => encodeURIComponent(String(key))));
   const named = (command: string): string => command.slice(path.length + 1).split(/[/?]/)[0] ?? '';
-  return commands.filter((command) => command.path.startsWith(`${path}/`) && keys.has(named(command.path)));
+  const selected = new Set(part.keys);
+  return commands.filter(
+    (command) =>
+      (command.path.startsWith(`${path}/`) && keys.has(named(command.path))) ||
+      command.names.some((ref) => ref.table === part.table && selected.has(ref.key)),
+  );
 }
 
 /** What there is of the selection's part at work; null: all parts are done. */

@@ -35,4 +35,21 @@ describe('a change that a command sealed', () => {
     expect(await see(session, 'visits', id)).toMatchObject({ detail: 'clean', record: { note: 'mended' } });
     expect((await fixture.fetch(`/api/visits/${id}`)).status).toBe(200);
   });
+  it('travels with the command where a record is selected that the command names by a declared reference (S-03)', async () => {
+    const session = await new Device(fixture).startWorker().signIn('ana');
+    const [closed, named] = [randomUUID(), randomUUID()];
+    for (const id of [closed, named]) await write(session, 'visits', id, { id, note: 'a note' });
+    await session.engine.synchronize('one', {});
+    const [hash, dispatch] = [randomUUID(), randomUUID()];
+    const identity = { hash, explicit: false, bodyHash: hash, dispatch, incarnation: 'one' };
+    const names = [closed, named].map((key) => ({ table: 'visits', key }));
+    const command = {
+      ...{ mutationId: newId(), method: 'POST', path: `/api/visits/${closed}/close`, body: { then: named }, names },
+      ...{ state: 'pending', attempts: 0, madeAt: 1 },
+    } as const;
+    await writeCommand(session.database, command, identity, { schema: session.schema, sealsAll: false });
+    const result = await session.engine.synchronize('two', { mode: 'selected', selection: { visits: [named] } });
+    expect(result).toMatchObject({ outcome: 'finished', commands: 1 });
+    expect(await (await fixture.fetch(`/api/visits/${closed}`)).json()).toMatchObject({ status: 'closed' });
+  });
 });
