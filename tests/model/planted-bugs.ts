@@ -15,6 +15,26 @@ const askUpload = "const { json, bytes } = await ask({ method: 'POST', path: '/u
 
 export const plantedBugs: readonly PlantedBug[] = [
   {
+    name: 'unsent work thrown away at a sign-out',
+    edits: [
+      {
+        file: 'sw/sync/sign-out.ts',
+        find: "if (choice.unsent !== 'discard') return refuseToLose(last, choice);",
+        replace: "if (choice.unsent === 'upload') return refuseToLose(last, choice);",
+      },
+    ],
+  },
+  {
+    name: 'a selected run that refreshes nothing',
+    edits: [
+      {
+        file: 'sw/sync/refresh.ts',
+        find: "version === null || version === '' || version !== base.version",
+        replace: "version === null || version === ''",
+      },
+    ],
+  },
+  {
     name: 'removal before acknowledgement',
     edits: [
       {

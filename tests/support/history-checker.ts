@@ -37,7 +37,7 @@ export function historyFaults(evidence: Evidence): Violation[] {
   for (const read of reads) {
     const own = writes.filter((write) => isOf(write, read) && write.isCommand !== true);
     for (const write of own) {
-      if (write.endedAt >= read.startedAt || write.fields === null) continue;
+      if (write.endedAt >= read.startedAt || write.fields === null || write.isUnheard === true) continue;
       for (const [field, value] of Object.entries(write.fields)) {
         const seen = read.record?.[field] ?? null;
         if (seen === value || failed(write, value)) continue;

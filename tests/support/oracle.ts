@@ -13,6 +13,8 @@ export interface AnsweredWrite {
   readonly isCommand?: boolean;
   readonly startedAt: number;
   readonly endedAt: number;
+  /** Its page never heard of it: it may have been stored, or not. No claim is made of it, but it can replace what was there. */
+  readonly isUnheard?: boolean;
 }
 
 /** A page's read that was answered: the record, or null where it was said that there is none. */
@@ -115,7 +117,7 @@ function lost(evidence: Evidence): Violation[] {
   };
   for (const write of writes) {
     const state = devices.find((each) => each.device === write.device && each.user === write.user);
-    if (state === undefined) continue;
+    if (state === undefined || write.isUnheard === true) continue;
     const later = writes.filter((each) => mayFollow(write, each));
     if (write.fields === null) {
       if (later.some((each) => each.fields !== null) || evidence.isDiscarded(write)) continue;
@@ -191,7 +193,8 @@ function outOfOrder(evidence: Evidence): Violation[] {
   return violations;
 }
 
-function canonical(record: JsonObject): string {
+/** The same text for the same record. */
+export function canonical(record: JsonObject): string {
   return JSON.stringify(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 

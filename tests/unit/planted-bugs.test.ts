@@ -12,7 +12,7 @@ describe('a planted bug has its place in the sources', () => {
     expect(places, `The model's planted bug replaces this text, which must be there once:\n${find}`).toBe(1);
   });
 
-  it('and there are fifteen', () => {
-    expect(plantedBugs).toHaveLength(15);
+  it('and there are the fifteen that must be found, and more', () => {
+    expect(plantedBugs.length).toBeGreaterThanOrEqual(15);
   });
 });

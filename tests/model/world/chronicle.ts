@@ -40,10 +40,20 @@ export class Chronicle {
     if (write.startedAt <= (this.#lostAt.get(write.device) ?? -1)) this.#giveUp(write);
   }
 
+  /** Whether a page of any device was answered that it wrote the record since. */
+  hasWritten({ table, key }: Pick<AnsweredWrite, 'table' | 'key'>, since: number): boolean {
+    return this.writes.some((write) => write.table === table && write.key === key && write.endedAt >= since);
+  }
+
   /** The device has lost what it had: what was not sent may be gone, which must be told. */
   loseDevice(device: string): void {
     this.#lostAt.set(device, this.tick());
     for (const write of this.writes) if (write.device === device) this.#giveUp(write);
+  }
+
+  /** The user threw away what was unsent on the device, up to now. */
+  discardUnsent(device: string, user: string): void {
+    for (const write of this.writes) if (write.device === device && write.user === user) this.#giveUp(write);
   }
 
   #giveUp(write: AnsweredWrite): void {

@@ -39,6 +39,13 @@ export type Command =
       readonly onBusy: 'error' | 'queue' | 'join';
     })
   | (At & {
+      readonly type: 'select';
+      readonly tables: readonly TableName[];
+      readonly keys: readonly number[];
+      readonly includeParents: boolean;
+      readonly onBusy: 'error' | 'queue' | 'join';
+    })
+  | (At & {
       readonly type: 'trigger';
       readonly trigger: 'timer' | 'online' | 'visible' | 'background-sync' | 'start' | 'live';
     })
@@ -46,7 +53,15 @@ export type Command =
   | (At & { readonly type: 'set-status'; readonly table: TableName; readonly status: 0 | 1; readonly field: string })
   | (At & { readonly type: 'failure'; readonly what: 'retry' | 'discard'; readonly index: number })
   | (At & { readonly type: 'sign-in'; readonly user: User })
+  /** The app asks the next one to sign in at once. */
+  | (At & {
+      readonly type: 'sign-out';
+      readonly unsent: 'upload' | 'keep' | 'discard';
+      readonly data: 'keep' | 'remove';
+      readonly next: User;
+    })
   | (At & { readonly type: 'open-page' })
+  | (At & { readonly type: 'close-page' })
   | (At & { readonly type: 'stop-worker'; readonly afterSteps: number })
   | (At & { readonly type: 'replace-worker' })
   | (At & { readonly type: 'break-connections' })
@@ -109,6 +124,17 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     }),
   },
   {
+    weight: 4,
+    arbitrary: fc.record({
+      type: fc.constant('select' as const),
+      ...at,
+      tables: fc.subarray([...tableNames], { minLength: 1 }),
+      keys: fc.subarray([0, 1, 2], { minLength: 1 }),
+      includeParents: fc.boolean(),
+      onBusy: fc.constantFrom('error' as const, 'queue' as const, 'join' as const),
+    }),
+  },
+  {
     weight: 6,
     arbitrary: fc.record({
       type: fc.constant('trigger' as const),
@@ -144,7 +170,18 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('sign-in' as const), ...at, user }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant('sign-out' as const),
+      ...at,
+      unsent: fc.constantFrom('keep' as const, 'keep' as const, 'upload' as const, 'discard' as const),
+      data: fc.constantFrom('keep' as const, 'keep' as const, 'remove' as const),
+      next: user,
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('open-page' as const), ...at }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('close-page' as const), ...at }) },
   { weight: 7, arbitrary: fc.record({ type: fc.constant('stop-worker' as const), ...at, afterSteps: fc.nat(60) }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('replace-worker' as const), ...at }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('break-connections' as const), ...at }) },

@@ -20,16 +20,19 @@ export interface PageAnswer {
 
 /** What a page waits for. */
 interface Waiting {
+  readonly page: string;
   readonly what: string;
   readonly worker: ModelWorker;
   /** The worker that has it died: give it to the next one, or give up. */
   readonly onStopped: () => void;
+  readonly onClosed: () => void;
 }
 
 type Context = Omit<WorkerContext, 'device' | 'number' | 'announce' | 'onStopped' | 'locks' | 'witness'>;
 
-export class WorkerStoppedError extends Error {
-  override name = 'WorkerStoppedError';
+/** The page does not learn what came of it: the worker died over it, or the page was closed. */
+export class UnheardError extends Error {
+  override name = 'UnheardError';
 }
 
 /** A browser profile: its databases, its locks, its pages, and the workers that come and go. */
@@ -45,6 +48,7 @@ export class Device {
   #workers = 0;
   #pages = 0;
   #waiting: Waiting[] = [];
+  readonly #forgotten = new Set<string>();
   /** Loaded one after the other; a page is bound to the sign-in under which it first asked for something. */
   pages: string[] = [];
 
@@ -60,6 +64,20 @@ export class Device {
 
   get workers(): number {
     return this.#workers;
+  }
+
+  /** What it asked for goes on in the worker, and nobody hears of it. */
+  closePage(page: string): void {
+    this.pages = this.pages.filter((each) => each !== page);
+    if (this.pages.length === 0) this.openPage();
+    const unheard = this.#waiting.filter((each) => each.page === page);
+    this.#waiting = this.#waiting.filter((each) => each.page !== page);
+    for (const each of unheard) each.onClosed();
+  }
+
+  /** The pages lose what the worker knew of them: the app loads them again before they ask for the same once more. */
+  forgetPages(): void {
+    for (const page of this.pages) this.#forgotten.add(page);
   }
 
   openPage(): string {
@@ -123,14 +141,18 @@ export class Device {
   }
 
   /** What the page waits for settles with the work, or as the browser has it when the worker is stopped. */
-  #wait<T>(what: string, worker: ModelWorker, work: Promise<T>, onStopped: () => Promise<T>): Promise<T> {
+  #wait<T>(
+    { what, page, worker }: Pick<Waiting, 'what' | 'page' | 'worker'>,
+    work: Promise<T>,
+    onStopped: () => Promise<T>,
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
       const waiting: Waiting = {
-        what,
-        worker,
+        ...{ what, page, worker },
         onStopped: () => {
           onStopped().then(resolve, reject);
         },
+        onClosed: () => reject(new UnheardError(what)),
       };
       this.#waiting.push(waiting);
       const end = (): boolean => {
@@ -167,14 +189,17 @@ export class Device {
       const text = await response.text();
       return { status: response.status, headers: response.headers, text };
     });
-    return this.#wait(`${method} ${path}`, worker, work, () =>
-      isAgain ? Promise.reject(new WorkerStoppedError('twice')) : this.fetch(page, request, true),
+    return this.#wait({ what: `${method} ${path}`, page, worker }, work, () =>
+      isAgain || this.#forgotten.has(page)
+        ? Promise.reject(new UnheardError('twice'))
+        : this.fetch(page, request, true),
     );
   }
 
   /** A page's call. It fails when the worker dies. */
   call<T>(page: string, name: string, call: (methods: WorkerMethods) => Promise<Reply<T>>): Promise<Reply<T>> {
     const worker = this.#running();
-    return this.#wait(name, worker, call(worker.methods(page)), () => Promise.reject(new WorkerStoppedError(name)));
+    const waiting = { what: name, page, worker };
+    return this.#wait(waiting, call(worker.methods(page)), () => Promise.reject(new UnheardError(name)));
   }
 }

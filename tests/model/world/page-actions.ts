@@ -1,4 +1,6 @@
 import { isJsonObject, type JsonObject, type RecordKey } from '../../../sw/protocol/record.ts';
+import type { AnsweredWrite } from '../../support/oracle.ts';
+import type { ReferenceServer } from '../../support/reference/reference-server.ts';
 import { referenceTables } from '../../support/reference/tables.ts';
 import type { Chronicle } from './chronicle.ts';
 import { fieldNames, type Command, type TableName, type User } from './commands.ts';
@@ -7,7 +9,9 @@ import type { Losses } from './losses.ts';
 import type { Network } from './network.ts';
 import type { PageAnswer } from './device.ts';
 import { objectOf, parsedText, type Page, type PageLink } from './page-link.ts';
+import { select } from './select-action.ts';
 import type { SignIns } from './sign-ins.ts';
+import { signOut } from './sign-out-action.ts';
 
 type DeviceCommand = Exclude<Command, { readonly type: 'time' | 'move' | 'server-write' | 'server-delete' }>;
 type Of<T extends Command['type']> = Extract<Command, { readonly type: T }>;
@@ -16,6 +20,9 @@ function isFromNetwork({ headers }: PageAnswer): boolean {
   return headers.get('Sync-Source') !== 'local';
 }
 
+/** It may be stored as long as a worker has it. */
+const unheard = { endedAt: Number.POSITIVE_INFINITY, isUnheard: true } as const;
+
 /** What pages do, and what they hear, written down. Nothing of it is awaited. */
 export class PageActions {
   readonly #chronicle: Chronicle;
@@ -23,13 +30,22 @@ export class PageActions {
   readonly #network: Network;
   readonly #link: PageLink;
   readonly #losses: Losses;
+  readonly #server: ReferenceServer;
 
-  constructor(parts: { chronicle: Chronicle; signIns: SignIns; network: Network; link: PageLink; losses: Losses }) {
+  constructor(parts: {
+    chronicle: Chronicle;
+    signIns: SignIns;
+    network: Network;
+    link: PageLink;
+    losses: Losses;
+    server: ReferenceServer;
+  }) {
     this.#chronicle = parts.chronicle;
     this.#signIns = parts.signIns;
     this.#network = parts.network;
     this.#link = parts.link;
     this.#losses = parts.losses;
+    this.#server = parts.server;
   }
 
   begin(page: Page, command: DeviceCommand): void {
@@ -54,6 +70,9 @@ export class PageActions {
         );
         return;
       }
+      case 'select':
+        void select({ chronicle: this.#chronicle, link: this.#link, server: this.#server }, page, command);
+        return;
       case 'trigger':
         void this.#link.call(page, 'requestRun', (methods) => methods.requestRun(command.trigger));
         return;
@@ -75,8 +94,16 @@ export class PageActions {
       case 'sign-in':
         this.signIn(page, command.user);
         return;
+      case 'sign-out':
+        void signOut({ chronicle: this.#chronicle, signIns: this.#signIns, link: this.#link }, page, command).then(() =>
+          this.signIn({ device, id: device.pages[0] ?? '' }, command.next),
+        );
+        return;
       case 'open-page':
         device.openPage();
+        return;
+      case 'close-page':
+        device.closePage(page.id);
         return;
       case 'stop-worker':
         device.stopWorker(command.afterSteps);
@@ -107,6 +134,7 @@ export class PageActions {
     // Who was signed in is not known any more where everything went: the app's page asks.
     if (what !== 'damaged' || user === undefined) return;
     this.#signIns.forget(device);
+    device.forgetPages();
     this.signIn({ device, id: device.openPage() }, user);
   }
 
@@ -161,15 +189,19 @@ export class PageActions {
     const path = method === 'POST' ? `/api/${table}` : `/api/${table}/${String(key)}`;
     const body = method === 'DELETE' ? null : JSON.stringify(record);
     const idempotencyKey = withKey ? `key-${startedAt}` : null;
-    this.#link.fetch(page, { method, path, body, idempotencyKey }, (answer, user) => {
-      if (answer.status >= 300) return;
-      // A PUT or POST sets every field; those that it does not name are taken away.
-      const cleared = method === 'PUT' ? fieldNames.filter((field) => !fields.includes(field)) : [];
-      this.#chronicle.wrote({
-        ...{ device: page.device.name, user, table, key, startedAt, endedAt: this.#chronicle.tick() },
-        fields: method === 'DELETE' ? null : { ...Object.fromEntries(cleared.map((field) => [field, ''])), ...values },
-      });
-    });
+    // A PUT or POST sets every field; those that it does not name are taken away.
+    const cleared = method === 'PUT' ? fieldNames.filter((field) => !fields.includes(field)) : [];
+    const set = method === 'DELETE' ? null : { ...Object.fromEntries(cleared.map((field) => [field, ''])), ...values };
+    const wrote = (user: User, ended: Pick<AnsweredWrite, 'endedAt' | 'isUnheard'>): void =>
+      this.#chronicle.wrote({ device: page.device.name, user, table, key, fields: set, startedAt, ...ended });
+    this.#link.fetch(
+      page,
+      { method, path, body, idempotencyKey },
+      (answer, user) => {
+        if (answer.status < 300) wrote(user, { endedAt: this.#chronicle.tick() });
+      },
+      (user) => wrote(user, unheard),
+    );
   }
 
   #read(page: Page, table: TableName, key: RecordKey): void {
@@ -191,12 +223,18 @@ export class PageActions {
     const startedAt = this.#chronicle.tick();
     const body = JSON.stringify({ stamp });
     const request = { method: 'POST', path: `/api/visits/${key}/close`, body, idempotencyKey: null };
-    this.#link.fetch(page, request, (answer, user) => {
-      if (answer.status !== 202) return;
+    const wrote = (user: User, ended: Pick<AnsweredWrite, 'endedAt' | 'isUnheard'>): void => {
       const where = { device: page.device.name, user, table: 'visits', key };
-      const endedAt = this.#chronicle.tick();
-      this.#chronicle.wrote({ ...where, fields: { closed: stamp }, isCommand: true, startedAt, endedAt });
-    });
+      this.#chronicle.wrote({ ...where, fields: { closed: stamp }, isCommand: true, startedAt, ...ended });
+    };
+    this.#link.fetch(
+      page,
+      request,
+      (answer, user) => {
+        if (answer.status === 202) wrote(user, { endedAt: this.#chronicle.tick() });
+      },
+      (user) => wrote(user, unheard),
+    );
   }
 
   #settleFailure(page: Page, command: Of<'failure'>): void {

@@ -2,7 +2,7 @@ import type { Reply, WorkerMethods } from '../../../sw/protocol/api.ts';
 import { isJsonObject, type JsonObject } from '../../../sw/protocol/record.ts';
 import type { Chronicle } from './chronicle.ts';
 import type { User } from './commands.ts';
-import { WorkerStoppedError, type Device, type PageAnswer, type PageRequest } from './device.ts';
+import { UnheardError, type Device, type PageAnswer, type PageRequest } from './device.ts';
 import type { SignIns } from './sign-ins.ts';
 
 /** A page of a device. */
@@ -26,7 +26,7 @@ export class PageLink {
     { device, id }: Page,
     name: string,
     call: (methods: WorkerMethods) => Promise<Reply<T>>,
-    onRefused: () => void = () => undefined,
+    onRefused: (code: string) => void = () => undefined,
   ): Promise<T | null> {
     const user = this.#signIns.userOf(device, id);
     return device.call(id, name, call).then(
@@ -36,18 +36,23 @@ export class PageLink {
           return reply.value;
         }
         if (reply.error.message === '') this.#chronicle.complain('O6', `${name} failed without a message`);
-        onRefused();
+        onRefused(reply.error.code);
         return null;
       },
       (error: unknown) => {
-        if (!(error instanceof WorkerStoppedError)) this.#chronicle.complain('O6', `${name} threw ${String(error)}`);
+        if (!(error instanceof UnheardError)) this.#chronicle.complain('O6', `${name} threw ${String(error)}`);
         return null;
       },
     );
   }
 
   /** A request under a known user; where it cannot be known who it would be, none is made. */
-  fetch({ device, id }: Page, request: PageRequest, onAnswer: (answer: PageAnswer, user: User) => void): void {
+  fetch(
+    { device, id }: Page,
+    request: PageRequest,
+    onAnswer: (answer: PageAnswer, user: User) => void,
+    onUnheard: (user: User) => void = () => undefined,
+  ): void {
     const user = this.#signIns.userOf(device, id);
     if (user === null) return;
     device.fetch(id, request).then(
@@ -66,8 +71,8 @@ export class PageLink {
       (error: unknown) => {
         // A read that was passed on to the network can break off there.
         const isCut = request.method === 'GET' && error instanceof TypeError && error.message === 'network error';
-        if (!isCut && !(error instanceof WorkerStoppedError))
-          this.#chronicle.complain('O6', `${request.path} threw ${String(error)}`);
+        if (error instanceof UnheardError) onUnheard(user);
+        else if (!isCut) this.#chronicle.complain('O6', `${request.path} threw ${String(error)}`);
       },
     );
   }

@@ -3,7 +3,8 @@ import type { Device } from './device.ts';
 
 interface SignIn {
   readonly device: Device;
-  readonly user: User;
+  /** Null: somebody signs out. */
+  readonly user: User | null;
 }
 
 /** Who is signed in where, as far as the apps can know it. */
@@ -44,7 +45,7 @@ export class SignIns {
     for (const page of this.#bound.keys()) if (page.startsWith(`${device.name}-`)) this.#bound.delete(page);
   }
 
-  begin(device: Device, user: User): SignIn {
+  begin(device: Device, user: User | null): SignIn {
     const signIn = { device, user };
     this.#unsettled.push(signIn);
     return signIn;
@@ -55,8 +56,12 @@ export class SignIns {
     const { device, user } = signIn;
     const at = this.#unsettled.indexOf(signIn);
     this.#unsettled = this.#unsettled.filter((each, index) => each.device !== device || index > at);
-    this.#current.set(device, user);
     this.#forgotten.delete(device);
+    if (user === null) {
+      this.#current.delete(device);
+      return;
+    }
+    this.#current.set(device, user);
     this.#ever.set(device, (this.#ever.get(device) ?? new Set()).add(user));
   }
 

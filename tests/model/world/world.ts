@@ -55,8 +55,8 @@ export class World {
       return this.devices.find((device) => id.startsWith(`${device.name}~`))?.owners.get(id);
     });
     this.losses = new Losses(databases, this.signIns);
-    const { chronicle, signIns, network, link, losses } = this;
-    this.actions = new PageActions({ chronicle, signIns, network, link, losses });
+    const { chronicle, signIns, network, link, losses, server } = this;
+    this.actions = new PageActions({ chronicle, signIns, network, link, losses, server });
   }
 
   /** Signs everybody in, downloads nothing. */

@@ -1,0 +1,40 @@
+import type { Chronicle } from './chronicle.ts';
+import type { Command } from './commands.ts';
+import type { Page, PageLink } from './page-link.ts';
+import type { SignIns } from './sign-ins.ts';
+
+type SignOut = Extract<Command, { readonly type: 'sign-out' }>;
+
+interface Parts {
+  readonly chronicle: Chronicle;
+  readonly signIns: SignIns;
+  readonly link: PageLink;
+}
+
+/** Signs a page's user out, where it is known who that is. Settles when it has happened, was refused, or the worker died over it. */
+export async function signOut({ chronicle, signIns, link }: Parts, page: Page, options: SignOut): Promise<void> {
+  const { device, id } = page;
+  const { unsent, data } = options;
+  const user = signIns.userOf(device, id);
+  if (user === null) return;
+  const signIn = signIns.begin(device, null);
+  const refusals: string[] = [];
+  const isDone = await link.call(
+    page,
+    'signOut',
+    (methods) => methods.signOut({ unsent, data }),
+    (code) => {
+      refusals.push(code);
+      signIns.refused(signIn);
+    },
+  );
+  if (isDone !== null) {
+    signIns.happened(signIn);
+    // The app shows its sign-in page to everybody.
+    device.pages = [];
+    device.openPage();
+  }
+  // Refused for these, nothing was looked at yet, or nothing may be gone.
+  const isUntouched = refusals.includes('user-changed') || refusals.includes('unsent');
+  if (unsent === 'discard' && !isUntouched) chronicle.discardUnsent(device.name, user);
+}
