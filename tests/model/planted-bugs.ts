@@ -15,6 +15,22 @@ const askUpload = "const { json, bytes } = await ask({ method: 'POST', path: '/u
 
 export const plantedBugs: readonly PlantedBug[] = [
   {
+    name: 'a draft that goes with any write of its record',
+    edits: [
+      {
+        file: 'sw/store/write.ts',
+        find: 'if (write.draft !== undefined) writes.push(removeDraft(tx, write, write.draft));',
+        replace:
+          "if (tx.objectStoreNames.contains('drafts')) writes.push(tx.objectStore('drafts').delete([write.table, write.key]));",
+      },
+      {
+        file: 'sw/store/write.ts',
+        find: "...(write.draft === undefined ? [] : (['drafts'] as const)),",
+        replace: "'drafts',",
+      },
+    ],
+  },
+  {
     name: 'unsent work thrown away at a sign-out',
     edits: [
       {

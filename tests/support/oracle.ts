@@ -48,6 +48,8 @@ export interface DeviceState {
     readonly operation: string;
     readonly text: string;
   }[];
+  /** Contents of drafts, as JSON text. */
+  readonly drafts?: readonly { readonly table: string; readonly key: RecordKey; readonly text: string }[];
   /** What a page sees, by table and key. */
   readonly records: Readonly<Record<string, ReadonlyMap<RecordKey, JsonObject>>>;
 }

@@ -6,12 +6,14 @@ import {
   type Evidence,
   type Violation,
 } from '../../support/oracle.ts';
+import { Drafts } from './drafts.ts';
 
 /** What the pages of a world wrote, read and threw away, in the order of one clock. */
 export class Chronicle {
   readonly writes: AnsweredWrite[] = [];
   readonly reads: AnsweredRead[] = [];
   readonly violations: Violation[] = [];
+  readonly drafts = new Drafts();
   readonly #authors = new Map<string, string>();
   readonly #excused = new Set<string>();
   /** Records of which a user threw a failed deletion away. */
@@ -47,12 +49,15 @@ export class Chronicle {
 
   /** The device has lost what it had: what was not sent may be gone, which must be told. */
   loseDevice(device: string): void {
-    this.#lostAt.set(device, this.tick());
+    const at = this.tick();
+    this.#lostAt.set(device, at);
+    this.drafts.lose(device, null, at);
     for (const write of this.writes) if (write.device === device) this.#giveUp(write);
   }
 
   /** The user threw away what was unsent on the device, up to now. */
   discardUnsent(device: string, user: string): void {
+    this.drafts.lose(device, user, this.tick());
     for (const write of this.writes) if (write.device === device && write.user === user) this.#giveUp(write);
   }
 
@@ -67,7 +72,10 @@ export class Chronicle {
 
   learn(read: AnsweredRead): void {
     this.reads.push(read);
-    this.violations.push(...phantoms(read, { authorOf: this.authorOf }, read.table === 'products'));
+    this.violations.push(
+      ...phantoms(read, { authorOf: this.authorOf }, read.table === 'products'),
+      ...this.drafts.shown(read),
+    );
   }
 
   /** No claim is made of these values any more. */

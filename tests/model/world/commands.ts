@@ -31,6 +31,11 @@ export type Command =
     })
   | (OnRecord & { readonly type: 'read' })
   | (At & { readonly type: 'list'; readonly table: TableName })
+  | (OnRecord & {
+      readonly type: 'draft';
+      readonly what: 'write' | 'commit' | 'discard';
+      readonly fields: readonly string[];
+    })
   | (At & { readonly type: 'close'; readonly key: number })
   | (At & {
       readonly type: 'synchronize';
@@ -112,6 +117,22 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   },
   { weight: 8, arbitrary: fc.record({ type: fc.constant('read' as const), ...onRecord }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('list' as const), ...at, table }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      type: fc.constant('draft' as const),
+      ...onRecord,
+      what: fc.constantFrom(
+        'write' as const,
+        'write' as const,
+        'write' as const,
+        'commit' as const,
+        'commit' as const,
+        'discard' as const,
+      ),
+      fields: fc.subarray([...fieldNames], { minLength: 1 }),
+    }),
+  },
   { weight: 4, arbitrary: fc.record({ type: fc.constant('close' as const), ...at, key: fc.nat(2) }) },
   {
     weight: 14,

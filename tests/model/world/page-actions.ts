@@ -4,6 +4,7 @@ import type { ReferenceServer } from '../../support/reference/reference-server.t
 import { referenceTables } from '../../support/reference/tables.ts';
 import type { Chronicle } from './chronicle.ts';
 import { fieldNames, type Command, type TableName, type User } from './commands.ts';
+import { draft } from './draft-actions.ts';
 import { keyOf } from './keys.ts';
 import type { Losses } from './losses.ts';
 import type { Network } from './network.ts';
@@ -59,6 +60,9 @@ export class PageActions {
         return;
       case 'list':
         this.list(page, command.table);
+        return;
+      case 'draft':
+        void draft({ chronicle: this.#chronicle, signIns: this.#signIns, link: this.#link }, page, command);
         return;
       case 'close':
         this.#close(page, String(keyOf('visits', command.key)));

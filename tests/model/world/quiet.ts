@@ -47,7 +47,7 @@ async function stateOf(world: World, device: Device, user: User): Promise<Device
     const own = listed.filter((read) => read.table === table);
     records[table] = new Map(own.flatMap((read) => (read.record === null ? [] : [[read.key, read.record] as const])));
   }
-  const { unsent, failures } = await readStored(device.name, user);
+  const { unsent, failures, drafts } = await readStored(device.name, user);
   const stated: DeviceState['unsent'][number][] = [];
   for (const each of unsent) {
     if (each.state !== 'pending' || each.table === '') {
@@ -58,7 +58,7 @@ async function stateOf(world: World, device: Device, user: User): Promise<Device
     await untilQuiet(world, 'a status');
     stated.push({ ...each, state: (await status)?.detail ?? each.state });
   }
-  return { device: device.name, user, records, unsent: stated, failures };
+  return { device: device.name, user, records, unsent: stated, failures, drafts: drafts ?? [] };
 }
 
 async function everyone(world: World, visit: (device: Device, user: User) => Promise<void>): Promise<void> {
@@ -98,5 +98,6 @@ export async function quiet(world: World): Promise<Evidence> {
   // What a device could send only in the last round is with the others after one more.
   if (apart(evidence()).length > 0) states = await statesOfAll(world);
   world.losses.judge(chronicle);
+  chronicle.violations.push(...chronicle.drafts.judge(evidence()));
   return evidence();
 }

@@ -11,18 +11,27 @@ interface StoredChange {
 }
 
 /** What a user's database on a device holds of unsent work and failures, read past the library. */
-export async function readStored(device: string, user: string): Promise<Pick<DeviceState, 'unsent' | 'failures'>> {
+export async function readStored(
+  device: string,
+  user: string,
+): Promise<Pick<DeviceState, 'unsent' | 'failures' | 'drafts'>> {
   const database = await openDB(`holdfast:${device}:${user}`);
   if (!database.objectStoreNames.contains('changes')) {
     database.close();
-    return { unsent: [], failures: [] };
+    return { unsent: [], failures: [], drafts: [] };
   }
   // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- the library's own rows
-  const [changes, commands, failures] = (await Promise.all([
+  const [changes, commands, failures, drafts] = (await Promise.all([
     database.getAll('changes'),
     database.getAll('commands'),
     database.getAll('failures'),
-  ])) as [StoredChange[], (StoredChange & { readonly path: string })[], (StoredChange & { content: unknown })[]];
+    database.getAll('drafts'),
+  ])) as [
+    StoredChange[],
+    (StoredChange & { readonly path: string })[],
+    (StoredChange & { content: unknown })[],
+    StoredChange[],
+  ];
   database.close();
   const unsent = [
     ...changes.map((row) => ({
@@ -34,6 +43,7 @@ export async function readStored(device: string, user: string): Promise<Pick<Dev
     ...commands.map((row) => ({ table: '', key: row.path, state: row.state, text: JSON.stringify(row) })),
   ];
   return {
+    drafts: drafts.map(({ table, key, text }) => ({ table, key, text: text ?? '' })),
     unsent,
     failures: failures.map((row) => ({
       table: row.table,

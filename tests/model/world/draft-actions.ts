@@ -1,0 +1,58 @@
+import { referenceTables } from '../../support/reference/tables.ts';
+import type { Chronicle } from './chronicle.ts';
+import { fieldNames, type Command } from './commands.ts';
+import { keyOf } from './keys.ts';
+import type { Page, PageLink } from './page-link.ts';
+import type { SignIns } from './sign-ins.ts';
+
+type DraftCommand = Extract<Command, { readonly type: 'draft' }>;
+
+interface Parts {
+  readonly chronicle: Chronicle;
+  readonly signIns: SignIns;
+  readonly link: PageLink;
+}
+
+const never = Number.POSITIVE_INFINITY;
+
+/** Writes a draft, commits it or gives it up, where it is known whose it is. */
+export async function draft({ chronicle, signIns, link }: Parts, page: Page, command: DraftCommand): Promise<void> {
+  const { table, what, fields } = command;
+  const key = keyOf(table, command.key);
+  const device = page.device.name;
+  const user = signIns.userOf(page.device, page.id);
+  if (user === null) return;
+  const place = { device, user, table, key };
+  const startedAt = chronicle.tick();
+  let isRefused = false as boolean;
+  const onRefused = (): void => {
+    isRefused = true;
+  };
+  switch (what) {
+    case 'write': {
+      const values = Object.fromEntries(fields.map((field) => [field, chronicle.newValue(user)]));
+      const keyField = referenceTables[table]?.key ?? 'id';
+      const record = { [keyField]: key, ...values, rating: 1, ...(table === 'lines' ? { visitId: 'k0' } : {}) };
+      const written = await link.call(page, 'draft', (methods) => methods.draft(table, record), onRefused);
+      if (!isRefused)
+        chronicle.drafts.wrote({ place, values, startedAt, endedAt: written === null ? never : chronicle.tick() });
+      return;
+    }
+    case 'commit': {
+      chronicle.drafts.commits(place, startedAt);
+      const record = await link.call(page, 'commit', (methods) => methods.commit(table, key), onRefused);
+      if (isRefused) return;
+      // Unheard, it may have replaced any field.
+      const nothing = Object.fromEntries(fieldNames.map((field) => [field, '']));
+      const set = record === null ? nothing : chronicle.drafts.committed(place, record, fieldNames);
+      const ended = record === null ? { endedAt: never, isUnheard: true } : { endedAt: chronicle.tick() };
+      chronicle.wrote({ ...place, fields: set, startedAt, ...ended });
+      return;
+    }
+    case 'discard': {
+      const isDone = await link.call(page, 'discardDraft', (methods) => methods.discardDraft(table, key), onRefused);
+      if (!isRefused)
+        chronicle.drafts.discarded({ place, startedAt, endedAt: isDone === null ? never : chronicle.tick() });
+    }
+  }
+}
