@@ -4,7 +4,8 @@ import { writeCommand } from '../store/command-write.ts';
 import { checkSignedIn } from '../sync/signed-in.ts';
 import { identify } from './identity.ts';
 import { namesOfCommand, type CommandPattern } from './match.ts';
-import { newMutationId, type WriteAnswer, type WriteContext } from './commit-write.ts';
+import { newMutationId } from '../sync/new-mutation-id.ts';
+import type { WriteAnswer, WriteContext } from './commit-write.ts';
 import { answerToCommand, waitSecondsOf } from './prefer-wait.ts';
 import { readBody } from './request-body.ts';
 

@@ -1,5 +1,4 @@
 import { SyncError } from '../protocol/errors.ts';
-import { isMutationId, type MutationId } from '../protocol/record.ts';
 import type { StoredContent } from '../store/contents.ts';
 import { deleteRulesOf } from '../store/delete-rules.ts';
 import type { ChangeBase } from '../store/format.ts';
@@ -9,6 +8,7 @@ import { writeRecord } from '../store/write.ts';
 import { fetchBase, isWhole } from '../sync/fetch-base.ts';
 import type { Session } from '../sync/session.ts';
 import type { OpenSession } from '../sync/sessions.ts';
+import { newMutationId } from '../sync/new-mutation-id.ts';
 import { statusHeaders } from './answers.ts';
 import { changedTables } from './changed-tables.ts';
 import { writeDraftOf } from './draft-route.ts';
@@ -26,12 +26,6 @@ export interface WriteAnswer {
   /** The request's row, to be removed when the answer was handed over; null: there is none, or it is to be kept. */
   readonly requestRow: string | null;
   readonly stored: boolean;
-}
-
-export function newMutationId(session: Session): MutationId {
-  const id = session.environment.newId();
-  if (!isMutationId(id)) throw new TypeError('newId made no usable id');
-  return id;
 }
 
 function statusFor(method: string, created: boolean): number {

@@ -13,7 +13,7 @@ import type { Session } from '../sync/session.ts';
 import type { Sessions } from '../sync/sessions.ts';
 import { sessionToWrite } from '../sync/signed-in.ts';
 import { tellPending } from '../sync/state.ts';
-import { newMutationId } from './commit-write.ts';
+import { newMutationId } from '../sync/new-mutation-id.ts';
 import { nameRequest } from './current-keys.ts';
 import { GroupNames, wrongRequest } from './group-names.ts';
 import { fingerprint } from './identity.ts';

@@ -1,6 +1,4 @@
-import { addSegment } from '../store/add-segment.ts';
 import { releaseFollowers, type RecordRef } from '../store/blocked.ts';
-import { rowsOf } from '../store/changes.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import type { BatchContentRow, BatchItem, ChangeRow, FailureRow } from '../store/format.ts';
 import type { OutcomeRow } from '../store/request-rows.ts';
@@ -8,22 +6,25 @@ import type { JournalRow } from '../store/run-rows.ts';
 import { releaseHolds } from '../store/marks.ts';
 import { setMeta } from '../store/meta.ts';
 import { noteOutcomes } from '../store/outcomes.ts';
-import { namesOf, renameRecords, renameWireChange, type Rename } from '../store/rename.ts';
-import { segmentOf, type Overlay } from '../store/staging.ts';
-import { isJsonObject, isMutationId, type Json, type MutationId, type RecordKey } from '../protocol/record.ts';
-import type { SyncEvent } from '../protocol/events.ts';
-import type { Outcome } from '../protocol/wire.ts';
-import { askedOutcomes } from './asked-outcomes.ts';
-import { deleteRows, readBatchRows, type ChangeItem } from './batch-rows.ts';
-import { recallBatchRows, type KnownChanges } from './known-changes.ts';
-import { parseStored } from './rebase.ts';
-import type { Session } from './session.ts';
-import { settleCommand } from './settle-command.ts';
-import { settle, type SettledFailure, type Settlement, type UndoneGroup } from './settle.ts';
-import { refId } from './upload-order.ts';
+import { namesOf, renameRecords, type Rename } from '../store/rename.ts';
 import { noteVerdicts, type Verdict } from '../store/selected.ts';
+import type { SyncEvent } from '../protocol/events.ts';
+import type { MutationId } from '../protocol/record.ts';
+import type { Outcome } from '../protocol/wire.ts';
+import { applyCommand } from './apply-command.ts';
+import { askedOutcomes } from './asked-outcomes.ts';
+import { Effects, eventsOf, note, storeHeads, storeRows } from './batch-effects.ts';
+import { deleteRows, readBatchRows, type ChangeItem } from './batch-rows.ts';
+import { failureRow } from './failure-row.ts';
+import { recallBatchRows, type KnownChanges } from './known-changes.ts';
+import { newMutationId } from './new-mutation-id.ts';
+import { storeRest } from './rest-of-batch.ts';
+import type { Session } from './session.ts';
+import { settle, type Settlement, type UndoneGroup } from './settle.ts';
 import { addToTally } from './tally.ts';
+import { refId } from './upload-order.ts';
 import { verdictsOf } from './verdicts.ts';
+import { waitsForCreate } from './waits-for-create.ts';
 
 export interface Acknowledged {
   readonly journal: JournalRow;
@@ -32,204 +33,8 @@ export interface Acknowledged {
   readonly later: number;
   /** What was known, as far as it still holds. */
   readonly known: KnownChanges | null;
-}
-
-function newMutationId(session: Session): MutationId {
-  const id = session.environment.newId();
-  if (!isMutationId(id)) throw new TypeError('newId made no usable id');
-  return id;
-}
-
-function contentOf(row: ChangeRow): Json {
-  return row.text === null ? null : parseStored(row.text);
-}
-
-export function failureRow(session: Session, journal: JournalRow, device: string, failure: SettledFailure): FailureRow {
-  const { row, code, message, fields, retriable } = failure;
-  return {
-    id: session.environment.newId(),
-    table: row.table,
-    key: row.key,
-    operation: row.operation,
-    content: contentOf(row),
-    base: row.base === null ? null : parseStored(row.base.text),
-    code,
-    message,
-    ...(fields === null ? {} : { fields }),
-    user: session.user,
-    device,
-    run: journal.run,
-    at: session.environment.now(),
-    retriable,
-    seq: retriable ? row.seq : null,
-    mutationId: row.mutationId,
-    ...(failure.references === undefined ? {} : { references: failure.references }),
-    ...(row.group === undefined ? {} : { group: row.group.id }),
-    reported: 0,
-  };
-}
-
-interface TableEffects {
-  readonly overlay: Overlay;
-  readonly uploadedKeys: RecordKey[];
-  readonly failedKeys: RecordKey[];
-  readonly changed: RecordKey[];
-  readonly removed: RecordKey[];
-  conflicts: number;
-}
-
-class Effects {
-  readonly #tables = new Map<string, TableEffects>();
-  readonly failures: FailureRow[] = [];
-  readonly resend: number[] = [];
-  commands = 0;
-  later = 0;
-
-  of(table: string): TableEffects {
-    let effects = this.#tables.get(table);
-    if (effects === undefined) {
-      effects = { overlay: new Map(), uploadedKeys: [], failedKeys: [], changed: [], removed: [], conflicts: 0 };
-      this.#tables.set(table, effects);
-    }
-    return effects;
-  }
-
-  entries(): Iterable<[string, TableEffects]> {
-    return this.#tables;
-  }
-}
-
-/** Writes the rows that a settlement left, with the failure's id in their reason. */
-async function storeRows(tx: WriteTransaction, settlement: Settlement, failure: FailureRow | null): Promise<void> {
-  await Promise.all(
-    settlement.rows.map((row) => {
-      const reason = row.reason === undefined || failure === null ? row.reason : { ...row.reason, failure: failure.id };
-      return tx.objectStore('changes').put(reason === undefined ? row : { ...row, reason });
-    }),
-  );
-}
-
-function note(effects: Effects, item: ChangeItem, settlement: Settlement): void {
-  const table = effects.of(item.table);
-  switch (settlement.verdict) {
-    case 'uploaded':
-      table.uploadedKeys.push(item.key);
-      break;
-    case 'conflict':
-      table.conflicts += 1;
-      if (settlement.failure !== null) table.failedKeys.push(item.key);
-      break;
-    case 'failed':
-      if (settlement.failure !== null) table.failedKeys.push(item.key);
-      break;
-    case 'later':
-      effects.later += 1;
-      break;
-  }
-  const { base } = settlement;
-  if (base.type === 'put') {
-    const version = base.version;
-    table.overlay.set(base.key, { key: base.key, text: base.text, version, fields: {} });
-    table.changed.push(base.key);
-  } else if (base.type === 'remove') {
-    table.overlay.set(base.key, null);
-    table.removed.push(base.key);
-  } else {
-    table.changed.push(item.key);
-  }
-}
-
-interface CommandItem {
-  readonly item: BatchItem;
-  readonly outcome: Outcome;
-  readonly group: UndoneGroup;
-}
-
-async function applyCommand(
-  tx: WriteTransaction,
-  session: Session,
-  context: { journal: JournalRow; device: string },
-  { item, outcome, group }: CommandItem,
-  effects: Effects,
-): Promise<void> {
-  const store = tx.objectStore('commands');
-  const row = await store.get(item.seq);
-  if (row === undefined) return;
-  const settled = settleCommand(row, outcome, { newId: () => newMutationId(session), ...group });
-  if (settled.verdict === 'taken') effects.commands += 1;
-  if (settled.verdict === 'later') effects.later += 1;
-  if (settled.row === null && row.asked === true)
-    await noteOutcomes(tx, [{ seq: row.seq, at: session.environment.now(), end: { type: 'applied' } }]);
-  if (settled.row === null) await store.delete(item.seq);
-  else if (settled.failure === null) await store.put(settled.row);
-  if (settled.failure === null || settled.row === null) return;
-  const id = session.environment.newId();
-  effects.failures.push({
-    id,
-    table: '',
-    key: row.mutationId,
-    operation: 'command',
-    content: { method: row.method, path: row.path, body: row.body },
-    base: null,
-    ...settled.failure,
-    user: session.user,
-    device: context.device,
-    run: context.journal.run,
-    at: session.environment.now(),
-    retriable: true,
-    seq: row.seq,
-    mutationId: row.mutationId,
-    ...(row.group === undefined ? {} : { group: row.group.id }),
-    reported: 0,
-  });
-  const { reason } = settled.row;
-  await store.put(reason === undefined ? settled.row : { ...settled.row, reason: { ...reason, failure: id } });
-}
-
-async function storeHeads(tx: WriteTransaction, session: Session, effects: Effects): Promise<void> {
-  for (const [name, { overlay }] of effects.entries()) {
-    if (overlay.size === 0) continue;
-    await addSegment(tx, await session.base.readHead(tx, name), segmentOf(overlay));
-  }
-}
-
-function eventsOf(effects: Effects): SyncEvent[] {
-  const tables = Object.fromEntries(
-    [...effects.entries()].map(([name, { changed, removed }]) => [name, { changed, removed }] as const),
-  );
-  const failures = effects.failures.map(({ table, key, code, message }): SyncEvent =>
-    code === 'conflict' ? { type: 'conflict', table, key } : { type: 'failure', table, key, code, message },
-  );
-  return [{ type: 'changed', source: 'server', tables }, ...failures];
-}
-
-/** The stored body without the changes that were answered; the others keep their ids, and name records as they are known now. */
-function withoutChanges(body: string, answered: ReadonlySet<string>, rename: (change: unknown) => unknown): string {
-  const frame = parseStored(body);
-  const { changes } = frame;
-  const isAnswered = (id: unknown): boolean => typeof id === 'string' && answered.has(id);
-  const isLeft = (change: Json): boolean => !isJsonObject(change) || !isAnswered(change['mutationId']);
-  return JSON.stringify({ ...frame, changes: Array.isArray(changes) ? changes.filter(isLeft).map(rename) : changes });
-}
-
-/**
- * The new record that is still here, unsent or refused, because of which the server could not take an item: it waits for
- * that record (U-07). Null: the server's word stands.
- */
-async function waitsForCreate(
-  tx: WriteTransaction,
-  { item, outcome, left }: { item: BatchItem; outcome: Outcome; left: ReadonlyMap<string, boolean> },
-): Promise<RecordRef | null> {
-  const refs = outcome.type === 'dangling' ? [outcome.references] : [];
-  if (item.type === 'command' && outcome.type === 'gone') {
-    refs.push(...((await tx.objectStore('commands').get(item.seq))?.names ?? []));
-  }
-  for (const ref of refs) {
-    if (left.get(refId(ref)) === false) continue;
-    const [first] = await rowsOf(tx, ref.table, ref.key);
-    if (first?.operation === 'create') return ref;
-  }
-  return null;
+  /** All was taken, and nothing else has moved by it: what was planned as if it would be can follow (SPEC P-3). */
+  readonly isPlain: boolean;
 }
 
 /** The records to which the server gave other keys than they have here. */
@@ -344,25 +149,7 @@ export async function acknowledge(
   await storeHeads(tx, session, effects);
   if (context.journal.selection !== undefined) await noteVerdicts(tx, context.journal.selection.done, verdicts);
   if (context.serverEpoch !== null) await setMeta(tx, 'serverEpoch', context.serverEpoch);
-  const rest = items.filter((item) => !outcomes.has(item.mutationId));
-  if (rest.length === 0) {
-    await Promise.all([
-      tx.objectStore('batches').delete(content.batch),
-      tx.objectStore('members').delete(content.batch),
-    ]);
-  }
-  if (rest.length > 0 && rest.length < content.items.length) {
-    const stored = await tx.objectStore('batches').get(content.batch);
-    const attempted = stored?.attempted === undefined ? {} : { attempted: stored.attempted };
-    // What was answered must not go out once more with the rest.
-    const seqs = rest.map((item) => item.seq);
-    const rename = (change: unknown): unknown => renameWireChange(session.schema, names, change);
-    const body = withoutChanges(content.body, new Set(settled.map((item) => item.mutationId)), rename);
-    await Promise.all([
-      tx.objectStore('batches').put({ ...content, ...attempted, items: rest, body }),
-      tx.objectStore('members').put({ batch: content.batch, run: content.run, seqs }),
-    ]);
-  }
+  await storeRest(tx, session, { content, items, outcomes, names });
   let journal: JournalRow = {
     ...context.journal,
     commands: context.journal.commands + effects.commands,
@@ -380,5 +167,11 @@ export async function acknowledge(
     });
   }
   await tx.objectStore('runs').put(journal);
-  return { journal, events: eventsOf(effects), later: effects.later, known };
+  const isPlain =
+    renames.length === 0 &&
+    released.length === 0 &&
+    settled.length === content.items.length &&
+    settled.every(({ mutationId }) => outcomes.get(mutationId)?.type === 'applied') &&
+    settlements.every(([settlement]) => settlement.rows.length === 0 && settlement.failure === null);
+  return { journal, events: eventsOf(effects), later: effects.later, known, isPlain };
 }

@@ -1,6 +1,7 @@
 import type { WorkerMethods } from '../protocol/api.ts';
-import { isMutationId, type MutationId } from '../protocol/record.ts';
+import type { MutationId } from '../protocol/record.ts';
 import { discardFailure, retryFailure } from '../store/failures.ts';
+import { newMutationId } from './new-mutation-id.ts';
 import { reply } from './reply.ts';
 import type { Sessions } from './sessions.ts';
 import { sessionToWrite } from './signed-in.ts';
@@ -11,16 +12,12 @@ type FailureMethods = Pick<WorkerMethods, 'retry' | 'discard' | 'sendAgain' | 'a
 
 /** What a page's calls about failures do. */
 export function createFailureMethods(sessions: Sessions, newId: () => string): FailureMethods {
-  const newMutationId = (): MutationId => {
-    const id = newId();
-    if (!isMutationId(id)) throw new TypeError('newId made no usable id');
-    return id;
-  };
+  const nextId = (): MutationId => newMutationId({ environment: { newId } });
   return {
     retry: (id) =>
       reply(async () => {
         const session = await sessionToWrite(sessions);
-        const isPending = await retryFailure(session.database, id, newMutationId);
+        const isPending = await retryFailure(session.database, id, nextId);
         await tellPending(session);
         return isPending;
       }),
@@ -42,7 +39,7 @@ export function createFailureMethods(sessions: Sessions, newId: () => string): F
     sendAgain: (id) =>
       reply(async () => {
         const session = await sessionToWrite(sessions);
-        const isPending = await retryFailure(session.database, id, newMutationId, 'unknown');
+        const isPending = await retryFailure(session.database, id, nextId, 'unknown');
         await tellPending(session);
         return isPending;
       }),

@@ -1,6 +1,6 @@
 import type { WorkerMethods } from '../protocol/api.ts';
 import { SyncError } from '../protocol/errors.ts';
-import { isJsonObject, isMutationId, type MutationId } from '../protocol/record.ts';
+import { isJsonObject, type MutationId } from '../protocol/record.ts';
 import { clearRecords } from '../store/clear.ts';
 import { placeOfFailure, readConflicts, resolveFailure } from '../store/conflicts.ts';
 import { withCurrentFilter } from '../store/current-filter.ts';
@@ -12,6 +12,7 @@ import { tableOf } from './method-arguments.ts';
 import { filterOf } from './query-methods.ts';
 import { reply } from './reply.ts';
 import type { Sessions } from './sessions.ts';
+import { newMutationId } from './new-mutation-id.ts';
 import { runLock } from './session.ts';
 import { sessionToWrite } from './signed-in.ts';
 import { tellPending } from './state.ts';
@@ -20,11 +21,7 @@ type LocalDataMethods = Pick<WorkerMethods, 'setScope' | 'clear' | 'conflicts' |
 
 /** What a page's calls about scopes, local copies and conflicts do. */
 export function createLocalDataMethods(sessions: Sessions, schema: Schema, newId: () => string): LocalDataMethods {
-  const newMutationId = (): MutationId => {
-    const id = newId();
-    if (!isMutationId(id)) throw new TypeError('newId made no usable id');
-    return id;
-  };
+  const nextId = (): MutationId => newMutationId({ environment: { newId } });
   return {
     setScope: (name, scope) =>
       reply(async () => {
@@ -74,8 +71,8 @@ export function createLocalDataMethods(sessions: Sessions, schema: Schema, newId
             `The record's ${table.key} is not ${String(key)}. A record keeps its key. Nothing was stored.`,
           );
         }
-        const rules = record === null ? deleteRulesOf(session, table, { key, newMutationId }) : null;
-        const choice = { record, mutationId: newMutationId(), rules, now: session.environment.now() };
+        const rules = record === null ? deleteRulesOf(session, table, { key, newMutationId: nextId }) : null;
+        const choice = { record, mutationId: nextId(), rules, now: session.environment.now() };
         const row = await resolveFailure(session, id, choice);
         if (row === null) return false;
         const tables = new Map([[row.table, [row.key]]]);

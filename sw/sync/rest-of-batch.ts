@@ -1,0 +1,49 @@
+import type { KeyNames } from '../protocol/key-names.ts';
+import { isJsonObject, type Json, type MutationId } from '../protocol/record.ts';
+import type { WriteTransaction } from '../store/database.ts';
+import type { BatchContentRow, BatchItem } from '../store/format.ts';
+import { renameWireChange } from '../store/rename.ts';
+import { parseStored } from './rebase.ts';
+import type { Session } from './session.ts';
+
+/** The stored body without the changes that were answered; the others keep their ids, and name records as they are known now. */
+function withoutChanges(body: string, answered: ReadonlySet<string>, rename: (change: unknown) => unknown): string {
+  const frame = parseStored(body);
+  const { changes } = frame;
+  const isAnswered = (id: unknown): boolean => typeof id === 'string' && answered.has(id);
+  const isLeft = (change: Json): boolean => !isJsonObject(change) || !isAnswered(change['mutationId']);
+  return JSON.stringify({ ...frame, changes: Array.isArray(changes) ? changes.filter(isLeft).map(rename) : changes });
+}
+
+/** Keeps of an answered batch what has no outcome yet, under the keys of now; a batch without such is gone (SPEC T-1). */
+export async function storeRest(
+  tx: WriteTransaction,
+  { schema }: Session,
+  answered: {
+    readonly content: BatchContentRow;
+    readonly items: readonly BatchItem[];
+    readonly outcomes: ReadonlyMap<MutationId, unknown>;
+    readonly names: KeyNames;
+  },
+): Promise<void> {
+  const { content, items, outcomes, names } = answered;
+  const rest = items.filter((item) => !outcomes.has(item.mutationId));
+  if (rest.length === 0) {
+    await Promise.all([
+      tx.objectStore('batches').delete(content.batch),
+      tx.objectStore('members').delete(content.batch),
+    ]);
+    return;
+  }
+  if (rest.length === content.items.length) return;
+  const stored = await tx.objectStore('batches').get(content.batch);
+  const attempted = stored?.attempted === undefined ? {} : { attempted: stored.attempted };
+  // What was answered must not go out once more with the rest.
+  const seqs = rest.map((item) => item.seq);
+  const rename = (change: unknown): unknown => renameWireChange(schema, names, change);
+  const body = withoutChanges(content.body, new Set(outcomes.keys()), rename);
+  await Promise.all([
+    tx.objectStore('batches').put({ ...content, ...attempted, items: rest, body }),
+    tx.objectStore('members').put({ batch: content.batch, run: content.run, seqs }),
+  ]);
+}
