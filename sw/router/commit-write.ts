@@ -6,7 +6,6 @@ import { requestRowKey } from '../store/requests.ts';
 import type { Table } from '../store/schema.ts';
 import { writeRecord } from '../store/write.ts';
 import { fetchBase, isWhole } from '../sync/fetch-base.ts';
-import type { Session } from '../sync/session.ts';
 import type { OpenSession } from '../sync/sessions.ts';
 import { newMutationId } from '../sync/new-mutation-id.ts';
 import { statusHeaders } from './answers.ts';

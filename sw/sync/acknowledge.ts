@@ -53,7 +53,8 @@ function renamesOf(
 
 /**
  * Stores the outcomes of a batch, in the caller's strict transaction (SPEC T-1): rows, acknowledged records as segments,
- * heads, failures, the journal, and the removal of the batch. What has no outcome stays in flight.
+ * heads, failures, and the removal of the batch. What has no outcome stays in flight. The journal that it gives is to be stored
+ * with it.
  */
 export async function acknowledge(
   tx: WriteTransaction,
@@ -166,7 +167,6 @@ export async function acknowledge(
       failedKeys: table.failedKeys,
     });
   }
-  await tx.objectStore('runs').put(journal);
   const isPlain =
     renames.length === 0 &&
     released.length === 0 &&

@@ -40,7 +40,11 @@ export class Effects {
 }
 
 /** Writes the rows that a settlement left, with the failure's id in their reason. */
-export async function storeRows(tx: WriteTransaction, settlement: Settlement, failure: FailureRow | null): Promise<void> {
+export async function storeRows(
+  tx: WriteTransaction,
+  settlement: Settlement,
+  failure: FailureRow | null,
+): Promise<void> {
   await Promise.all(
     settlement.rows.map((row) => {
       const reason = row.reason === undefined || failure === null ? row.reason : { ...row.reason, failure: failure.id };

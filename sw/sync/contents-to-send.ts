@@ -1,6 +1,6 @@
 import type { FileOfRecord } from '../backend/backend.ts';
 import type { MutationId, RunId } from '../protocol/record.ts';
-import type { WriteTransaction } from '../store/database.ts';
+import type { AnyTransaction } from '../store/database.ts';
 import { fileIn } from '../store/file-field.ts';
 import type { UploadItem } from './upload-order.ts';
 
@@ -15,7 +15,7 @@ export interface ContentToSend extends FileOfRecord {
  * unless the whole record is sent anew. Scope: sentContents.
  */
 export async function contentsToSend(
-  tx: WriteTransaction,
+  tx: AnyTransaction,
   run: RunId,
   items: readonly UploadItem[],
 ): Promise<readonly ContentToSend[]> {

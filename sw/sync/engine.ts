@@ -86,6 +86,7 @@ export function createEngine(session: Session): Engine {
         signal: AbortSignal.any([controller.signal, session.signal]),
         journal,
         known: null,
+        next: null,
         sliceEndsAt: environment.now() + sliceMs,
       };
       const slice = await runSlice(active);

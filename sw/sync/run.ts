@@ -8,6 +8,7 @@ import { addToHistory } from '../store/history.ts';
 import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
 import { stagedRows, switchedHead } from '../store/staging.ts';
 import type { WriteTransaction } from '../store/database.ts';
+import { takeBack } from './batch-content.ts';
 import { changedKeys, type ChangedKeys } from './changed-keys.ts';
 import { emptyTables } from './empty-tables.ts';
 import { downloadAll, downloadedTables, groundOf } from './download.ts';
@@ -131,8 +132,10 @@ async function endWithoutSwitch(
   active: ActiveRun,
   end: { readonly outcome: RunOutcome; readonly error: SyncError | null },
 ): Promise<SynchronizeResult> {
-  const { session } = active;
-  return session.database.write(endScope, async (tx) => {
+  const { session, next } = active;
+  return session.database.write([...endScope, 'batches', 'members'], async (tx) => {
+    // Stored by this worker and not sent: nobody can have it (SPEC P-4).
+    if (next !== null) await takeBack(tx, next);
     for (const row of await stagedRows(tx)) {
       if (end.outcome !== 'failed' || !row.full || row.refused) await tx.objectStore('runs').delete(row.id);
     }

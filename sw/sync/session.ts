@@ -2,7 +2,7 @@ import { SyncError } from '../protocol/errors.ts';
 import type { Environment } from './environment.ts';
 import type { BackendCall, BackendConnection } from '../backend/backend.ts';
 import type { SyncEvent } from '../protocol/events.ts';
-import type { JournalRow } from '../store/run-rows.ts';
+import type { BatchContentRow, JournalRow } from '../store/format.ts';
 import type { Base } from '../store/base.ts';
 import type { Database } from '../store/database.ts';
 import type { Migrate } from '../store/migrate-row.ts';
@@ -37,6 +37,8 @@ export interface ActiveRun {
   journal: JournalRow;
   /** Null: nothing. */
   known: KnownChanges | null;
+  /** Stored by the last step, and not sent yet; null: what is stored is to be looked for. */
+  next: BatchContentRow | null;
   /** Time at which the slice ends by itself, in milliseconds since 1970. */
   readonly sliceEndsAt: number;
 }

@@ -4,7 +4,9 @@ import type { StoreName, BatchContentRow } from '../store/format.ts';
 import { getMeta, readStamp } from '../store/meta.ts';
 import { renameScope } from '../store/rename.ts';
 import { acknowledge, type Acknowledged } from './acknowledge.ts';
+import type { StoredBatch } from './batch-content.ts';
 import { knowBatch } from './known-changes.ts';
+import { prepareNext, readGround, storePrepared, type PreparedBatch } from './next-batch.ts';
 import { report, uploadStepOf } from './progress.ts';
 import type { BackendCall, UploadReply } from '../backend/backend.ts';
 import { sendContents } from './send-contents.ts';
@@ -57,17 +59,29 @@ async function sendOnce(session: Session, content: BatchContentRow, call: Backen
   }
 }
 
-/** Sends a stored batch and stores its outcomes. Safe to repeat: the batch goes out as it is stored, under the same ids. */
-async function sendBatch(active: ActiveRun, content: BatchContentRow): Promise<void> {
+/**
+ * Sends a stored batch and stores its outcomes. Safe to repeat: the batch goes out as it is stored, under the same ids.
+ * Meanwhile `prepare` plans the one behind it, which is stored with the outcomes and left in `active.next` (SPEC P-1).
+ */
+async function sendBatch(
+  active: ActiveRun,
+  content: BatchContentRow,
+  prepare: () => Promise<PreparedBatch | null> = () => Promise.resolve(null),
+): Promise<void> {
   const { session } = active;
   const call = await callFor(session, active.signal);
   const onAttempt = session.backend.idempotent ? {} : { onAttempt: noteAttempt(session, content.batch) };
-  const reply = await sendOnce(session, content, { ...call, ...onAttempt });
+  const sending = sendOnce(session, content, { ...call, ...onAttempt });
+  // What the database says against it, it says again where the batch is planned in its turn.
+  const preparing = prepare().catch(() => null);
+  const reply = await sending.finally(() => preparing);
+  const prepared = await preparing;
   const ids = reply.outcomes.map((outcome) => outcome.mutationId);
   checkOutcomes(content, ids, reply.fault === null);
   const leaves = session.environment.newId();
-  const settle = async (tx: WriteTransaction): Promise<Acknowledged> => {
-    const [device, stamp] = await Promise.all([getMeta(tx, 'device'), readStamp(tx)]);
+  const settle = async (tx: WriteTransaction): Promise<Acknowledged & { readonly next: StoredBatch | null }> => {
+    const [device, ground] = await Promise.all([getMeta(tx, 'device'), readGround(tx)]);
+    const stamp = ground.changes;
     const { bytesSent, bytesReceived } = active.journal;
     const counted = {
       ...active.journal,
@@ -76,15 +90,26 @@ async function sendBatch(active: ActiveRun, content: BatchContentRow): Promise<v
     };
     const { outcomes, serverEpoch } = reply;
     const known = active.known?.stamp === stamp ? active.known : null;
-    return acknowledge(tx, session, {
+    const settled = await acknowledge(tx, session, {
       ...{ journal: counted, device: device ?? '', content, outcomes, serverEpoch },
       known,
     });
+    const next = prepared === null ? null : await storePrepared(tx, active, prepared, { ...settled, ground });
+    if (next !== null) {
+      const { several = null } = known ?? {};
+      return { ...settled, next, known: await knowBatch(tx, next.items, { stamp: leaves, several }) };
+    }
+    await tx.objectStore('runs').put(settled.journal);
+    // There are no rows to know before the next batch.
+    const left = settled.known === null ? null : { ...settled.known, stamp: leaves, rows: new Map() };
+    return { ...settled, next, known: left };
   };
   const settled = await session.database.write(settleScope, settle, { stamp: leaves });
-  const { events, journal, later } = settled;
-  active.known = settled.known === null ? null : { ...settled.known, stamp: leaves, rows: new Map() };
+  const { events, later, next } = settled;
+  const { journal } = next ?? settled;
+  active.known = settled.known;
   active.journal = journal;
+  active.next = next?.content ?? null;
   for (const event of events) session.announce(event);
   report(active, uploadStepOf(journal));
   if (reply.fault !== null) {
@@ -116,9 +141,14 @@ async function settleOldBatches(active: ActiveRun): Promise<void> {
 
 export type UploadStep = 'more' | 'done';
 
-/** One step of the upload phase: old batches, or the next batch. `done` when nothing sendable is left (R-3). */
+/** One step of the upload phase: the batch that the last step stored, old batches, or the next one. `done` when nothing sendable is left (R-3). */
 export async function uploadStep(active: ActiveRun): Promise<UploadStep> {
-  const { session } = active;
+  const { session, next } = active;
+  if (next !== null) {
+    active.next = null;
+    await sendBatch(active, next, () => prepareNext(active, next));
+    return 'more';
+  }
   await settleOldBatches(active);
   if (isAllLookedAt(active.journal)) {
     await reportFailures(active);
@@ -152,7 +182,7 @@ export async function uploadStep(active: ActiveRun): Promise<UploadStep> {
       // Once a run: else one that kills its worker again and again would seem to go on.
       if (active.journal.progress?.phase !== 'upload') report(active, uploadStepOf(plan.journal));
       active.journal = plan.journal;
-      await sendBatch(active, plan.content);
+      await sendBatch(active, plan.content, () => prepareNext(active, plan.content));
       return 'more';
   }
 }

@@ -54,7 +54,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'removal before acknowledgement',
     edits: [
       {
-        file: 'sw/sync/upload-plan.ts',
+        file: 'sw/sync/batch-content.ts',
         find: "    tx.objectStore('batches').put(content),\n",
         replace:
           "    ...items.map((item) => item.type === 'change' ? tx.objectStore('changes').delete([item.row.table, item.row.key, item.row.seq]) : undefined),\n",
@@ -189,7 +189,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'one global order',
     edits: [
       {
-        file: 'sw/sync/upload-plan.ts',
+        file: 'sw/sync/upload-stretch.ts',
         find: 'rows: rows.filter((row) => row.seq <= through),',
         replace: `rows: rows.filter((row) => row.seq <= through).filter((row, index, all) => !all.slice(0, index + 1).some((each) => each.state === 'rejected')),`,
       },
@@ -199,7 +199,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'tombstone dropped when sent',
     edits: [
       {
-        file: 'sw/sync/upload-plan.ts',
+        file: 'sw/sync/batch-content.ts',
         find: "    tx.objectStore('batches').put(content),\n",
         replace:
           "    tx.objectStore('batches').put(content),\n    ...items.map((item) => item.type === 'change' && item.row.operation === 'delete' ? tx.objectStore('changes').delete([item.row.table, item.row.key, item.row.seq]) : undefined),\n",

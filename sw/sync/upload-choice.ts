@@ -1,0 +1,220 @@
+import type { Base } from '../store/base.ts';
+import { waitingFor, type RecordRef } from '../store/blocked.ts';
+import { rowsOf, withCommandState, withState } from '../store/changes.ts';
+import type { AnyTransaction } from '../store/database.ts';
+import type { ChangeRow, CommandRow, JournalRow } from '../store/format.ts';
+import { readMarks } from '../store/marks.ts';
+import { isSendable, isUploaded, type Schema, type Table } from '../store/schema.ts';
+import type { RecordKey } from '../protocol/record.ts';
+import { unchangedOf } from './unchanged.ts';
+import { Leavers } from './upload-leavers.ts';
+import { refId, referencesIn, type UploadItem } from './upload-order.ts';
+
+/** Rows as they are to be stored: they wait for another record. */
+export interface Waiting {
+  readonly changes: ChangeRow[];
+  readonly commands: CommandRow[];
+}
+
+export function isReferredTo(schema: Schema, name: string): boolean {
+  return [...schema.tables.values()].some((table) => table.references.some((reference) => reference.table === name));
+}
+
+interface ChoiceContext {
+  readonly base: Base;
+  readonly schema: Schema;
+  /** Records whose changes are on their way: taken for sent, and for taken by the server (SPEC P-2). */
+  readonly underWay: ReadonlySet<string>;
+}
+
+/** Chooses what goes into a batch. Writes nothing: what is found to wait is left in `waiting`, for who stores the batch. */
+export class Choice {
+  readonly #tx: AnyTransaction;
+  readonly #context: ChoiceContext;
+  readonly #journal: JournalRow;
+  readonly #chosen = new Map<string, UploadItem>();
+  readonly #verdicts = new Map<string, RecordRef | null>();
+  /** The held keys of each table: read once, since a request for each row would take longer than the upload. */
+  readonly #held = new Map<string, ReadonlySet<RecordKey>>();
+  readonly #leavers: Leavers;
+  readonly #leaving = new Set<number>();
+  readonly items: UploadItem[] = [];
+  readonly waiting: Waiting = { changes: [], commands: [] };
+  /** Of the chosen records' texts. */
+  characters = 0;
+
+  constructor(tx: AnyTransaction, context: ChoiceContext, journal: JournalRow) {
+    this.#tx = tx;
+    this.#context = context;
+    this.#journal = journal;
+    this.#leavers = new Leavers(tx, context.schema);
+  }
+
+  /** Whether another row of the record is in the batch already. */
+  holds(ref: RecordRef): boolean {
+    return this.#chosen.has(refId(ref));
+  }
+
+  async #isSendable(table: Table, row: ChangeRow): Promise<boolean> {
+    if (row.state !== 'pending' && row.state !== 'blocked') return false;
+    // What is selected is sent whatever the scope of its table.
+    if (!(this.#journal.selection === undefined ? isUploaded(table) : isSendable(table))) return false;
+    let held = this.#held.get(table.name);
+    if (held === undefined) {
+      const head = await this.#context.base.readHead(this.#tx, table.name);
+      held = new Set(await readMarks(this.#tx, this.#context.base, head, 'hold'));
+      this.#held.set(table.name, held);
+    }
+    return !held.has(row.key);
+  }
+
+  /** The record for which a change must wait, or null. Parents that were never sent are put into the batch before it. */
+  async #waitsFor(table: Table, row: ChangeRow, trail: readonly string[]): Promise<RecordRef | null> {
+    for (const ref of referencesIn(table, row.text)) {
+      const id = refId(ref);
+      if (this.#chosen.has(id) || trail.includes(id) || this.#context.underWay.has(id)) continue;
+      let blocker = this.#verdicts.get(id);
+      if (blocker === undefined) {
+        blocker = await this.#bringParent(ref, [...trail, id]);
+        this.#verdicts.set(id, blocker);
+      }
+      if (blocker !== null) return blocker;
+    }
+    return null;
+  }
+
+  async #bringParent(ref: RecordRef, trail: readonly string[]): Promise<RecordRef | null> {
+    const [parent] = await rowsOf(this.#tx, ref.table, ref.key);
+    if (parent === undefined || parent.operation !== 'create') return null;
+    const table = this.#context.schema.tables.get(ref.table);
+    if (table === undefined || !(await this.#isSendable(table, parent))) return ref;
+    // Then the child goes alone, and the server says what it lacks.
+    if (this.#journal.selection?.includeParents === false) return null;
+    // It goes with all of its group, or not at all (N-7).
+    if (parent.group !== undefined) return ref;
+    const blocker = await this.#waitsFor(table, parent, trail);
+    if (blocker !== null) return blocker;
+    this.#choose({ type: 'change', row: parent, table });
+    return null;
+  }
+
+  /**
+   * Finds out at once which of the records that the rows refer to have no change, so that nothing waits for them: asked for one
+   * after the other, they would take longer than the upload.
+   */
+  async lookUpParents(rows: readonly ChangeRow[]): Promise<void> {
+    const wanted = new Map<string, RecordRef>();
+    for (const row of rows) {
+      const table = this.#context.schema.tables.get(row.table);
+      if (table !== undefined) for (const ref of referencesIn(table, row.text)) wanted.set(refId(ref), ref);
+    }
+    for (const row of rows) wanted.delete(refId(row));
+    for (const id of await unchangedOf(this.#tx, wanted)) this.#verdicts.set(id, null);
+  }
+
+  #choose(item: UploadItem): void {
+    if (item.type === 'change') {
+      this.#chosen.set(refId(item.row), item);
+      this.characters += item.row.text?.length ?? 0;
+    }
+    this.items.push(item);
+  }
+
+  /** What a command names must be there before it, as far as it can be (U-12); null: the command need not wait. */
+  async #commandWaitsFor(row: CommandRow): Promise<RecordRef | null> {
+    for (const ref of row.names) {
+      if (this.holds(ref)) continue;
+      const [first] = await rowsOf(this.#tx, ref.table, ref.key);
+      const table = this.#context.schema.tables.get(ref.table);
+      if (first === undefined || table === undefined) continue;
+      if (first.operation === 'create') {
+        const blocker = await this.#bringParent(ref, [refId(ref)]);
+        if (blocker !== null) return blocker;
+      } else if (first.seq < row.seq && !(await this.#isSendable(table, first))) return ref;
+    }
+    return null;
+  }
+
+  async addCommand(row: CommandRow): Promise<RecordRef | null> {
+    if (row.state !== 'pending' && row.state !== 'blocked') return null;
+    const blocker = await this.#commandWaitsFor(row);
+    if (blocker === null) this.#choose({ type: 'command', row });
+    else this.waiting.commands.push(withCommandState(row, 'blocked', waitingFor(blocker)));
+    return blocker;
+  }
+
+  /** A row over another that is not settled waits, wherever that one is (invariant 3). */
+  async #isFirst(row: ChangeRow): Promise<boolean> {
+    if (row.base === null || row.base.version !== null) return true;
+    const [first] = await rowsOf(this.#tx, row.table, row.key);
+    return first?.seq === row.seq;
+  }
+
+  /** What takes a reference to the record away goes before its delete. False: such a change can only go in a later batch. */
+  async #bringLeavers(row: ChangeRow): Promise<boolean> {
+    // Records that refer to each other, or to themselves, are met again here.
+    if (!isReferredTo(this.#context.schema, row.table) || this.#leaving.has(row.seq)) return true;
+    this.#leaving.add(row.seq);
+    for (const leaver of await this.#leavers.of(row)) {
+      const chosen = this.#chosen.get(refId(leaver));
+      if (chosen?.row.seq === leaver.seq) continue;
+      const [first] = await rowsOf(this.#tx, leaver.table, leaver.key);
+      if (first?.seq === leaver.seq) await this.addChange(leaver);
+      else if (chosen !== undefined) return false;
+    }
+    return true;
+  }
+
+  /** False: the change must wait for the batch after this one. */
+  async addChange(row: ChangeRow): Promise<boolean> {
+    const table = this.#context.schema.tables.get(row.table);
+    if (table === undefined || this.holds(row) || !(await this.#isSendable(table, row))) return true;
+    if (!(await this.#isFirst(row))) return true;
+    if (row.operation === 'delete' && !(await this.#bringLeavers(row))) return false;
+    const blocker = await this.#waitsFor(table, row, [refId(row)]);
+    if (blocker === null) this.#choose({ type: 'change', row, table });
+    else this.waiting.changes.push(withState(row, 'blocked', waitingFor(blocker)));
+    return true;
+  }
+
+  /**
+   * Chooses a whole group, or nothing of it: then what it waits for is named. It makes a batch of its own; false: new
+   * records that it refers to make one before it.
+   */
+  async addGroup(members: readonly (ChangeRow | CommandRow)[]): Promise<boolean> {
+    const blocker = await this.#groupWaitsFor(members);
+    if (this.items.length > 0) return false;
+    for (const row of members) {
+      if (blocker === null) {
+        const table = 'method' in row ? undefined : this.#context.schema.tables.get(row.table);
+        if ('method' in row) this.#choose({ type: 'command', row });
+        else if (table !== undefined) this.#choose({ type: 'change', row, table });
+      } else if (row.state === 'pending' || row.state === 'blocked') {
+        if ('method' in row) this.waiting.commands.push(withCommandState(row, 'blocked', waitingFor(blocker)));
+        else this.waiting.changes.push(withState(row, 'blocked', waitingFor(blocker)));
+      }
+    }
+    return true;
+  }
+
+  async #groupWaitsFor(members: readonly (ChangeRow | CommandRow)[]): Promise<RecordRef | null> {
+    const own = members.map((row) => ('method' in row ? '' : refId(row)));
+    for (const row of members) {
+      const isOpen = row.state === 'pending' || row.state === 'blocked';
+      if ('method' in row) {
+        if (!isOpen) return { table: '', key: row.mutationId };
+        const named = { ...row, names: row.names.filter((ref) => !own.includes(refId(ref))) };
+        const blocker = await this.#commandWaitsFor(named);
+        if (blocker !== null) return blocker;
+        continue;
+      }
+      const table = this.#context.schema.tables.get(row.table);
+      if (!isOpen || table === undefined || !(await this.#isSendable(table, row)) || !(await this.#isFirst(row))) {
+        return { table: row.table, key: row.key };
+      }
+      const blocker = await this.#waitsFor(table, row, own);
+      if (blocker !== null) return blocker;
+    }
+    return null;
+  }
+}
