@@ -1,4 +1,4 @@
-import type { StoreName, BatchContentRow } from '../store/format.ts';
+import type { BatchContentRow, JournalRow, StoreName } from '../store/format.ts';
 import type { AnyTransaction, WriteTransaction } from '../store/database.ts';
 import { getMeta, readSeqState, readStamp } from '../store/meta.ts';
 import { makeBatch, storeBatch, type MadeBatch, type StoredBatch } from './batch-content.ts';
@@ -56,15 +56,10 @@ export async function prepareNext(active: ActiveRun, underWay: BatchContentRow):
  */
 export async function storePrepared(
   tx: WriteTransaction,
-  active: ActiveRun,
   { made, uploadedThrough, ground }: PreparedBatch,
-  settled: { readonly journal: ActiveRun['journal']; readonly isPlain: boolean; readonly ground: Ground },
+  settled: { readonly journal: JournalRow; readonly isPlain: boolean; readonly ground: Ground },
 ): Promise<StoredBatch | null> {
   const { journal, isPlain, ground: found } = settled;
   if (!isPlain || found.changes !== ground.changes || found.heads !== ground.heads) return null;
-  // Somebody wants the run to end here: what was not sent stays pending.
-  const { environment } = active.session;
-  if (active.signal.aborted || environment.isReplaced() || environment.now() > active.sliceEndsAt) return null;
-  if ((await getMeta(tx, 'cancelRun')) === journal.run) return null;
   return storeBatch(tx, made, { ...journal, uploadedThrough });
 }

@@ -19,7 +19,7 @@ export interface StretchLimits {
 }
 
 /** How many rows are read before their sizes are known, and at most at once. */
-const firstRows = 16;
+const firstRows = 4;
 const rowsAtOnce = 128;
 
 function sizeOf({ text, base, server }: ChangeRow): number {

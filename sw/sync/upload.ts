@@ -94,7 +94,7 @@ async function sendBatch(
       ...{ journal: counted, device: device ?? '', content, outcomes, serverEpoch },
       known,
     });
-    const next = prepared === null ? null : await storePrepared(tx, active, prepared, { ...settled, ground });
+    const next = prepared === null ? null : await storePrepared(tx, prepared, { ...settled, ground });
     if (next !== null) {
       const { several = null } = known ?? {};
       return { ...settled, next, known: await knowBatch(tx, next.items, { stamp: leaves, several }) };

@@ -4,7 +4,6 @@ import type { GroupRequest } from '../../sw/protocol/group.ts';
 import type { JsonObject } from '../../sw/protocol/record.ts';
 import { toFilterTree } from '../../sw/filter/index.ts';
 import type { StoreName } from '../../sw/store/format.ts';
-import { setMeta } from '../../sw/store/meta.ts';
 import { setStatus } from '../../sw/store/set-status.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
 import { see, signal, write } from './engine-fixture.ts';
@@ -204,22 +203,6 @@ describe('A batch that is planned while another is on the wire', () => {
     expect(sent.map(keysOf)).toEqual([[first]]);
     expect(await detailsOf(session, 'visits', [first, second])).toEqual(['clean', 'pending']);
     expect(await session.engine.synchronize('again', send)).toMatchObject({ uploaded: 1, failed: 0 });
-  });
-
-  it('is not stored once the run is cancelled (S-09)', async () => {
-    const opened = await openDevice(fixture);
-    const { session } = opened;
-    const [first, second] = [randomUUID(), randomUUID()];
-    await writeGroup(opened, post('visits', visit(first)));
-    await write(session, 'visits', second, visit(second));
-    const { sent } = watch(opened, async () => {
-      const journal = await session.database.read(['runs'], (tx) => tx.objectStore('runs').get('open'));
-      const run = journal !== undefined && 'mode' in journal ? journal.run : null;
-      if (run !== null) await session.database.write(['meta'], (tx) => setMeta(tx, 'cancelRun', run));
-    });
-    await expect(session.engine.synchronize('call', send)).rejects.toMatchObject({ code: 'cancelled' });
-    expect(sent.map(keysOf)).toEqual([[first]]);
-    expect(await detailsOf(session, 'visits', [first, second])).toEqual(['clean', 'pending']);
   });
 
   it('is sent as it was stored where the worker was stopped before (T-2)', async () => {
