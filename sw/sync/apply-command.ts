@@ -1,5 +1,6 @@
 import type { WriteTransaction } from '../store/database.ts';
-import type { BatchItem, JournalRow } from '../store/format.ts';
+import type { BatchItem } from '../store/format.ts';
+import type { JournalRow } from '../store/run-rows.ts';
 import { noteOutcomes } from '../store/outcomes.ts';
 import type { Outcome } from '../protocol/wire.ts';
 import type { Effects } from './batch-effects.ts';

@@ -1,6 +1,7 @@
 import type { BackendConnection } from '../backend/backend.ts';
 import type { WriteTransaction } from '../store/database.ts';
-import type { BatchContentRow, BatchItem, JournalRow } from '../store/format.ts';
+import type { BatchContentRow, BatchItem } from '../store/format.ts';
+import type { JournalRow } from '../store/run-rows.ts';
 import { takeNumbers } from '../store/meta.ts';
 import type { Schema } from '../store/schema.ts';
 import { uploadStepOf, withProgress } from './progress.ts';

@@ -1,4 +1,5 @@
-import type { BatchContentRow, JournalRow, StoreName } from '../store/format.ts';
+import type { BatchContentRow, StoreName } from '../store/format.ts';
+import type { JournalRow } from '../store/run-rows.ts';
 import type { AnyTransaction, WriteTransaction } from '../store/database.ts';
 import { getMeta, readSeqState, readStamp } from '../store/meta.ts';
 import { makeBatch, storeBatch, type MadeBatch, type StoredBatch } from './batch-content.ts';

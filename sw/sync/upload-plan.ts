@@ -1,5 +1,6 @@
 import type { AnyTransaction, WriteTransaction } from '../store/database.ts';
-import type { ChangeRow, CommandRow, JournalRow } from '../store/format.ts';
+import type { ChangeRow, CommandRow } from '../store/format.ts';
+import type { JournalRow } from '../store/run-rows.ts';
 import { readGroup } from '../store/groups.ts';
 import type { Schema } from '../store/schema.ts';
 import type { Base } from '../store/base.ts';

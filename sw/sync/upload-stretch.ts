@@ -1,5 +1,6 @@
 import type { AnyTransaction } from '../store/database.ts';
-import type { ChangeRow, CommandRow, JournalRow } from '../store/format.ts';
+import type { ChangeRow, CommandRow } from '../store/format.ts';
+import type { JournalRow } from '../store/run-rows.ts';
 import { rowsMadeIn } from './batch-rows.ts';
 
 /** The rows that a batch is chosen from, in the order in which they were made. */

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import { isMutationId, isRunId } from '../../sw/protocol/record.ts';
 import { createDatabase, type Database } from '../../sw/store/database.ts';
-import type { ChangeRow, JournalRow } from '../../sw/store/format.ts';
+import type { ChangeRow } from '../../sw/store/format.ts';
+import type { JournalRow } from '../../sw/store/run-rows.ts';
 import { nextStretch, type Stretch } from '../../sw/sync/upload-stretch.ts';
 
 const limits = { rows: 1000, characters: 2_000_000 };
