@@ -131,9 +131,30 @@ export async function readBatchRows(
   return new Map(items.map((item) => [item.seq, byRecord.get(refId(item)) ?? []]));
 }
 
+/** How many keys of other rows are read at most, for each row that goes, to find out which of these are neighbours. */
+const strangers = 3;
+
+/** The rows as ranges of `changes` in which there is nothing else, from all keys between the first and the last of them. */
+function rangesOf(rows: readonly ChangeRow[], keys: readonly (readonly [string, RecordKey, number])[]): IDBKeyRange[] {
+  const gone = new Set(rows.map(({ seq }) => seq));
+  const ranges: IDBKeyRange[] = [];
+  let [first, last]: [IDBValidKey | null, IDBValidKey | null] = [null, null];
+  for (const [table, key, seq] of keys) {
+    const isGone = gone.has(seq);
+    if (isGone) last = [table, key, seq];
+    if (isGone) first ??= last;
+    else if (first !== null) {
+      ranges.push(IDBKeyRange.bound(first, last));
+      first = null;
+    }
+  }
+  if (first !== null) ranges.push(IDBKeyRange.bound(first, last));
+  return ranges;
+}
+
 /**
- * Deletes settled rows. Where a table's rows between the first and the last are just these, as after most uploads, one
- * range goes at once: a thousand single deletes take longer than the upload.
+ * Deletes settled rows. Neighbours go by one range, as after most uploads all of a table do: a thousand single deletes take
+ * longer than the upload.
  */
 export async function deleteRows(tx: WriteTransaction, gone: readonly ChangeRow[]): Promise<void> {
   const changes = tx.objectStore('changes');
@@ -144,8 +165,14 @@ export async function deleteRows(tx: WriteTransaction, gone: readonly ChangeRow[
         rows.map((row) => row.key),
       );
       if (range === null) return;
-      if ((await changes.count(range)) === rows.length) await changes.delete(range);
-      else await Promise.all(rows.map((row) => changes.delete([row.table, row.key, row.seq])));
+      const count = await changes.count(range);
+      if (count === rows.length) await changes.delete(range);
+      else if (count > rows.length * (1 + strangers)) {
+        await Promise.all(rows.map((row) => changes.delete([row.table, row.key, row.seq])));
+      } else {
+        const keys = await changes.getAllKeys(range);
+        await Promise.all(rangesOf(rows, keys).map((neighbours) => changes.delete(neighbours)));
+      }
     }),
   );
 }

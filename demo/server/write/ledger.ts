@@ -52,11 +52,16 @@ export async function reserve(
   user: string,
   subjects: ReadonlyMap<string, Subject>,
 ): Promise<ReadonlySet<string>> {
-  const rows = [...subjects].map(([id, { operation, table, key }]) => [id, operation, table, JSON.stringify(key)]);
+  const rows = [...subjects].map(([id, { operation, table, key }]) => ({
+    id,
+    operation,
+    table,
+    key: JSON.stringify(key),
+  }));
   const inserted = await tx.query(
     'insert into sync_ledger (user_name, mutation_id, operation, table_name, record_key) ' +
-      'select $1, e.row ->> 0, e.row ->> 1, e.row ->> 2, e.row ->> 3 from json_array_elements($2::json) as e(row) ' +
-      'order by 2 on conflict (user_name, mutation_id) do nothing returning mutation_id',
+      'select $1, r.id, r.operation, r.table, r.key from ' +
+      'json_to_recordset($2::json) as r(id text, operation text, "table" text, key text) order by 2 on conflict (user_name, mutation_id) do nothing returning mutation_id',
     [user, JSON.stringify(rows)],
   );
   return new Set(inserted.map((row) => textOf(row, 'mutation_id')));
