@@ -113,10 +113,15 @@ export async function releaseHolds(
   base: Base,
   records: readonly { readonly table: string; readonly key: RecordKey }[],
 ): Promise<void> {
-  for (const table of new Set(records.map((record) => record.table))) {
-    const keys = records.filter((record) => record.table === table).map((record) => record.key);
-    await removeMarks(tx, await base.readHead(tx, table), 'hold', keys);
-  }
+  const tables = new Set(records.map((record) => record.table));
+  await Promise.all(
+    [...tables].map(async (table) => {
+      const head = await base.readHead(tx, table);
+      if (countMarks(head, 'hold') === 0) return;
+      const keys = records.filter((record) => record.table === table).map((record) => record.key);
+      await removeMarks(tx, head, 'hold', keys);
+    }),
+  );
 }
 
 /**

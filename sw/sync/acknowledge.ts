@@ -138,18 +138,19 @@ export async function acknowledge(
     if (settlement.rows.length === 0) settledWhole.push(item);
     settlements.push([settlement, failure]);
   }
-  await deleteRows(tx, gone);
-  await releaseHolds(tx, session.base, settledWhole);
-  await Promise.all([
-    ...settlements.map(([settlement, failure]) => storeRows(tx, settlement, failure)),
+  const { selection } = context.journal;
+  // Rows that stay are written behind the ranges that go.
+  const [released] = await Promise.all([
+    deleteRows(tx, gone)
+      .then(() => Promise.all(settlements.map(([settlement, failure]) => storeRows(tx, settlement, failure))))
+      .then(() => releaseFollowers(tx, taken)),
+    releaseHolds(tx, session.base, settledWhole).then(() => storeHeads(tx, session, effects)),
     noteOutcomes(tx, asked),
     ...effects.failures.map((failure) => tx.objectStore('failures').put(failure)),
+    selection === undefined ? null : noteVerdicts(tx, selection.done, verdicts),
+    context.serverEpoch === null ? null : setMeta(tx, 'serverEpoch', context.serverEpoch),
   ]);
-  const released = await releaseFollowers(tx, taken);
   effects.resend.push(...released.filter((seq) => seq <= context.journal.uploadedThrough));
-  await storeHeads(tx, session, effects);
-  if (context.journal.selection !== undefined) await noteVerdicts(tx, context.journal.selection.done, verdicts);
-  if (context.serverEpoch !== null) await setMeta(tx, 'serverEpoch', context.serverEpoch);
   await storeRest(tx, session, { content, items, outcomes, names });
   let journal: JournalRow = {
     ...context.journal,

@@ -5,7 +5,7 @@ import type { JournalRow } from '../store/run-rows.ts';
 import { takeNumbers } from '../store/meta.ts';
 import type { Schema } from '../store/schema.ts';
 import { uploadStepOf, withProgress } from './progress.ts';
-import type { Waiting } from './upload-choice.ts';
+import type { WaitingRows } from './upload-choice.ts';
 import { orderForUpload, type UploadItem } from './upload-order.ts';
 import { encodeChange, encodeCommand } from './wire-change.ts';
 
@@ -14,7 +14,7 @@ export interface MadeBatch {
   /** In the order of upload. */
   readonly items: readonly UploadItem[];
   readonly body: string;
-  readonly waiting: Waiting;
+  readonly waiting: WaitingRows;
 }
 
 export interface StoredBatch {
@@ -36,7 +36,7 @@ function describe(item: UploadItem): BatchItem {
 
 /** The request as it will be sent, from items in the order in which they were chosen. */
 export function makeBatch(
-  chosen: { readonly items: readonly UploadItem[]; readonly waiting: Waiting },
+  chosen: { readonly items: readonly UploadItem[]; readonly waiting: WaitingRows },
   context: {
     readonly schema: Schema;
     readonly backend: BackendConnection;
@@ -59,7 +59,7 @@ export function makeBatch(
   return { items, body, waiting: chosen.waiting };
 }
 
-export async function storeWaiting(tx: WriteTransaction, { changes, commands }: Waiting): Promise<void> {
+export async function storeWaiting(tx: WriteTransaction, { changes, commands }: WaitingRows): Promise<void> {
   await Promise.all([
     ...changes.map((row) => tx.objectStore('changes').put(row)),
     ...commands.map((row) => tx.objectStore('commands').put(row)),

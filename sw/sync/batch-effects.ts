@@ -1,4 +1,4 @@
-import { addSegment } from '../store/add-segment.ts';
+import { addSegments } from '../store/add-segments.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import type { FailureRow } from '../store/format.ts';
 import { segmentOf, type Overlay } from '../store/staging.ts';
@@ -85,11 +85,13 @@ export function note(effects: Effects, item: ChangeItem, settlement: Settlement)
 }
 
 /** Lays the acknowledged records over the base, as a segment of each table. */
-export async function storeHeads(tx: WriteTransaction, session: Session, effects: Effects): Promise<void> {
-  for (const [name, { overlay }] of effects.entries()) {
-    if (overlay.size === 0) continue;
-    await addSegment(tx, await session.base.readHead(tx, name), segmentOf(overlay));
-  }
+export function storeHeads(tx: WriteTransaction, session: Session, effects: Effects): Promise<void> {
+  const changed = [...effects.entries()].filter(([, { overlay }]) => overlay.size > 0);
+  return addSegments(
+    tx,
+    session.base,
+    changed.map(([name, { overlay }]) => [name, segmentOf(overlay)]),
+  );
 }
 
 export function eventsOf(effects: Effects): SyncEvent[] {

@@ -1,5 +1,5 @@
 import { rowsOf, withCommandState, withState } from '../store/changes.ts';
-import { addSegment } from '../store/add-segment.ts';
+import { addSegments } from '../store/add-segments.ts';
 import { releaseFollowers } from '../store/blocked.ts';
 import type { BatchContentRow, FailureRow, StoreName } from '../store/format.ts';
 import { segmentOf } from '../store/staging.ts';
@@ -110,7 +110,7 @@ export function noteArrival(session: Session, id: string): Promise<boolean> {
     ]);
     if (!table.serverKeys && row.text !== null) {
       const overlay = new Map([[key, { key, text: row.text, version: '', fields: {} }]]);
-      await addSegment(tx, await base.readHead(tx, name), segmentOf(overlay));
+      await addSegments(tx, base, [[name, segmentOf(overlay)]]);
     }
     await releaseFollowers(tx, [{ table: name, key }]);
     return true;

@@ -12,7 +12,7 @@ import { Leavers } from './upload-leavers.ts';
 import { refId, referencesIn, type UploadItem } from './upload-order.ts';
 
 /** Rows as they are to be stored: they wait for another record. */
-export interface Waiting {
+export interface WaitingRows {
   readonly changes: ChangeRow[];
   readonly commands: CommandRow[];
 }
@@ -40,7 +40,7 @@ export class Choice {
   readonly #leavers: Leavers;
   readonly #leaving = new Set<number>();
   readonly items: UploadItem[] = [];
-  readonly waiting: Waiting = { changes: [], commands: [] };
+  readonly waiting: WaitingRows = { changes: [], commands: [] };
   /** Of the chosen records' texts. */
   characters = 0;
 

@@ -7,7 +7,7 @@ import type { Base } from '../store/base.ts';
 import type { BackendConnection } from '../backend/backend.ts';
 import { makeBatch, storeBatch, storeWaiting, type StoredBatch } from './batch-content.ts';
 import { contentsToSend, type ContentToSend } from './contents-to-send.ts';
-import { Choice, isReferredTo, type Waiting } from './upload-choice.ts';
+import { Choice, isReferredTo, type WaitingRows } from './upload-choice.ts';
 import { refId, type UploadItem } from './upload-order.ts';
 import { afterPart, nextSelected } from './upload-selected.ts';
 import { nextStretch, type Stretch } from './upload-stretch.ts';
@@ -45,11 +45,11 @@ export type Chosen =
   | {
       readonly type: 'batch';
       readonly items: readonly UploadItem[];
-      readonly waiting: Waiting;
+      readonly waiting: WaitingRows;
       readonly next: JournalRow;
     }
   | { readonly type: 'contents'; readonly contents: readonly ContentToSend[] }
-  | { readonly type: 'skip'; readonly waiting: Waiting; readonly next: JournalRow }
+  | { readonly type: 'skip'; readonly waiting: WaitingRows; readonly next: JournalRow }
   | { readonly type: 'done' };
 
 /** Nothing is left of what the run was opened for. */
