@@ -23,6 +23,12 @@ interface StoredSignIn extends SignInRecord {
   readonly isNew: boolean;
 }
 
+/** The sign-in under which a tab loaded. */
+export interface Binding {
+  readonly client: string;
+  readonly user: string;
+}
+
 /** Who is signed in, and under whose sign-in each tab loaded. One small database for the app. */
 export interface Control {
   read(): Promise<StoredSignIn>;
@@ -32,11 +38,14 @@ export interface Control {
   write(record: SignInRecord): Promise<void>;
   /** The user that a tab is bound to; binds it to the given one if it is to none. */
   bind(client: string, user: string, now: number): Promise<string>;
+  /** Tabs that are bound to somebody else than the user; not those of long ago. */
+  boundToOthers(user: string): Promise<readonly Binding[]>;
   /** Deletes a database if it was noted to be wiped, also by a worker that died over it. What is in it is never seen again. `before` comes first. */
   finishWipe(database: string, before: () => Promise<void>): Promise<void>;
 }
 
 const clientsKept = 500;
+const bindingsNoted = 100;
 const wipePrefix = 'wipe:';
 
 /** There is no IndexedDB, or opening any database is forbidden, as in some private windows and sandboxes. */
@@ -160,6 +169,11 @@ export function createControl(name: string): Control {
       });
       bound.set(client, owner);
       return owner;
+    },
+    boundToOthers: async (user) => {
+      const rows = await attempt((database) => database.getAll('clients'));
+      const others = rows.filter((row) => row.user !== '' && row.user !== user).sort((a, b) => b.at - a.at);
+      return others.slice(0, bindingsNoted).map((row) => ({ client: row.id, user: row.user }));
     },
     wasLost: () => attempt(async (database) => (await database.get('values', 'data-loss')) !== undefined),
     forgetLoss: () => attempt((database) => database.delete('values', 'data-loss')),

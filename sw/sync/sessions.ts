@@ -168,8 +168,11 @@ export function createSessions(options: SessionsOptions): Sessions {
   const readSignIn = async (): Promise<void> => {
     const { isNew, ...stored } = await control.read();
     const noted = isNew ? await watch.readUser() : null;
-    if (isNew) await control.write(noted ?? stored);
-    known ??= noted ?? stored;
+    const { user, withHeaders } = noted ?? stored;
+    // Before it is stored that this was looked at.
+    for (const other of noted?.others ?? []) await control.bind(other.client, other.user, now());
+    if (isNew) await control.write({ user, withHeaders });
+    known ??= { user, withHeaders };
   };
 
   const readKnown = async (): Promise<void> => {
@@ -237,7 +240,7 @@ export function createSessions(options: SessionsOptions): Sessions {
         await Promise.all([deleteMeta(tx, 'authRequired'), deleteMeta(tx, 'backoff')]);
       });
       await control.write(next);
-      await watch.noteUser(next);
+      await watch.noteUser(next, await control.boundToOthers(user));
     } catch (error) {
       if (session !== reused) session.end();
       throw error;
@@ -253,7 +256,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
 
   const noteLeaving = async (user: string, wipe: boolean): Promise<void> => {
-    await watch.noteUser({ user: '', withHeaders: false });
+    await watch.noteUser({ user: '', withHeaders: false }, await control.boundToOthers(''));
     await control.write({ user: '', withHeaders: false, ...(wipe ? { wipe: databaseName(user) } : {}) });
   };
 

@@ -1,5 +1,5 @@
 import { countPending, countScope } from '../store/counts.ts';
-import type { Control } from '../store/control.ts';
+import type { Binding, Control } from '../store/control.ts';
 import type { Database } from '../store/database.ts';
 import { getMeta } from '../store/meta.ts';
 import type { Schema } from '../store/schema.ts';
@@ -47,9 +47,10 @@ export interface StorageWatch {
   ): () => void;
   /** For a database that is about to be deleted. */
   forget(database: string): Promise<void>;
-  noteUser(signedIn: SignedIn): Promise<void>;
+  /** With the tabs of others, which are not to be taken for this user's where the database that knew is gone. */
+  noteUser(signedIn: SignedIn, others: readonly Binding[]): Promise<void>;
   /** Who was signed in, for where the database that knew is gone. */
-  readUser(): Promise<SignedIn | null>;
+  readUser(): Promise<(SignedIn & { readonly others: readonly Binding[] }) | null>;
 }
 
 const userNote = 'user';
@@ -117,12 +118,24 @@ export function createStorageWatch(options: StorageWatchOptions): StorageWatch {
         known.delete(database);
         return witness.remove(database);
       }),
-    noteUser: ({ user, withHeaders }) =>
-      inTurn(() => (user === '' ? witness.remove(userNote) : witness.write(userNote, { user, withHeaders }))),
+    noteUser: ({ user, withHeaders }, others) =>
+      inTurn(() =>
+        user === '' && others.length === 0
+          ? witness.remove(userNote)
+          : witness.write(userNote, {
+              ...{ user, withHeaders },
+              others: Object.fromEntries(others.map((tab) => [tab.client, tab.user])),
+            }),
+      ),
     readUser: async () => {
       const note = await witness.read(userNote);
       const user = note?.['user'];
-      return typeof user === 'string' ? { user, withHeaders: note?.['withHeaders'] === true } : null;
+      if (typeof user !== 'string') return null;
+      const noted: unknown = note?.['others'];
+      const others = Object.entries(isJsonObject(noted) ? noted : {}).flatMap(([client, owner]) =>
+        typeof owner === 'string' ? [{ client, user: owner }] : [],
+      );
+      return { user, withHeaders: note?.['withHeaders'] === true, others };
     },
   };
 }

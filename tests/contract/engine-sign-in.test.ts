@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { openDB } from 'idb';
+import { deleteDB, openDB } from 'idb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createWorkerMethods, type SessionMethods } from '../../sw/sync/worker-methods.ts';
 import { findObstacle, readState } from '../../sw/sync/state.ts';
@@ -70,6 +70,35 @@ describe('a page', () => {
     first.kill();
     const again = await pageOf(device.startWorker(), 'page-1');
     expect(await again.pending()).toMatchObject({ ok: false, error: { code: 'user-changed' } });
+  });
+
+  it('of another than who is signed in stays bound though the databases are gone (Z-1)', async () => {
+    const device = new Device(fixture);
+    const first = device.startWorker();
+    const page = await pageOf(first, 'page-1');
+    await page.signIn({ user: 'ana' });
+    await page.state();
+    await first.signIn('ben');
+    const later = await pageOf(first, 'page-2');
+    await later.state();
+    first.kill();
+    await deleteDB(`holdfast:${device.name}`);
+    const second = device.startWorker();
+    expect(await (await pageOf(second, 'page-1')).pending()).toMatchObject({
+      ok: false,
+      error: { code: 'user-changed' },
+    });
+    const ben = await pageOf(second, 'page-2');
+    expect(await ben.pending()).toMatchObject({ ok: true });
+    await ben.signOut({});
+    second.kill();
+    await deleteDB(`holdfast:${device.name}`);
+    const third = device.startWorker();
+    await third.signIn('ana');
+    expect(await (await pageOf(third, 'page-2')).pending()).toMatchObject({
+      ok: false,
+      error: { code: 'user-changed' },
+    });
   });
 
   it('may ask after a sign-out why nothing travels, and hears that nobody is signed in (A-03)', async () => {
