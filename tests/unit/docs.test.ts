@@ -130,6 +130,17 @@ describe('the documentation', () => {
     expect(problems(ours, ['es2023', 'dom', 'dom.iterable'])).toEqual([]);
   });
 
+  it('names buttons and places that the demo has', () => {
+    const shown = sources('demo/app').map(read).join('\n').replaceAll(/\s+/g, ' ');
+    const sections = [
+      /## Where the demo shows it\n[^]*/.exec(read('docs/synchronizing.md'))?.[0],
+      /## Try it\n[^]*?\n## /.exec(read('README.md'))?.[0],
+    ];
+    const names = sections.flatMap((section) => [...(section ?? '').matchAll(/(?<!\*)\*([^*\n]+)\*(?!\*)/g)]);
+    expect(names.length).toBeGreaterThan(20);
+    expect(names.map(([, name = '']) => name).filter((name) => !shown.includes(name))).toEqual([]);
+  });
+
   it('links to pages that are there', () => {
     const missing = pages.flatMap((page) =>
       [...read(page).matchAll(/\]\((?!https?:)([^)#\s]+)/g)]

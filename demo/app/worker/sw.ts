@@ -67,7 +67,10 @@ startSync({
       references: { visitId: 'visits', afterId: { table: 'tasks', onDelete: 'null' } },
     },
   },
-  commands: [{ method: 'POST', path: '/api/visits/:id/close' }],
+  commands: [
+    { method: 'POST', path: '/api/visits/:id/close' },
+    { method: 'POST', path: '/api/tasks/:id/complete', references: { id: 'tasks' } },
+  ],
   backend: batchBackend({ url: '/sync' }),
 });
 
