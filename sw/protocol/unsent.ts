@@ -5,7 +5,7 @@ export interface UnsentCounts {
   readonly commands: number;
   readonly held: number;
   readonly drafts: number;
-  /** Failures that hold the only copy of what the server did not take. */
+  /** Failures that hold the only copy of what the server did not take, deletions too. */
   readonly failures: number;
   readonly total: number;
 }

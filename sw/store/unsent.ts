@@ -11,7 +11,10 @@ export async function countUnsent(tx: AnyTransaction): Promise<UnsentCounts> {
     tx.objectStore('heads').getAll(),
   ]);
   const held = heads.reduce((sum, head) => sum + head.holdMarks, 0);
-  const failures = allFailures.filter((failure) => failure.seq === null && failure.content !== null).length;
+  // A deletion has no content; that the server did not take it is said nowhere else.
+  const failures = allFailures.filter(
+    ({ seq, content, operation }) => seq === null && (content !== null || operation === 'delete'),
+  ).length;
   const changes = Math.max(0, rows - held);
   return { changes, commands, held, drafts, failures, total: changes + commands + held + drafts + failures };
 }

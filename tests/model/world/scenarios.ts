@@ -164,6 +164,16 @@ const scripts: Readonly<Record<string, readonly Command[]>> = {
     synchronize(),
     settled,
   ],
+  // The failure that says so of a deletion, which has no content, went with the data.
+  'a deletion that the server did not take, and a sign-out that removes the data': [
+    ...downloaded,
+    serverWrite('products', 0, 'a'),
+    write({ table: 'products', key: 0, method: 'DELETE' }),
+    synchronize(),
+    settled,
+    { type: 'sign-out', ...on, unsent: 'keep', data: 'remove', next: 'ana' },
+    settled,
+  ],
   'a run over some records': [
     ...downloaded,
     serverWrite('visits', 0, 'a'),
