@@ -7,6 +7,11 @@ interface Unsent {
   readonly parts: readonly string[];
 }
 
+/** What the server did not take, and no change stands for any more: its content, or that it was deleted. */
+function isOnlyHere({ retriable, content, operation }: Failure): boolean {
+  return !retriable && (content !== null || operation === 'delete');
+}
+
 /** How much is on this device only: what waits, what is held back, drafts, and failures that hold the only copy. */
 export function unsentOf(pending: PendingCounts, failures: readonly Failure[]): Unsent {
   const sum = (detail: StatusDetail): number =>
@@ -16,7 +21,7 @@ export function unsentOf(pending: PendingCounts, failures: readonly Failure[]): 
     [pending.commands, 'command', 'commands'],
     [sum('held'), 'change held back', 'changes held back'],
     [sum('draft'), 'draft', 'drafts'],
-    [failures.filter(({ retriable, content }) => !retriable && content !== null).length, 'failure', 'failures'],
+    [failures.filter(isOnlyHere).length, 'failure', 'failures'],
   ] as const;
   const some = kinds.filter(([count]) => count > 0);
   return {
