@@ -1,26 +1,19 @@
 import { createServer, request, type Server } from 'node:http';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chromium } from 'playwright';
-import { startServer, type RunningServer } from '../../demo/server/server.ts';
 import { freePort } from '../support/free-port.ts';
+import { BuiltApp } from './built-app.ts';
 import { stopWorkers } from './fixture.ts';
 
-const source = path.join(import.meta.dirname, '../..');
-const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-csp-'));
-const appDir = path.join(folder, 'app');
+const app = new BuiltApp('csp');
 /** No eval, no scripts but the app's own, and no text where a script's address is due. */
 const policy =
   "default-src 'none'; script-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types app";
-let server: RunningServer;
 let front: Server;
 let url: string;
 
 const page = `
-import { connectSync } from ${JSON.stringify(path.join(source, 'client/index.ts'))};
+import { connectSync } from ${BuiltApp.importing('client/index.ts')};
 globalThis.violations = [];
 addEventListener('securitypolicyviolation', (event) => violations.push(event.violatedDirective + ' ' + event.sample));
 const addresses = trustedTypes.createPolicy('app', {
@@ -33,7 +26,7 @@ globalThis.refused = await connectSync({ worker: new URL(location.href).searchPa
 globalThis.holdfast = await connectSync({ worker: addresses.createScriptURL('/sw.js') });
 `;
 const worker = `
-import { batchBackend, startSync } from ${JSON.stringify(path.join(source, 'sw/index.ts'))};
+import { batchBackend, startSync } from ${BuiltApp.importing('sw/index.ts')};
 startSync({
   name: 'strict',
   version: 1,
@@ -46,31 +39,10 @@ self.addEventListener('securitypolicyviolation', (event) => {
 self.addEventListener('install', () => self.skipWaiting());
 `;
 
-async function buildScript(name: string, text: string): Promise<void> {
-  const entry = path.join(folder, `${name}.entry.ts`);
-  writeFileSync(entry, text);
-  await build({
-    configFile: false,
-    root: source,
-    publicDir: false,
-    logLevel: 'error',
-    define: { 'process.env.NODE_ENV': '"production"' },
-    build: {
-      outDir: appDir,
-      emptyOutDir: false,
-      target: 'es2023',
-      lib: { entry, formats: ['es'], fileName: () => `${name}.js` },
-    },
-  });
-}
-
 beforeAll(async () => {
-  await buildScript('page', page);
-  await buildScript('sw', worker);
-  writeFileSync(path.join(appDir, 'index.html'), '<!doctype html><script type="module" src="/page.js"></script>');
-  server = await startServer({ port: 0, places: 'none', appDir });
+  await app.start({ page, worker });
   const port = await freePort();
-  const origin = new URL(server.url);
+  const origin = new URL(app.url);
   front = createServer((incoming, outgoing) => {
     const { method, headers, url: target } = incoming;
     const onwards = request({ host: origin.hostname, port: origin.port, method, path: target, headers }, (answer) => {
@@ -85,8 +57,7 @@ beforeAll(async () => {
 afterAll(async () => {
   front.closeAllConnections();
   front.close();
-  await server.close();
-  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  await app.stop();
 });
 
 describe('a strict content security policy with Trusted Types, in Chromium', () => {

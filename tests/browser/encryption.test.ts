@@ -1,24 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { chromium, type BrowserContext, type Page } from 'playwright';
-import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { startServer, type RunningServer } from '../../demo/server/server.ts';
+import { BuiltApp } from './built-app.ts';
 import { ask, connected, stopWorkers } from './fixture.ts';
 
-const source = path.join(import.meta.dirname, '../..');
-const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-encryption-'));
-const appDir = path.join(folder, 'app');
-let server: RunningServer;
+const app = new BuiltApp('encryption');
 
 const page = `
-import { connectSync } from ${JSON.stringify(path.join(source, 'client/index.ts'))};
+import { connectSync } from ${BuiltApp.importing('client/index.ts')};
 globalThis.holdfast = await connectSync({ worker: '/sw.js' + location.search });
 `;
 const worker = `
-import { batchBackend, encryptRecords, startSync } from ${JSON.stringify(path.join(source, 'sw/index.ts'))};
+import { batchBackend, encryptRecords, startSync } from ${BuiltApp.importing('sw/index.ts')};
 const isEncrypted = self.location.search === '?encrypted';
 startSync({
   name: 'locker',
@@ -33,34 +28,12 @@ startSync({
 self.addEventListener('install', () => self.skipWaiting());
 `;
 
-async function buildScript(name: string, text: string): Promise<void> {
-  const entry = path.join(folder, `${name}.entry.ts`);
-  writeFileSync(entry, text);
-  await build({
-    configFile: false,
-    root: source,
-    publicDir: false,
-    logLevel: 'error',
-    define: { 'process.env.NODE_ENV': '"production"' },
-    build: {
-      outDir: appDir,
-      emptyOutDir: false,
-      target: 'es2023',
-      lib: { entry, formats: ['es'], fileName: () => `${name}.js` },
-    },
-  });
-}
-
 beforeAll(async () => {
-  await buildScript('page', page);
-  await buildScript('sw', worker);
-  writeFileSync(path.join(appDir, 'index.html'), '<!doctype html><script type="module" src="/page.js"></script>');
-  server = await startServer({ port: 0, places: 'none', appDir });
+  await app.start({ page, worker });
 });
 
 afterAll(async () => {
-  await server.close();
-  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  await app.stop();
 });
 
 const devices: Device[] = [];
@@ -71,7 +44,7 @@ afterEach(async () => {
 const key = 'correct horse battery staple';
 
 class Device {
-  readonly profile = mkdtempSync(path.join(folder, 'profile-'));
+  readonly profile = mkdtempSync(path.join(app.folder, 'profile-'));
   #context: BrowserContext | undefined;
 
   constructor() {
@@ -83,7 +56,7 @@ class Device {
     const args = ['--no-sandbox', '--no-first-run', '--disable-background-networking', '--disable-component-update'];
     this.#context ??= await chromium.launchPersistentContext(this.profile, { executablePath, args });
     const tab = await this.#context.newPage();
-    await tab.goto(`${server.url}/${search}`);
+    await tab.goto(`${app.url}/${search}`);
     await connected(tab);
     return tab;
   }
@@ -119,7 +92,7 @@ async function use(tab: Page): Promise<readonly string[]> {
   const [down, up, unsent, draft] = words;
   const headers = { Authorization: 'Bearer ana-demo', 'Content-Type': 'application/json' };
   const body = JSON.stringify({ id: randomUUID(), date: '2026-03-01', note: `from there ${down}` });
-  expect((await fetch(`${server.url}/api/visits`, { method: 'POST', headers, body })).status).toBe(201);
+  expect((await fetch(`${app.url}/api/visits`, { method: 'POST', headers, body })).status).toBe(201);
   await tab.evaluate("holdfast.synchronize({ onBusy: 'queue' }).then(() => null)");
   const record = (note: string | undefined): object => ({ id: randomUUID(), date: '2026-03-01', note: `here ${note}` });
   expect((await ask(tab, 'POST', '/api/visits', record(up))).status).toBe(201);

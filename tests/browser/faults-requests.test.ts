@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../support/free-port.ts';
 import type { Passage, Plan } from '../support/faults/passage.ts';
-import { firstOf, on, refuseWith } from '../support/faults/plans.ts';
+import { firstOf, on, refuseWith, untilReleased } from '../support/faults/plans.ts';
 import { connected, Demo, stateOf } from './fixture.ts';
 
 const demo = new Demo();
@@ -134,14 +134,11 @@ describe('a request', () => {
     );
     const session = await device.newCDPSession(page);
     let isReached = false;
-    let release = (): void => undefined;
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
-    });
+    const { fault, release } = untilReleased();
     demo.faults.plan = firstOf(withoutNews, (passage) => {
       if (passage.path !== '/sync/download' || isReached) return undefined;
       isReached = true;
-      return held.then(() => passage.forward()).then((answer) => answer.pass());
+      return fault(passage);
     });
     void page.evaluate(settle).catch(() => null);
     await expect.poll(() => isReached, patience).toBe(true);

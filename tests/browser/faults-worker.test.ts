@@ -3,7 +3,7 @@ import type { BrowserContext, CDPSession, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { busyText } from '../../sw/protocol/errors.ts';
 import type { Passage, Plan } from '../support/faults/passage.ts';
-import { drop, firstOf, on, refuseWith } from '../support/faults/plans.ts';
+import { drop, firstOf, on, refuseWith, untilReleased } from '../support/faults/plans.ts';
 import { ask, connected, Demo, stateOf, stopWorkers } from './fixture.ts';
 
 const demo = new Demo();
@@ -172,7 +172,9 @@ describe('a worker that dies', () => {
         await expect.poll(() => page.evaluate(settle), patience).toBe('finished');
         expect(await demo.visitRows(id)).toHaveLength(1);
         expect(await demo.visitRows(edited)).toMatchObject([{ note: id }]);
-        expect(await stateOf(page)).toMatchObject({ pending: 0, failures: 0, syncing: false });
+        // A run may have begun by itself, as the live stream from before tells of what was uploaded.
+        const settled = { pending: 0, failures: 0, syncing: false };
+        await expect.poll(() => stateOf(page), patience).toMatchObject(settled);
         // What was sent is not made up anew; what was settled is not sent again.
         expect(new Set(bodies.filter((body) => body.includes(`"key":"${id}"`))).size).toBe(1);
         if (path === '/sync/download') expect(bodies.filter((body) => body.includes(`"key":"${id}"`))).toHaveLength(1);
@@ -237,15 +239,8 @@ describe('tabs', () => {
       const { session, registration } = await withWorkers(first);
       await first.evaluate(settle);
       const heard = await listen(first, ['started', 'finished', 'busy']);
-      let release = (): void => undefined;
-      const held = new Promise<void>((resolve) => {
-        release = resolve;
-      });
-      demo.faults.plan = firstOf(withoutNews, (passage) =>
-        passage.path === '/sync/download'
-          ? held.then(() => passage.forward()).then((answer) => answer.pass())
-          : undefined,
-      );
+      const { fault, release } = untilReleased();
+      demo.faults.plan = firstOf(withoutNews, on('/sync/download', fault));
       const running = first.evaluate(settle);
       await expect.poll(heard, patience).toContain('started');
       const refusals = pages
@@ -282,15 +277,8 @@ describe('tabs', () => {
     const page = await demo.open(device);
     const session = await device.newCDPSession(page);
     const other = await demo.open(device);
-    let release = (): void => undefined;
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    demo.faults.plan = firstOf(withoutNews, (passage) =>
-      passage.path === '/sync/download'
-        ? held.then(() => passage.forward()).then((answer) => answer.pass())
-        : undefined,
-    );
+    const { fault, release } = untilReleased();
+    demo.faults.plan = firstOf(withoutNews, on('/sync/download', fault));
     const run = other.evaluate(settle);
     await expect.poll(async () => (await stateOf(other)).syncing, patience).toBe(true);
     await session.send('Page.reload', { ignoreCache: true });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { busyText } from '../../sw/protocol/errors.ts';
+import { on, untilReleased } from '../support/faults/plans.ts';
 import { ask, connected, Demo, stateOf, stopWorkers } from './fixture.ts';
 
 const demo = new Demo();
@@ -66,14 +67,8 @@ describe('the demo in Chromium', () => {
         "globalThis.heard = []; for (const type of ['started', 'progress', 'busy', 'finished']) holdfast.addEventListener(type, () => heard.push(type))",
       );
     }
-    let release = (): void => undefined;
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    demo.faults.plan = (passage) =>
-      passage.path === '/sync/download'
-        ? held.then(() => passage.forward()).then((answer) => answer.pass())
-        : undefined;
+    const { fault, release } = untilReleased();
+    demo.faults.plan = on('/sync/download', fault);
     const run = one.evaluate("holdfast.synchronize({ mode: 'all', full: true }).then((result) => result.outcome)");
     await expect.poll(() => two.evaluate('heard.includes("started")'), patience).toBe(true);
     const refusal = await two.evaluate(

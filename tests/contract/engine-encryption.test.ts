@@ -202,14 +202,20 @@ describe('an encrypted database', () => {
   });
 });
 
+/** A visit that was not sent when its worker was stopped. */
+async function leaveChange(): Promise<{ readonly device: Device; readonly id: string; readonly database: string }> {
+  const device = new Device(fixture);
+  const { worker, session } = await start(device);
+  const id = randomUUID();
+  await write(session, 'visits', id, visit(id));
+  session.end();
+  worker.kill();
+  return { device, id, database: session.database.name };
+}
+
 describe('a worker that was started since the sign-in', () => {
   it('is locked until a tab gives the key: it says so at once, and deletes nothing', async () => {
-    const device = new Device(fixture);
-    const { worker, session } = await start(device);
-    const id = randomUUID();
-    await write(session, 'visits', id, visit(id));
-    session.end();
-    worker.kill();
+    const { device, id } = await leaveChange();
     const next = device.startWorker({ encryption });
     const page = pageOf(next, 'page');
     const connecting = page.state();
@@ -223,12 +229,7 @@ describe('a worker that was started since the sign-in', () => {
   });
 
   it('asks the tabs, and takes the key that fits though another tab has an older one', async () => {
-    const device = new Device(fixture);
-    const { worker, session } = await start(device);
-    const id = randomUUID();
-    await write(session, 'visits', id, visit(id));
-    session.end();
-    worker.kill();
+    const { device, id } = await leaveChange();
     const answers = [key, 'an older one'];
     const next: Worker = device.startWorker({
       encryption,
@@ -240,19 +241,14 @@ describe('a worker that was started since the sign-in', () => {
   });
 
   it('has nothing to do in a Background Sync without a key, and sends with one', async () => {
-    const device = new Device(fixture);
-    const { worker, session } = await start(device);
-    const id = randomUUID();
-    await write(session, 'visits', id, visit(id));
-    session.end();
-    worker.kill();
+    const { device, id, database } = await leaveChange();
     const sync = async (options: WorkerOptions): Promise<void> => {
       const target = new EventTarget();
       const next = device.startWorker({ encryption, ...options });
       onSync(target, next.sessions);
       const works: Promise<unknown>[] = [];
       const event = Object.assign(new Event('sync'), {
-        tag: syncTag(session.database.name),
+        tag: syncTag(database),
         waitUntil: (work: Promise<unknown>) => works.push(work),
       });
       target.dispatchEvent(event);
@@ -276,12 +272,7 @@ describe('a worker that was started since the sign-in', () => {
   });
 
   it('lets its user sign out without the key: what is kept is kept, and only what is given up goes', async () => {
-    const device = new Device(fixture);
-    const { worker, session } = await start(device);
-    const id = randomUUID();
-    await write(session, 'visits', id, visit(id));
-    session.end();
-    worker.kill();
+    const { device, id, database } = await leaveChange();
     const next = device.startWorker({ encryption });
     const page = pageOf(next, 'page');
     expect(await page.signOut({ unsent: 'upload' })).toMatchObject(locked);
@@ -296,7 +287,7 @@ describe('a worker that was started since the sign-in', () => {
     const lastPage = pageOf(last, 'page');
     expect(await lastPage.signOut({ unsent: 'discard', data: 'remove' })).toMatchObject({ ok: true });
     const names = (await indexedDB.databases()).map((info) => info.name);
-    expect(names).not.toContain(session.database.name);
+    expect(names).not.toContain(database);
   });
 
   it('gives a page of another user nothing, and takes no key from it (invariant 12)', async () => {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readFailures, retryFailure } from '../../sw/store/failures.ts';
-import { isMutationId, type MutationId } from '../../sw/protocol/record.ts';
 import { writeFile } from '../../sw/router/file-route.ts';
 import { sweepContents } from '../../sw/sync/sweep-contents.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
+import { newMutationId } from './close-command.ts';
 import { Device, see, signal, write } from './engine-fixture.ts';
 import {
   bytesIn,
@@ -60,12 +60,6 @@ async function onServer(key: string): Promise<Uint8Array> {
   const answer = await fixture.fetch(`/api/photos/${key}/content`);
   expect(answer.status).toBe(200);
   return bytesIn(answer);
-}
-
-function newId(): MutationId {
-  const id = randomUUID();
-  if (!isMutationId(id)) throw new Error('not an id');
-  return id;
 }
 
 describe('a file', () => {
@@ -192,7 +186,7 @@ describe('a file', () => {
     expect(failure).toMatchObject({ table: 'photos', key: bad, code: 'file', retriable: true });
     // Its content is kept, and goes out when the user says so.
     counting(device);
-    expect(await retryFailure(session.database, failure?.id ?? '', newId)).toBe(true);
+    expect(await retryFailure(session.database, failure?.id ?? '', newMutationId)).toBe(true);
     expect(await session.engine.synchronize('again', { mode: 'unsynchronized' })).toMatchObject({
       outcome: 'finished',
     });

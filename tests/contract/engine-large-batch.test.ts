@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { isMutationId, type MutationId } from '../../sw/protocol/record.ts';
-import { writeCommand } from '../../sw/store/command-write.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
+import { storeClose } from './close-command.ts';
 import { see, write, type Device } from './engine-fixture.ts';
 import { openDevice, visit } from './engine-page.ts';
 import { Fixture } from './server-fixture.ts';
@@ -12,12 +11,6 @@ beforeAll(() => fixture.start());
 afterAll(() => fixture.stop());
 
 const send = { mode: 'unsynchronized' } as const;
-
-function newId(): MutationId {
-  const id = randomUUID();
-  if (!isMutationId(id)) throw new Error('not an id');
-  return id;
-}
 
 async function onServer(id: string): Promise<unknown> {
   const answer = await fixture.fetch(`/api/visits/${id}`);
@@ -99,14 +92,7 @@ describe('a large batch', () => {
   it('finds the later rows that its records have already (U-12)', async () => {
     const { session } = await openDevice(fixture);
     const ids = await writeMany(session, 'first');
-    const hash = randomUUID();
-    const identity = { hash, explicit: false, bodyHash: hash, dispatch: randomUUID(), incarnation: 'one' };
-    const path = `/api/visits/${ids[0] ?? ''}/close`;
-    const command = { mutationId: newId(), method: 'POST', path, body: {}, names: [] };
-    await writeCommand(session.database, { ...command, state: 'pending', attempts: 0, madeAt: 1 }, identity, {
-      schema: session.schema,
-      sealsAll: true,
-    });
+    await storeClose(session, ids[0] ?? '');
     await writeMany(session, 'second', ids.slice(0, 80));
     const result = await session.engine.synchronize('call', send);
     expect(result).toMatchObject({ outcome: 'finished', failed: 0, tables: { visits: { conflicts: 0 } } });

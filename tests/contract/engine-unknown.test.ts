@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { restBackend } from '../../sw/backend/rest-backend.ts';
-import { isMutationId, type MutationId } from '../../sw/protocol/record.ts';
 import { discardFailure, readFailures, retryFailure } from '../../sw/store/failures.ts';
 import { countByTable, countScope } from '../../sw/store/counts.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
 import { noteArrival } from '../../sw/sync/unknown-outcomes.ts';
 import type { Failure, PendingCounts } from '../../sw/protocol/status.ts';
+import { newMutationId } from './close-command.ts';
 import { Device, see } from './engine-fixture.ts';
 import { ask } from './page-requests.ts';
 import { Fixture } from './server-fixture.ts';
@@ -14,12 +14,6 @@ import { Fixture } from './server-fixture.ts';
 const fixture = new Fixture('embedded');
 beforeAll(() => fixture.start());
 afterAll(() => fixture.stop());
-
-function newMutationId(): MutationId {
-  const id = randomUUID();
-  if (!isMutationId(id)) throw new Error('not an id');
-  return id;
-}
 
 function failuresOf(session: OpenSession): Promise<readonly Failure[]> {
   return readFailures(session.database, { limit: 100, offset: 0 });

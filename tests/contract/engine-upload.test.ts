@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isJsonObject, isMutationId, type JsonObject, type MutationId } from '../../sw/protocol/record.ts';
-import { writeCommand } from '../../sw/store/command-write.ts';
+import { isJsonObject, type JsonObject } from '../../sw/protocol/record.ts';
 import { readFailures } from '../../sw/store/failures.ts';
 import type { ConflictCopies, ConflictPolicy } from '../../sw/store/schema.ts';
 import { readState, findObstacle } from '../../sw/sync/state.ts';
-import type { OpenSession } from '../../sw/sync/sessions.ts';
+import { storeClose } from './close-command.ts';
 import { see, write, type Device } from './engine-fixture.ts';
 import { network, openDevice, visit } from './engine-page.ts';
 import { arrayOf, asJson, asObject, Fixture } from './server-fixture.ts';
@@ -15,12 +14,6 @@ beforeAll(() => fixture.start());
 afterAll(() => fixture.stop());
 
 const send = { mode: 'unsynchronized' } as const;
-
-function newId(): MutationId {
-  const id = randomUUID();
-  if (!isMutationId(id)) throw new Error('not an id');
-  return id;
-}
 
 async function onServer(id: string): Promise<JsonObject | null> {
   const { status, body } = await fixture.request('GET', `/api/visits/${id}`);
@@ -44,16 +37,6 @@ function answering(status: number, headers: Record<string, string> = {}): Device
     path === '/sync/upload' ? Promise.resolve(Response.json({ title: 'not now' }, { status, headers })) : forward();
 }
 
-async function close(session: OpenSession, id: string): Promise<void> {
-  const hash = randomUUID();
-  const identity = { hash, explicit: false, bodyHash: hash, dispatch: randomUUID(), incarnation: 'one' };
-  const command = { mutationId: newId(), method: 'POST', path: `/api/visits/${id}/close`, body: {}, names: [] };
-  await writeCommand(session.database, { ...command, state: 'pending', attempts: 0, madeAt: 1 }, identity, {
-    schema: session.schema,
-    sealsAll: true,
-  });
-}
-
 describe('an upload', () => {
   it('coalesces a thousand edits of fifty records into fifty changes (U-12)', async () => {
     const { device, session } = await openDevice(fixture);
@@ -70,7 +53,7 @@ describe('an upload', () => {
     const { device, session } = await openDevice(fixture);
     const id = randomUUID();
     await write(session, 'visits', id, visit(id, { note: 'before' }));
-    await close(session, id);
+    await storeClose(session, id);
     await write(session, 'visits', id, visit(id, { note: 'after' }));
     const sent = watchUploads(device);
     await session.engine.synchronize('call', send);

@@ -25,7 +25,7 @@ function picker(
     onAdd([...(target.files ?? [])]);
     target.value = '';
   };
-  return html`<label class="button photo-picker">
+  return html`<label class="button picker">
     ${icon(camera ? 'camera' : 'plus')} ${label}
     <input
       type="file"

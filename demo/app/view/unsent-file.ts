@@ -88,7 +88,7 @@ export function createUnsentFile(app: App): { view(): TemplateResult } {
           >
             ${icon('down')} Export unsent work
           </button>
-          <label class="button file-picker">
+          <label class="button picker">
             ${icon('up')} Import
             <input
               type="file"

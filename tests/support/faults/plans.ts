@@ -71,6 +71,19 @@ export function cutAt(cut: Cut, share: number): Fault {
   return async (passage) => (await passage.forward()).passPart(cut, share);
 }
 
+/** The server is asked only once the fault is released; what comes later then passes at once. */
+export function untilReleased(): { readonly fault: Fault; readonly release: () => void } {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const fault: Fault = async (passage) => {
+    await released;
+    (await passage.forward()).pass();
+  };
+  return { fault, release: () => release() };
+}
+
 /** A plan for the requests of some paths. */
 export function on(paths: string | readonly string[], fault: Fault): Plan {
   const list: readonly string[] = typeof paths === 'string' ? [paths] : paths;
