@@ -71,7 +71,8 @@ describe('An atomic group is never sent in part (N-7)', () => {
     const { first, second, line } = await makeFollower(opened, 'a note');
     const selection = { lines: [line] };
     await session.engine.synchronize('one', { mode: 'selected', selection, onPartial: 'return' });
-    expect(await isOnServer('visits', first)).toBe(await isOnServer('visits', second));
+    expect([await isOnServer('visits', first), await isOnServer('visits', second)]).toEqual([false, false]);
+    expect(await detailOf(opened, 'lines', line)).toBe('blocked');
     await session.engine.synchronize('two', { mode: 'selected', selection: { visits: [second] } });
     expect([await isOnServer('visits', first), await isOnServer('visits', second)]).toEqual([true, true]);
     await session.engine.synchronize('three', { mode: 'selected', selection });
