@@ -25,32 +25,63 @@ async function rowsBySeq(tx: AnyTransaction, items: readonly ChangeItem[]): Prom
     }
     last = seq;
   }
-  return (await Promise.all(ranges.map((range) => rowsMadeIn(tx, range)))).flat();
+  const lists = await Promise.all(
+    ranges.map(async (range) => {
+      const rows = await rowsMadeIn(tx, range);
+      return rows.read(0, rows.count);
+    }),
+  );
+  return lists.flat();
 }
 
 /** Fewer are read by the index at once. */
 const worthLooking = 64;
 
-/**
- * The rows with a `seq` of the range, in its order. Where a table's rows from the first of them to the last are just these,
- * as after many writes in the order of keys, they are read without the index, which takes a third of the time.
- */
-export async function rowsMadeIn(tx: AnyTransaction, seqs: IDBKeyRange, limit?: number): Promise<ChangeRow[]> {
-  const changes = tx.objectStore('changes');
-  const index = changes.index('seq');
-  const keys = await index.getAllKeys(seqs, limit);
-  if (keys.length < worthLooking) return index.getAll(seqs, limit);
-  const ranges = [...byTable(keys.map(([table, key]) => ({ table, key })))].flatMap(([table, list]) => {
+type ChangeKey = readonly [table: string, key: RecordKey, seq: number];
+
+/** For each table of the keys, the range from the first to the last of its own. */
+function rangesByTable(keys: readonly ChangeKey[]): { readonly range: IDBKeyRange; readonly count: number }[] {
+  return [...byTable(keys.map(([table, key]) => ({ table, key })))].flatMap(([table, list]) => {
     const range = rangeOf(
       table,
       list.map(({ key }) => key),
     );
-    return range === null ? [] : [range];
+    return range === null ? [] : [{ range, count: list.length }];
   });
-  const counts = await Promise.all(ranges.map((range) => changes.count(range)));
-  if (counts.reduce((sum, count) => sum + count, 0) !== keys.length) return index.getAll(seqs, limit);
-  const lists = await Promise.all(ranges.map((range) => changes.getAll(range)));
-  return lists.flat().sort((a, b) => a.seq - b.seq);
+}
+
+/** Rows that are read part by part. */
+interface RowsInOrder {
+  readonly count: number;
+  /** Of the rows, so many from this one on. */
+  read(start: number, count: number): Promise<readonly ChangeRow[]>;
+}
+
+/**
+ * The rows with a `seq` of the range, in its order, at most `limit`. Where a table's rows from the first of them to the last
+ * are just these, as after many writes in the order of keys, they are read without the index, which takes a third of the time.
+ */
+export async function rowsMadeIn(tx: AnyTransaction, seqs: IDBKeyRange, limit?: number): Promise<RowsInOrder> {
+  const changes = tx.objectStore('changes');
+  const index = changes.index('seq');
+  const keys = await index.getAllKeys(seqs, limit);
+  // No more keys than are known: counting would go over all rows between.
+  const areAlone = ({ range, count }: { readonly range: IDBKeyRange; readonly count: number }): Promise<boolean> =>
+    changes.getAllKeys(range, count + 1).then((found) => found.length === count);
+  const isWorthIt = keys.length >= worthLooking;
+  const areNeighbours = isWorthIt && (await Promise.all(rangesByTable(keys).map(areAlone))).every(Boolean);
+  return {
+    count: keys.length,
+    read: async (start, count) => {
+      const part = keys.slice(start, start + count);
+      const [first, last] = [part[0]?.[2], part.at(-1)?.[2]];
+      if (first === undefined || last === undefined) return [];
+      if (!areNeighbours) return index.getAll(IDBKeyRange.bound(first, last));
+      const lists = await Promise.all(rangesByTable(part).map(({ range }) => changes.getAll(range)));
+      const rows = lists.flat().filter(({ seq }) => seq >= first && seq <= last);
+      return rows.sort((a, b) => a.seq - b.seq);
+    },
+  };
 }
 
 /** A table's part of a batch, and the range of `changes` from its first record to its last. */
@@ -132,10 +163,10 @@ export async function readBatchRows(
 }
 
 /** How many keys of other rows are read at most, for each row that goes, to find out which of these are neighbours. */
-const strangers = 3;
+const strangers = 1;
 
 /** The rows as ranges of `changes` in which there is nothing else, from all keys between the first and the last of them. */
-function rangesOf(rows: readonly ChangeRow[], keys: readonly (readonly [string, RecordKey, number])[]): IDBKeyRange[] {
+function rangesOf(rows: readonly ChangeRow[], keys: readonly ChangeKey[]): IDBKeyRange[] {
   const gone = new Set(rows.map(({ seq }) => seq));
   const ranges: IDBKeyRange[] = [];
   let [first, last]: [IDBValidKey | null, IDBValidKey | null] = [null, null];
@@ -165,14 +196,13 @@ export async function deleteRows(tx: WriteTransaction, gone: readonly ChangeRow[
         rows.map((row) => row.key),
       );
       if (range === null) return;
-      const count = await changes.count(range);
-      if (count === rows.length) await changes.delete(range);
-      else if (count > rows.length * (1 + strangers)) {
-        await Promise.all(rows.map((row) => changes.delete([row.table, row.key, row.seq])));
-      } else {
-        const keys = await changes.getAllKeys(range);
-        await Promise.all(rangesOf(rows, keys).map((neighbours) => changes.delete(neighbours)));
-      }
+      const most = rows.length * (1 + strangers);
+      const keys = await changes.getAllKeys(range, most + 1);
+      const deletes =
+        keys.length > most
+          ? rows.map((row) => changes.delete([row.table, row.key, row.seq]))
+          : rangesOf(rows, keys).map((neighbours) => changes.delete(neighbours));
+      await Promise.all(deletes);
     }),
   );
 }

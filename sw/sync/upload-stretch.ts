@@ -71,15 +71,18 @@ export async function nextStretch(tx: AnyTransaction, journal: JournalRow, limit
   if (resend.length > 0) return readResend(tx, journal, limits);
   const unread: readonly number[] = [];
   if (uploadedThrough >= throughSeq) return { rows: [], commands: [], through: throughSeq, unread };
-  let after = uploadedThrough;
-  const readRows = readEnough(limits, async (count) => {
-    const part = await rowsMadeIn(tx, IDBKeyRange.bound(after, throughSeq, true, false), count);
-    after = part.at(-1)?.seq ?? throughSeq;
-    return { rows: part, isEnd: part.length < count || after >= throughSeq };
-  });
   const range = IDBKeyRange.bound(uploadedThrough, throughSeq, true, false);
+  const readRows = async (): ReturnType<typeof readEnough> => {
+    const found = await rowsMadeIn(tx, range, limits.rows);
+    let taken = 0;
+    return readEnough(limits, async (count) => {
+      const rows = await found.read(taken, count);
+      taken += rows.length;
+      return { rows, isEnd: taken >= found.count && found.count < limits.rows };
+    });
+  };
   const [{ rows, isEnd }, commands] = await Promise.all([
-    readRows,
+    readRows(),
     tx.objectStore('commands').getAll(range, limits.rows),
   ]);
   // What lies behind a full page is for the next one.
