@@ -39,15 +39,34 @@ const worthLooking = 64;
 
 type ChangeKey = readonly [table: string, key: RecordKey, seq: number];
 
-/** For each table of the keys, the range from the first to the last of its own. */
-function rangesByTable(keys: readonly ChangeKey[]): { readonly range: IDBKeyRange; readonly count: number }[] {
-  return [...byTable(keys.map(([table, key]) => ({ table, key })))].flatMap(([table, list]) => {
-    const range = rangeOf(
+/** The records of a table from the first to the last of some keys, and how many keys these are. */
+interface Span {
+  readonly table: string;
+  readonly first: RecordKey;
+  readonly last: RecordKey;
+  readonly count: number;
+}
+
+function spansOf(keys: readonly ChangeKey[]): Span[] {
+  const spans = new Map<string, Span>();
+  for (const [table, key] of keys) {
+    const { first, last, count } = spans.get(table) ?? { first: key, last: key, count: 0 };
+    spans.set(table, {
       table,
-      list.map(({ key }) => key),
-    );
-    return range === null ? [] : [{ range, count: list.length }];
-  });
+      first: compareKeys(key, first) < 0 ? key : first,
+      last: compareKeys(key, last) > 0 ? key : last,
+      count: count + 1,
+    });
+  }
+  return [...spans.values()];
+}
+
+function rangeOfSpan({ table, first, last }: Span): IDBKeyRange {
+  return IDBKeyRange.bound([table, first], [table, last, []]);
+}
+
+function countWithin(keys: readonly ChangeKey[], { table, first, last }: Span): number {
+  return keys.filter(([of, key]) => of === table && compareKeys(key, first) >= 0 && compareKeys(key, last) <= 0).length;
 }
 
 /** Rows that are read part by part. */
@@ -66,20 +85,22 @@ export async function rowsMadeIn(tx: AnyTransaction, seqs: IDBKeyRange, limit?: 
   const index = changes.index('seq');
   const keys = await index.getAllKeys(seqs, limit);
   // No more keys than are known: counting would go over all rows between.
-  const areAlone = ({ range, count }: { readonly range: IDBKeyRange; readonly count: number }): Promise<boolean> =>
-    changes.getAllKeys(range, count + 1).then((found) => found.length === count);
+  const isAlone = async (span: Span): Promise<boolean> =>
+    (await changes.getAllKeys(rangeOfSpan(span), span.count + 1)).length === span.count;
   const isWorthIt = keys.length >= worthLooking;
-  const areNeighbours = isWorthIt && (await Promise.all(rangesByTable(keys).map(areAlone))).every(Boolean);
+  const areNeighbours = isWorthIt && (await Promise.all(spansOf(keys).map(isAlone))).every(Boolean);
   return {
     count: keys.length,
     read: async (start, count) => {
       const part = keys.slice(start, start + count);
       const [first, last] = [part[0]?.[2], part.at(-1)?.[2]];
       if (first === undefined || last === undefined) return [];
-      if (!areNeighbours) return index.getAll(IDBKeyRange.bound(first, last));
-      const lists = await Promise.all(rangesByTable(part).map(({ range }) => changes.getAll(range)));
-      const rows = lists.flat().filter(({ seq }) => seq >= first && seq <= last);
-      return rows.sort((a, b) => a.seq - b.seq);
+      const spans = spansOf(part);
+      if (!areNeighbours || spans.some((span) => countWithin(keys, span) !== span.count)) {
+        return index.getAll(IDBKeyRange.bound(first, last));
+      }
+      const lists = await Promise.all(spans.map((span) => changes.getAll(rangeOfSpan(span))));
+      return lists.flat().sort((a, b) => a.seq - b.seq);
     },
   };
 }

@@ -1,9 +1,14 @@
 import type { RecordRef } from '../store/blocked.ts';
-import { rowsBetween } from '../store/changes.ts';
 import type { AnyTransaction } from '../store/database.ts';
 import type { ChangeRow } from '../store/format.ts';
 import type { Schema } from '../store/schema.ts';
+import type { RecordKey } from '../protocol/record.ts';
 import { leftBy, refId } from './upload-order.ts';
+
+/** How many rows are in memory at once. */
+const rowsAtOnce = 128;
+
+type ChangeKey = [table: string, key: RecordKey, seq: number];
 
 /**
  * Finds the changes that take a reference away, of records that are to be deleted: these go first, also where they were made
@@ -12,7 +17,7 @@ import { leftBy, refId } from './upload-order.ts';
 export class Leavers {
   readonly #tx: AnyTransaction;
   readonly #schema: Schema;
-  #byParent: Map<string, ChangeRow[]> | null = null;
+  #byParent: ReadonlyMap<string, readonly ChangeKey[]> | null = null;
 
   constructor(tx: AnyTransaction, schema: Schema) {
     this.#tx = tx;
@@ -21,19 +26,37 @@ export class Leavers {
 
   async of(parent: RecordRef): Promise<readonly ChangeRow[]> {
     this.#byParent ??= await this.#find();
-    return this.#byParent.get(refId(parent)) ?? [];
+    const keys = this.#byParent.get(refId(parent)) ?? [];
+    const rows = await Promise.all(keys.map((key) => this.#tx.objectStore('changes').get(key)));
+    return rows.filter((row) => row !== undefined);
   }
 
-  async #find(): Promise<Map<string, ChangeRow[]>> {
-    const found = new Map<string, ChangeRow[]>();
+  async #find(): Promise<ReadonlyMap<string, readonly ChangeKey[]>> {
+    const found = new Map<string, ChangeKey[]>();
     for (const table of this.#schema.tables.values()) {
       if (table.references.length === 0) continue;
-      for (const row of await rowsBetween(this.#tx, table.name, null, null)) {
+      await this.#eachRow(table.name, (row) => {
         // It goes with all of its group, or not at all (N-7).
-        if (row.group !== undefined) continue;
-        for (const ref of leftBy(table, row)) found.set(refId(ref), [...(found.get(refId(ref)) ?? []), row]);
-      }
+        if (row.group !== undefined) return;
+        for (const ref of leftBy(table, row)) {
+          const key: ChangeKey = [row.table, row.key, row.seq];
+          const keys = found.get(refId(ref));
+          if (keys === undefined) found.set(refId(ref), [key]);
+          else keys.push(key);
+        }
+      });
     }
     return found;
+  }
+
+  async #eachRow(table: string, visit: (row: ChangeRow) => void): Promise<void> {
+    let range = IDBKeyRange.bound([table], [table, []]);
+    for (;;) {
+      const rows = await this.#tx.objectStore('changes').getAll(range, rowsAtOnce);
+      rows.forEach(visit);
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < rowsAtOnce) return;
+      range = IDBKeyRange.bound([table, last.key, last.seq], [table, []], true);
+    }
   }
 }

@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../sw/protocol/record.ts';
 import type { TableOptions } from '../../sw/store/schema.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
-import { see } from './engine-fixture.ts';
+import { see, write } from './engine-fixture.ts';
 import { noNetwork, openDevice, valueOf, visit } from './engine-page.ts';
 import { ask } from './page-requests.ts';
-import { Fixture } from './server-fixture.ts';
+import { arrayOf, asJson, asObject, Fixture } from './server-fixture.ts';
 
 const fixture = new Fixture('embedded');
 beforeAll(() => fixture.start());
@@ -177,5 +177,28 @@ describe('Deleting a record that others refer to (R-01)', () => {
     const line = await makeLine(session, id);
     expect((await ask(session, 'DELETE', `/api/visits/${id}`)).status).toBe(204);
     expect(await see(session, 'lines', line)).toMatchObject({ record: { visitId: id } });
+  });
+});
+
+describe('A change that takes a reference away', () => {
+  it('goes before the delete of the record that it left, however much lies between (U-01)', async () => {
+    const { device, session } = await openDevice(fixture);
+    const [left, kept] = [randomUUID(), randomUUID()];
+    const lines = Array.from({ length: 300 }, () => randomUUID()).sort();
+    for (const id of [left, kept]) await write(session, 'visits', id, { id, date: '2026-03-01', note: 'a note' });
+    const line = (id: string, visitId: string): JsonObject => ({ id, visitId, productCode: 1, quantity: 1, price: 1 });
+    for (const id of lines.slice(-1)) await write(session, 'lines', id, line(id, left));
+    await session.engine.synchronize('before', { mode: 'unsynchronized' });
+    for (const id of lines.slice(0, -1)) await write(session, 'lines', id, line(id, kept));
+    await write(session, 'visits', left, null);
+    for (const id of lines.slice(-1)) await write(session, 'lines', id, line(id, kept));
+    const sent: unknown[] = [];
+    device.network = (path, forward, _headers, _method, body) => {
+      if (path === '/sync/upload')
+        sent.push(...arrayOf(asObject(asJson(String(body)))['changes']).map((change) => asObject(change)['key']));
+      return forward();
+    };
+    expect(await session.engine.synchronize('call', { mode: 'unsynchronized' })).toMatchObject({ uploaded: 301 });
+    expect(sent.slice(-2)).toEqual([lines.at(-1), left]);
   });
 });
