@@ -184,13 +184,13 @@ describe('A change that takes a reference away', () => {
   it('goes before the delete of the record that it left, however much lies between (U-01)', async () => {
     const { device, session } = await openDevice(fixture);
     const [left, kept] = [randomUUID(), randomUUID()];
-    const lines = Array.from({ length: 300 }, () => randomUUID()).sort();
+    const lines = Array.from({ length: 1100 }, () => randomUUID()).sort();
     for (const id of [left, kept]) await write(session, 'visits', id, { id, date: '2026-03-01', note: 'a note' });
     const line = (id: string, visitId: string): JsonObject => ({ id, visitId, productCode: 1, quantity: 1, price: 1 });
     for (const id of lines.slice(-1)) await write(session, 'lines', id, line(id, left));
     await session.engine.synchronize('before', { mode: 'unsynchronized' });
-    for (const id of lines.slice(0, -1)) await write(session, 'lines', id, line(id, kept));
     await write(session, 'visits', left, null);
+    for (const id of lines.slice(0, -1)) await write(session, 'lines', id, line(id, kept));
     for (const id of lines.slice(-1)) await write(session, 'lines', id, line(id, kept));
     const sent: unknown[] = [];
     device.network = (path, forward, _headers, _method, body) => {
@@ -198,7 +198,7 @@ describe('A change that takes a reference away', () => {
         sent.push(...arrayOf(asObject(asJson(String(body)))['changes']).map((change) => asObject(change)['key']));
       return forward();
     };
-    expect(await session.engine.synchronize('call', { mode: 'unsynchronized' })).toMatchObject({ uploaded: 301 });
-    expect(sent.slice(-2)).toEqual([lines.at(-1), left]);
+    expect(await session.engine.synchronize('call', { mode: 'unsynchronized' })).toMatchObject({ uploaded: 1101 });
+    expect(sent.slice(0, 2)).toEqual([lines.at(-1), left]);
   });
 });
