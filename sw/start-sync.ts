@@ -16,7 +16,7 @@ import { checkNames, parseSchema } from './store/parse-schema.ts';
 import { createCacheWitness } from './store/cache-witness.ts';
 import type { Environment } from './sync/environment.ts';
 import type { HeadersFunction } from './sync/made-headers.ts';
-import { createSessions } from './sync/sessions.ts';
+import { createSessions } from './sync/create-sessions.ts';
 import { stateForStranger, stateWhileLocked } from './sync/state.ts';
 import { createWorkerMethods } from './sync/worker-methods.ts';
 import type { WorkerMethods } from './protocol/api.ts';

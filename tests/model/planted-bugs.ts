@@ -210,18 +210,18 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'user read late',
     edits: [
       {
-        file: 'sw/sync/sessions.ts',
+        file: 'sw/sync/create-sessions.ts',
         find: '      user,\n      database,',
         replace: '      get user() { return known?.user ?? user; },\n      database,',
       },
       {
-        file: 'sw/sync/sessions.ts',
+        file: 'sw/sync/create-sessions.ts',
         find: 'madeBy(options.headers, { user, url })',
         replace: 'madeBy(options.headers, { user: known?.user ?? user, url })',
       },
-      { file: 'sw/sync/sessions.ts', find: '        if (signal.aborted) throw signal.reason;\n', replace: '' },
+      { file: 'sw/sync/create-sessions.ts', find: '        if (signal.aborted) throw signal.reason;\n', replace: '' },
       {
-        file: 'sw/sync/sessions.ts',
+        file: 'sw/sync/create-sessions.ts',
         find: 'return { ...session, engine, end };',
         replace: 'return Object.assign(Object.create(session), { engine, end: () => undefined });',
       },

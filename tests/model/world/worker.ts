@@ -8,7 +8,7 @@ import type { TableOptions } from '../../../sw/store/schema.ts';
 import { parseSchema } from '../../../sw/store/parse-schema.ts';
 import type { Environment } from '../../../sw/sync/environment.ts';
 import type { Witness } from '../../../sw/store/witness.ts';
-import { createSessions } from '../../../sw/sync/sessions.ts';
+import { createSessions } from '../../../sw/sync/create-sessions.ts';
 import { createWorkerMethods } from '../../../sw/sync/worker-methods.ts';
 import type { LockSpace } from '../../support/locks.ts';
 import type { MemoryWitness } from '../../support/memory-witness.ts';
