@@ -36,11 +36,16 @@ export function createWriteFollower(): WriteFollower {
     });
 
   const followUp = async (session: OpenSession): Promise<void> => {
+    const { environment, database } = session;
+    const tag = syncTag(database.name);
+    // At once where nothing can be sent: it is taken only while a window is open, and that may be closed right after the answer.
+    const asked = environment.isOnline() ? null : environment.registerSync(tag);
     await pause();
     following = null;
     await Promise.allSettled([
+      asked,
       tellPending(session),
-      session.environment.registerSync(syncTag(session.database.name)),
+      environment.registerSync(tag),
       session.engine.requestRun('write'),
     ]);
   };
