@@ -4,6 +4,7 @@ import { expose } from '../page/subject.ts';
 import { check, time } from '../page/time.ts';
 
 const visitsAtOnce = 10;
+let products = 1_000_000;
 
 let signedIn: Promise<SyncClient> | undefined;
 
@@ -19,7 +20,7 @@ function client(): Promise<SyncClient> {
 
 /** A visit to a new place, where a new product is sold: one record of each table, the parents first. */
 async function writeVisit(index: number, note: string): Promise<void> {
-  const [placeId, visitId, productCode] = [crypto.randomUUID(), crypto.randomUUID(), 1_000_000 + index];
+  const [placeId, visitId, productCode] = [crypto.randomUUID(), crypto.randomUUID(), (products += 1)];
   await post('/api/places', { id: placeId, name: `Place ${index}`, lat: 47, lng: 8, country: 'CH' });
   await post('/api/products', { Code: productCode, Name: `Product ${index}`, Stock: index });
   await post('/api/visits', { id: visitId, placeId, date: '2026-05-31', note, rating: 3 });
