@@ -149,7 +149,8 @@ export function createControl(name: string): Control {
       }),
     bind: async (client, user, now) => {
       const cached = bound.get(client);
-      if (cached !== undefined && cached !== '') return cached;
+      // One that is to nobody may yet be bound to somebody.
+      if (cached !== undefined && (cached !== '' || user === '')) return cached;
       const owner = await attempt(async (database) => {
         const tx = database.transaction('clients', 'readwrite', { durability: 'relaxed' });
         const bindTo = async (): Promise<string> => {
