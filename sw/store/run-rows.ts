@@ -1,6 +1,6 @@
 import type { RootRow, SegmentRef } from './base-rows.ts';
 import type { RecordKey, RunId } from '../protocol/record.ts';
-import type { Progress, RunMode, RunTrigger, SelectedOutcomeName } from '../protocol/run.ts';
+import type { Progress, RunMode, RunTrigger, SelectedOutcomeName, TableResult } from '../protocol/run.ts';
 
 /** How far the download of one table in the open run has come; written with each piece (SPEC L-1). */
 export interface StagedRow {
@@ -48,16 +48,6 @@ export interface SelectionProgress {
   readonly includeParents: boolean;
 }
 
-export interface TableTally {
-  readonly uploaded: number;
-  readonly downloaded: number;
-  readonly removed: number;
-  readonly failed: number;
-  readonly conflicts: number;
-  readonly uploadedKeys: readonly RecordKey[];
-  readonly failedKeys: readonly RecordKey[];
-}
-
 /** The open run. It is small, and written with every step. */
 export interface JournalRow {
   readonly id: 'open';
@@ -80,7 +70,7 @@ export interface JournalRow {
   readonly filesDone?: number;
   /** Rows at or below `uploadedThrough` that are to be sent once more in this run. */
   readonly resend: readonly number[];
-  readonly tally: Readonly<Record<string, TableTally>>;
+  readonly tally: Readonly<Record<string, TableResult>>;
   readonly commands: number;
   readonly failed: number;
   readonly bytesSent: number;

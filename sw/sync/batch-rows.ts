@@ -47,9 +47,9 @@ interface Span {
   readonly count: number;
 }
 
-function spansOf(keys: readonly ChangeKey[]): Span[] {
+function spansOf(records: readonly Pick<ChangeItem, 'table' | 'key'>[]): Span[] {
   const spans = new Map<string, Span>();
-  for (const [table, key] of keys) {
+  for (const { table, key } of records) {
     const { first, last, count } = spans.get(table) ?? { first: key, last: key, count: 0 };
     spans.set(table, {
       table,
@@ -59,6 +59,10 @@ function spansOf(keys: readonly ChangeKey[]): Span[] {
     });
   }
   return [...spans.values()];
+}
+
+function recordOf([table, key]: ChangeKey): Pick<ChangeItem, 'table' | 'key'> {
+  return { table, key };
 }
 
 function rangeOfSpan({ table, first, last }: Span): IDBKeyRange {
@@ -88,14 +92,14 @@ export async function rowsMadeIn(tx: AnyTransaction, seqs: IDBKeyRange, limit?: 
   const isAlone = async (span: Span): Promise<boolean> =>
     (await changes.getAllKeys(rangeOfSpan(span), span.count + 1)).length === span.count;
   const isWorthIt = keys.length >= worthLooking;
-  const areNeighbours = isWorthIt && (await Promise.all(spansOf(keys).map(isAlone))).every(Boolean);
+  const areNeighbours = isWorthIt && (await Promise.all(spansOf(keys.map(recordOf)).map(isAlone))).every(Boolean);
   return {
     count: keys.length,
     read: async (start, count) => {
       const part = keys.slice(start, start + count);
       const [first, last] = [part[0]?.[2], part.at(-1)?.[2]];
       if (first === undefined || last === undefined) return [];
-      const spans = spansOf(part);
+      const spans = spansOf(part.map(recordOf));
       if (!areNeighbours || spans.some((span) => countWithin(keys, span) !== span.count)) {
         return index.getAll(IDBKeyRange.bound(first, last));
       }
@@ -123,20 +127,12 @@ function byTable<Row extends { readonly table: string }>(rows: readonly Row[]): 
 }
 
 function stretchesOf(items: readonly ChangeItem[]): Stretch[] {
-  return [...byTable(items)].flatMap(([table, list]): Stretch[] => {
-    const range = rangeOf(
-      table,
-      list.map((item) => item.key),
-    );
-    return range === null ? [] : [{ table, items: list, range }];
-  });
-}
-
-function rangeOf(table: string, keys: readonly RecordKey[]): IDBKeyRange | null {
-  const sorted = [...keys].sort(compareKeys);
-  const [first] = sorted;
-  const last = sorted.at(-1);
-  return first === undefined || last === undefined ? null : IDBKeyRange.bound([table, first], [table, last, []]);
+  const lists = byTable(items);
+  return spansOf(items).map((span) => ({
+    table: span.table,
+    items: lists.get(span.table) ?? [],
+    range: rangeOfSpan(span),
+  }));
 }
 
 /** The rows of a stretch's records beside those that the batch names. */
@@ -210,15 +206,12 @@ function rangesOf(rows: readonly ChangeRow[], keys: readonly ChangeKey[]): IDBKe
  */
 export async function deleteRows(tx: WriteTransaction, gone: readonly ChangeRow[]): Promise<void> {
   const changes = tx.objectStore('changes');
+  const lists = byTable(gone);
   await Promise.all(
-    [...byTable(gone)].map(async ([table, rows]) => {
-      const range = rangeOf(
-        table,
-        rows.map((row) => row.key),
-      );
-      if (range === null) return;
+    spansOf(gone).map(async (span) => {
+      const rows = lists.get(span.table) ?? [];
       const most = rows.length * (1 + strangers);
-      const keys = await changes.getAllKeys(range, most + 1);
+      const keys = await changes.getAllKeys(rangeOfSpan(span), most + 1);
       const deletes =
         keys.length > most
           ? rows.map((row) => changes.delete([row.table, row.key, row.seq]))

@@ -1,11 +1,12 @@
 import type { WorkerMethods } from '../protocol/api.ts';
 import { SyncError } from '../protocol/errors.ts';
-import { isJsonObject, isMutationId, type RecordKey } from '../protocol/record.ts';
+import { isJsonObject, type RecordKey } from '../protocol/record.ts';
 import { temporaryKey } from '../store/aliases.ts';
 import { keyOf, type Schema, type Table } from '../store/schema.ts';
 import { syncTag } from './after-write.ts';
 import { checkRecord, commitDraft, discardDraft, readDraft, readDrafts, writeDraft } from './drafts.ts';
 import { recordKeyOf, tableOf } from './method-arguments.ts';
+import { newMutationId } from './new-mutation-id.ts';
 import { parseStored } from './rebase.ts';
 import { reply } from './reply.ts';
 import type { Sessions } from './sessions.ts';
@@ -28,7 +29,6 @@ function keyIn(table: Table, record: unknown): RecordKey | null {
 export function createDraftMethods(
   sessions: Sessions,
   schema: Schema,
-  newId: () => string,
 ): Pick<WorkerMethods, 'draft' | 'drafts' | 'commit' | 'discardDraft'> {
   return {
     draft: (name, record) =>
@@ -39,11 +39,10 @@ export function createDraftMethods(
           throw new SyncError('unsupported', `${table.name} cannot be written here, so it has no drafts.`);
         const text = checkRecord(table, record);
         const given = keyIn(table, record);
-        const key = given ?? temporaryKey(table, newId());
+        const key = given ?? temporaryKey(table, session.environment.newId());
         // Where the server makes the keys, a record under an unknown one cannot be made.
         const operation = given === null ? 'create' : table.serverKeys ? 'update' : 'put';
-        const mutationId = newId();
-        if (!isMutationId(mutationId)) throw new TypeError('newId made no usable id');
+        const mutationId = newMutationId(session);
         const content = (): string => JSON.stringify({ ...parseStored(text), [table.key]: key });
         const written = await writeDraft(session, { table, key, operation, content, mutationId });
         const stored = written.type === 'stored' ? recordKeyOf(table, parseStored(written.text)[table.key]) : key;

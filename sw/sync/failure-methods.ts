@@ -1,5 +1,4 @@
 import type { WorkerMethods } from '../protocol/api.ts';
-import type { MutationId } from '../protocol/record.ts';
 import { discardFailure, retryFailure } from '../store/failures.ts';
 import { newMutationId } from './new-mutation-id.ts';
 import { reply } from './reply.ts';
@@ -11,13 +10,12 @@ import { noteArrival } from './unknown-outcomes.ts';
 type FailureMethods = Pick<WorkerMethods, 'retry' | 'discard' | 'sendAgain' | 'arrived'>;
 
 /** What a page's calls about failures do. */
-export function createFailureMethods(sessions: Sessions, newId: () => string): FailureMethods {
-  const nextId = (): MutationId => newMutationId({ environment: { newId } });
+export function createFailureMethods(sessions: Sessions): FailureMethods {
   return {
     retry: (id) =>
       reply(async () => {
         const session = await sessionToWrite(sessions);
-        const isPending = await retryFailure(session.database, id, nextId);
+        const isPending = await retryFailure(session.database, id, () => newMutationId(session));
         await tellPending(session);
         return isPending;
       }),
@@ -39,7 +37,7 @@ export function createFailureMethods(sessions: Sessions, newId: () => string): F
     sendAgain: (id) =>
       reply(async () => {
         const session = await sessionToWrite(sessions);
-        const isPending = await retryFailure(session.database, id, nextId, 'unknown');
+        const isPending = await retryFailure(session.database, id, () => newMutationId(session), 'unknown');
         await tellPending(session);
         return isPending;
       }),

@@ -1,6 +1,6 @@
 import type { WorkerMethods } from '../protocol/api.ts';
 import { SyncError } from '../protocol/errors.ts';
-import { isJsonObject, type MutationId } from '../protocol/record.ts';
+import { isJsonObject } from '../protocol/record.ts';
 import { clearRecords } from '../store/clear.ts';
 import { placeOfFailure, readConflicts, resolveFailure } from '../store/conflicts.ts';
 import { withCurrentFilter } from '../store/current-filter.ts';
@@ -20,8 +20,7 @@ import { tellPending } from './state.ts';
 type LocalDataMethods = Pick<WorkerMethods, 'setScope' | 'clear' | 'conflicts' | 'resolve'>;
 
 /** What a page's calls about scopes, local copies and conflicts do. */
-export function createLocalDataMethods(sessions: Sessions, schema: Schema, newId: () => string): LocalDataMethods {
-  const nextId = (): MutationId => newMutationId({ environment: { newId } });
+export function createLocalDataMethods(sessions: Sessions, schema: Schema): LocalDataMethods {
   return {
     setScope: (name, scope) =>
       reply(async () => {
@@ -71,8 +70,9 @@ export function createLocalDataMethods(sessions: Sessions, schema: Schema, newId
             `The record's ${table.key} is not ${String(key)}. A record keeps its key. Nothing was stored.`,
           );
         }
-        const rules = record === null ? deleteRulesOf(session, table, { key, newMutationId: nextId }) : null;
-        const choice = { record, mutationId: nextId(), rules, now: session.environment.now() };
+        const rules =
+          record === null ? deleteRulesOf(session, table, { key, newMutationId: () => newMutationId(session) }) : null;
+        const choice = { record, mutationId: newMutationId(session), rules, now: session.environment.now() };
         const row = await resolveFailure(session, id, choice);
         if (row === null) return false;
         const tables = new Map([[row.table, [row.key]]]);

@@ -1,9 +1,10 @@
-import type { JournalRow, TableTally } from '../store/run-rows.ts';
+import type { TableResult } from '../protocol/run.ts';
+import type { JournalRow } from '../store/run-rows.ts';
 import type { RecordKey } from '../protocol/record.ts';
 
 const namedKeys = 1000;
 
-const emptyTally: TableTally = {
+const emptyTally: TableResult = {
   uploaded: 0,
   downloaded: 0,
   removed: 0,
@@ -14,11 +15,11 @@ const emptyTally: TableTally = {
 };
 
 /** Adds to what a run did with one table. */
-export function addToTally(journal: JournalRow, table: string, more: Partial<TableTally>): JournalRow {
+export function addToTally(journal: JournalRow, table: string, more: Partial<TableResult>): JournalRow {
   const old = journal.tally[table] ?? emptyTally;
   const keys = (a: readonly RecordKey[], b: readonly RecordKey[] | undefined): readonly RecordKey[] =>
     b === undefined || a.length >= namedKeys ? a : [...a, ...b].slice(0, namedKeys);
-  const tally: TableTally = {
+  const tally: TableResult = {
     uploaded: old.uploaded + (more.uploaded ?? 0),
     downloaded: old.downloaded + (more.downloaded ?? 0),
     removed: old.removed + (more.removed ?? 0),

@@ -79,12 +79,12 @@ export function createWorkerMethods(sessions: Sessions, schema: Schema, newId: (
         return database.read(countScope, (tx) => countByTable(tx, base, schema));
       }),
     failures: (options) => reply(async () => readFailures((await sessions.current()).database, pageOf(options))),
-    ...createFailureMethods(sessions, newId),
-    ...createLocalDataMethods(sessions, schema, newId),
+    ...createFailureMethods(sessions),
+    ...createLocalDataMethods(sessions, schema),
     ...createReceiveMethods(sessions, schema),
     ...createQueryMethods(sessions, schema),
     ...createSignInMethods(sessions, newId),
-    ...createDraftMethods(sessions, schema, newId),
+    ...createDraftMethods(sessions, schema),
     ...createUnsentMethods(sessions),
     ...createOutcomeMethods(sessions),
   };

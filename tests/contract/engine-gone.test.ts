@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readFailures } from '../../sw/store/failures.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
 import { see, write } from './engine-fixture.ts';
-import { network, openDevice, visit } from './engine-page.ts';
+import { losingUploads, network, openDevice, visit } from './engine-page.ts';
 import { Fixture } from './server-fixture.ts';
 
 const fixture = new Fixture('embedded');
@@ -17,12 +17,7 @@ async function createdAndDeletedThere(): Promise<{ readonly session: OpenSession
   const { device, session } = await openDevice(fixture);
   const id = randomUUID();
   await write(session, 'visits', id, visit(id));
-  device.network = async (path, forward) => {
-    const answer = await forward();
-    if (path !== '/sync/upload') return answer;
-    await answer.text();
-    throw new TypeError('connection closed');
-  };
+  device.network = losingUploads();
   await expect(session.engine.synchronize('lost', send)).rejects.toMatchObject({ code: 'network' });
   device.network = network;
   expect((await fixture.request('DELETE', `/api/visits/${id}`)).status).toBe(204);

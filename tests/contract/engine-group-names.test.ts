@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GroupRequest } from '../../sw/protocol/group.ts';
 import type { TableOptions } from '../../sw/store/schema.ts';
 import { Device, see } from './engine-fixture.ts';
-import { holding, network, noNetwork, openDevice, pageOf, valueOf, visit } from './engine-page.ts';
+import { holding, losingUploads, network, noNetwork, openDevice, pageOf, valueOf, visit } from './engine-page.ts';
 import { ask } from './page-requests.ts';
 import { Fixture } from './server-fixture.ts';
 
@@ -69,12 +69,7 @@ describe('A new record that is named in its atomic group (U-08)', () => {
     const before = await worker.signIn('ana');
     const visitId = randomUUID();
     await valueOf(pageOf(worker, before).group(visitWithTasks(visitId), {}));
-    device.network = async (path, forward) => {
-      const answer = await forward();
-      if (path !== '/sync/upload') return answer;
-      await answer.text();
-      throw new TypeError('connection closed');
-    };
+    device.network = losingUploads();
     await expect(before.engine.synchronize('one', {})).rejects.toMatchObject({ code: 'network' });
     worker.kill();
     device.network = network;

@@ -5,7 +5,7 @@ import type { GroupRequest } from '../../sw/protocol/group.ts';
 import { isJsonObject, type JsonObject } from '../../sw/protocol/record.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
 import { Device, see } from './engine-fixture.ts';
-import { noNetwork, openDevice, pageOf, valueOf, visit, type Opened } from './engine-page.ts';
+import { losingUploads, noNetwork, openDevice, type Opened, pageOf, valueOf, visit } from './engine-page.ts';
 import { ask } from './page-requests.ts';
 import { asJson, Fixture } from './server-fixture.ts';
 
@@ -123,12 +123,7 @@ describe('An atomic group', () => {
     const ledger = await readLedger();
     const { visitId, requests } = closing();
     await valueOf(pageOf(first, before).group(requests, {}));
-    device.network = async (path, forward) => {
-      const answer = await forward();
-      if (path !== '/sync/upload') return answer;
-      await answer.text();
-      throw new TypeError('connection closed');
-    };
+    device.network = losingUploads();
     await expect(before.engine.synchronize('one', {})).rejects.toMatchObject({ code: 'network' });
     first.kill();
     device.network = (_path, forward) => forward();

@@ -63,5 +63,17 @@ export function holding(held: string): {
   return { network, reached: reached.given, letGo: gate.give };
 }
 
+/** The server takes uploads, and their answers are lost on the way: of all of them, or of so many. */
+export function losingUploads(times: number = Infinity): Device['network'] {
+  let left = times;
+  return async (path, forward) => {
+    const answer = await forward();
+    if (path !== '/sync/upload' || left === 0) return answer;
+    left -= 1;
+    await answer.text();
+    throw new TypeError('connection closed');
+  };
+}
+
 export const noNetwork: Device['network'] = () => Promise.reject(new TypeError('no network'));
 export const network: Device['network'] = (_path, forward) => forward();

@@ -4,6 +4,7 @@ import { busyText } from '../../sw/protocol/errors.ts';
 import { readFailures, discardFailure } from '../../sw/store/failures.ts';
 import { readState, findObstacle } from '../../sw/sync/state.ts';
 import { Device, see, signal, write } from './engine-fixture.ts';
+import { losingUploads } from './engine-page.ts';
 import { Fixture } from './server-fixture.ts';
 
 const fixture = new Fixture('embedded');
@@ -17,18 +18,6 @@ function visit(id: string, more: Record<string, string | number> = {}): Record<s
 async function onServer(id: string): Promise<unknown> {
   const answer = await fixture.fetch(`/api/visits/${id}`);
   return answer.status === 404 ? null : answer.json();
-}
-
-/** Drops the answer to the first upload, after the server has applied it. */
-function losingTheFirstAnswer(): Device['network'] {
-  let lost = false;
-  return async (path, forward) => {
-    const answer = await forward();
-    if (path !== '/sync/upload' || lost) return answer;
-    lost = true;
-    await answer.text();
-    throw new TypeError('connection closed');
-  };
 }
 
 describe('a run', () => {
@@ -61,7 +50,7 @@ describe('a run', () => {
     const session = await device.startWorker().signIn('ana');
     const id = randomUUID();
     await write(session, 'visits', id, visit(id));
-    device.network = losingTheFirstAnswer();
+    device.network = losingUploads(1);
     await expect(session.engine.synchronize('first', {})).rejects.toMatchObject({ code: 'network' });
     expect((await see(session, 'visits', id)).detail).toBe('in-flight');
     const result = await session.engine.synchronize('second', { mode: 'unsynchronized' });
@@ -75,7 +64,7 @@ describe('a run', () => {
     const session = await device.startWorker().signIn('ana');
     const id = randomUUID();
     await write(session, 'visits', id, visit(id, { reference: `in-${id}` }));
-    device.network = losingTheFirstAnswer();
+    device.network = losingUploads(1);
     await expect(session.engine.synchronize('first', {})).rejects.toMatchObject({ code: 'network' });
     await write(session, 'visits', id, visit(id, { reference: `in-${id}`, note: 'edited' }));
     const result = await session.engine.synchronize('second', { mode: 'unsynchronized' });

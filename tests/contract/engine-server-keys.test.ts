@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
 import { Device, see, signal } from './engine-fixture.ts';
-import { openDevice, valueOf } from './engine-page.ts';
+import { losingUploads, openDevice, valueOf } from './engine-page.ts';
 import { ask } from './page-requests.ts';
 import { Fixture } from './server-fixture.ts';
 
@@ -30,17 +30,6 @@ async function tasksOf(visitId: string): Promise<readonly Record<string, unknown
     'select id, title, "afterId", done from tasks where "visitId" = $1 order by id',
     [visitId],
   );
-}
-
-function losingFirstAnswer(): Device['network'] {
-  let lost = false;
-  return async (path, forward) => {
-    const answer = await forward();
-    if (path !== '/sync/upload' || lost) return answer;
-    lost = true;
-    await answer.text();
-    throw new TypeError('connection closed');
-  };
 }
 
 describe('A table whose keys the server makes (U-08)', () => {
@@ -113,7 +102,7 @@ describe('A table whose keys the server makes (U-08)', () => {
     const visitId = await makeVisit(session);
     const old = await makeTask(session, { visitId });
     const child = await makeTask(session, { visitId, title: 'child', afterId: old });
-    device.network = losingFirstAnswer();
+    device.network = losingUploads(1);
     await expect(session.engine.synchronize('first', {})).rejects.toMatchObject({ code: 'network' });
     await ask(session, 'PATCH', `/api/tasks/${old}`, { title: 'edited' });
     await makeTask(session, { visitId, title: 'later', afterId: child });

@@ -24,6 +24,17 @@ async function pageOf(worker: Worker, page: string): Promise<SessionMethods> {
   return createWorkerMethods(worker.sessions.boundTo(page), schema, () => randomUUID());
 }
 
+/** A device with ana's page, `page-1`, on which ben has signed in since. */
+async function pageOfAnaUnderBen(): Promise<{ readonly device: Device; readonly first: Worker }> {
+  const device = new Device(fixture);
+  const first = device.startWorker();
+  const page = await pageOf(first, 'page-1');
+  await page.signIn({ user: 'ana' });
+  await page.state();
+  await first.signIn('ben');
+  return { device, first };
+}
+
 async function databaseNames(): Promise<string[]> {
   const infos = await indexedDB.databases();
   return infos.map((info) => info.name ?? '');
@@ -61,24 +72,14 @@ describe('a page', () => {
   });
 
   it('stays bound over a restart of the worker', async () => {
-    const device = new Device(fixture);
-    const first = device.startWorker();
-    const page = await pageOf(first, 'page-1');
-    await page.signIn({ user: 'ana' });
-    await page.state();
-    await first.signIn('ben');
+    const { device, first } = await pageOfAnaUnderBen();
     first.kill();
     const again = await pageOf(device.startWorker(), 'page-1');
     expect(await again.pending()).toMatchObject({ ok: false, error: { code: 'user-changed' } });
   });
 
   it('of another than who is signed in stays bound though the databases are gone (Z-1)', async () => {
-    const device = new Device(fixture);
-    const first = device.startWorker();
-    const page = await pageOf(first, 'page-1');
-    await page.signIn({ user: 'ana' });
-    await page.state();
-    await first.signIn('ben');
+    const { device, first } = await pageOfAnaUnderBen();
     const later = await pageOf(first, 'page-2');
     await later.state();
     first.kill();
