@@ -1,3 +1,4 @@
+import type { KnownCounts } from './change-counts.ts';
 import { floorIndex, indexOfKey, recordAt, recordOf, type StoredRecord } from './packed.ts';
 import type { HeadRow, PackedRecords, RootRow, SegmentRef, SegmentRow } from './base-rows.ts';
 import { StaleReadError, type AnyTransaction } from './database.ts';
@@ -117,6 +118,8 @@ export interface Base {
   readRecord(tx: AnyTransaction, head: HeadRow, key: RecordKey): Promise<StoredRecord | null>;
   /** The marks that were read last, by kind and table. */
   readonly marks: Map<string, KnownMarks>;
+  /** The changes as they were counted last; null: not yet. */
+  readonly counted: { known: KnownCounts | null };
   /** What writes guess with. */
   readonly recent: RecentWrites;
   /** The head as it was when last read, which may be out of date; undefined: it was not read yet. */
@@ -244,5 +247,5 @@ export function createBase(): Base {
   const lastHead = (table: string): HeadRow | undefined => heads.get(table);
   const marks = new Map<string, KnownMarks>();
   const reads = { readHead, readRoot, readSegment, readLeaf, readVectors, readRecord, prefetch };
-  return { ...reads, marks, lastHead, recallRecord, recent };
+  return { ...reads, marks, counted: { known: null }, lastHead, recallRecord, recent };
 }

@@ -2,26 +2,31 @@ import type { AnyTransaction } from './database.ts';
 import type { StoreName } from './format.ts';
 import type { HeadRow } from './base-rows.ts';
 import type { Base } from './base.ts';
-import { countLocalRows } from './local-rows.ts';
+import { changeCountScope, countChanges } from './change-counts.ts';
 import { readMarks } from './marks.ts';
 import { type Schema, isUploaded } from './schema.ts';
 import type { RecordKey } from '../protocol/record.ts';
 import type { PendingCounts, StatusDetail } from '../protocol/status.ts';
 
-export const countScope: StoreName[] = ['changes', 'commands', 'drafts', 'members', 'heads', 'marks'];
+export const countScope: StoreName[] = [...changeCountScope, 'commands', 'drafts', 'members', 'heads', 'marks'];
 
 const stuckStates = ['rejected', 'conflict', 'blocked', 'unknown'] as const;
 
 /** How many records and commands are not synchronized. Counts, so that nobody waits for the rows themselves. */
-export async function countPending(tx: AnyTransaction, schema: Schema): Promise<number> {
-  const [changes, local, commands, heads] = await Promise.all([
-    tx.objectStore('changes').count(),
-    countLocalRows(tx, schema),
+export async function countPending(tx: AnyTransaction, base: Base, schema: Schema): Promise<number> {
+  const [changes, commands, heads] = await Promise.all([
+    countChanges(tx, base),
     tx.objectStore('commands').count(),
     tx.objectStore('heads').getAll(),
   ]);
   const marks = heads.reduce((sum, head) => sum + head.sendMarks - head.holdMarks, 0);
-  return Math.max(0, changes - local + marks) + commands;
+  const held = new Map(heads.map((head) => [head.table, head.holdMarks]));
+  const rows = [...changes].reduce((sum, [table, count]) => {
+    // What is never sent waits for nothing (C-04).
+    const waits = schema.tables.get(table)?.direction === 'local' ? Math.min(count, held.get(table) ?? 0) : count;
+    return sum + waits;
+  }, 0);
+  return Math.max(0, rows + marks) + commands;
 }
 
 /** How many rows of each table are in flight and not held. */
@@ -52,9 +57,9 @@ async function countStuck(tx: AnyTransaction, base: Base, head: HeadRow): Promis
   return rows.map((keys) => keys.filter(([, key]) => !held.has(key)).length);
 }
 
-/** The tables that have rows in a store whose keys begin with their names: a request for each of these, not for each declared one. */
-async function tablesIn(tx: AnyTransaction, name: 'changes' | 'drafts'): Promise<ReadonlySet<string>> {
-  const store = tx.objectStore(name);
+/** The tables that have drafts: a request for each of these, not for each declared one. */
+async function tablesDrafted(tx: AnyTransaction): Promise<ReadonlySet<string>> {
+  const store = tx.objectStore('drafts');
   const tables = new Set<string>();
   for (let key = await store.getKey(IDBKeyRange.lowerBound([])); key !== undefined;) {
     tables.add(key[0]);
@@ -70,14 +75,13 @@ function countsOf(counts: Readonly<Record<string, number>>): Partial<Record<Stat
 
 /** What is not synchronized, by table and finer status, and how much of it a run would send now. */
 export async function countByTable(tx: AnyTransaction, base: Base, schema: Schema): Promise<PendingCounts> {
-  const changes = tx.objectStore('changes');
   const [commands, stuckCommands, flying, rows, changed, drafted] = await Promise.all([
     tx.objectStore('commands').count(),
     tx.objectStore('commands').index('stuck').count(),
     countInFlight(tx, base),
     tx.objectStore('heads').getAll(),
-    tablesIn(tx, 'changes'),
-    tablesIn(tx, 'drafts'),
+    countChanges(tx, base),
+    tablesDrafted(tx),
   ]);
   const heads = new Map(rows.map((head) => [head.table, head]));
   const tables: Record<string, Partial<Record<StatusDetail, number>>> = {};
@@ -90,13 +94,11 @@ export async function countByTable(tx: AnyTransaction, base: Base, schema: Schem
   const counted = await Promise.all(
     concerned.map(async (table) => {
       const { name } = table;
-      const range = IDBKeyRange.bound([name], [name, []]);
       // What is never sent waits for nothing (C-04); its drafts are told all the same.
-      const isCounted = changed.has(name) && table.direction !== 'local';
+      const all = table.direction === 'local' ? 0 : (changed.get(name) ?? 0);
       const head = heads.get(name) ?? (await base.readHead(tx, name));
-      const [drafts, all, stuck] = await Promise.all([
-        drafted.has(name) ? tx.objectStore('drafts').count(range) : 0,
-        isCounted ? changes.count(range) : 0,
+      const [drafts, stuck] = await Promise.all([
+        drafted.has(name) ? tx.objectStore('drafts').count(IDBKeyRange.bound([name], [name, []])) : 0,
         changed.has(name) ? countStuck(tx, base, head) : [],
       ]);
       return { table, head, drafts, all, stuck };

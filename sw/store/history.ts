@@ -1,4 +1,4 @@
-import type { Database, WriteTransaction } from './database.ts';
+import type { AnyTransaction, Database, WriteTransaction } from './database.ts';
 import type { SynchronizeResult } from '../protocol/run.ts';
 
 const runsKept = 100;
@@ -9,6 +9,13 @@ export async function addToHistory(tx: WriteTransaction, result: SynchronizeResu
   await store.put(result);
   const keys = await store.getAllKeys();
   await Promise.all(keys.slice(0, Math.max(0, keys.length - runsKept)).map((key) => store.delete(key)));
+}
+
+/** The newest run; null: none yet. */
+export async function lastInHistory(tx: AnyTransaction): Promise<SynchronizeResult | null> {
+  const store = tx.objectStore('history');
+  const cursor = await store.openKeyCursor(null, 'prev');
+  return cursor === null ? null : ((await store.get(cursor.key)) ?? null);
 }
 
 /** Runs, newest first. */

@@ -90,7 +90,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       environment,
       signal,
       announce,
-      noteStorage: watch.keepNotes(database, { epoch: watched.epoch, schema, signal }),
+      noteStorage: watch.keepNotes(database, { base, epoch: watched.epoch, schema, signal }),
       hasCredentials: async () => (await given()) !== null,
       headers: async (url) => {
         const own = await given();

@@ -2,7 +2,7 @@ import { SyncError } from '../protocol/errors.ts';
 import type { RecordKey } from '../protocol/record.ts';
 import type { SyncObstacle, SyncState } from '../protocol/run.ts';
 import { countByTable, countPending, countScope } from '../store/counts.ts';
-import { readHistory } from '../store/history.ts';
+import { lastInHistory } from '../store/history.ts';
 import { getMeta } from '../store/meta.ts';
 import type { Table } from '../store/schema.ts';
 import { lossError } from '../store/storage-loss.ts';
@@ -13,11 +13,11 @@ import type { Session } from './session.ts';
 /** The state of a session, as a tab gets it on connecting. It comes from the database, so a new worker knows it too. */
 export async function readState(session: Session): Promise<SyncState> {
   const { database, base } = session;
-  const [last] = await readHistory(database, { limit: 1, offset: 0 });
-  return database.read([...countScope, 'runs', 'meta', 'failures'], async (tx) => {
-    const [open, pending, failures, reachable, authRequired, storage, storageReset, heads] = await Promise.all([
+  return database.read([...countScope, 'runs', 'failures', 'history'], async (tx) => {
+    const [last, open, pending, failures, reachable, authRequired, storage, storageReset, heads] = await Promise.all([
+      lastInHistory(tx),
       tx.objectStore('runs').get('open'),
-      countPending(tx, session.schema),
+      countPending(tx, base, session.schema),
       tx.objectStore('failures').count(),
       getMeta(tx, 'reachable'),
       getMeta(tx, 'authRequired'),
@@ -39,7 +39,7 @@ export async function readState(session: Session): Promise<SyncState> {
       pending,
       failures,
       ready: heads.every((head) => head.complete),
-      lastResult: last ?? null,
+      lastResult: last,
       storage: storage ?? null,
       storageReset: storageReset === undefined ? null : lossError(storageReset),
     };
@@ -93,7 +93,7 @@ export function isStorageFault(error: unknown): boolean {
 export async function findObstacle(session: Session): Promise<SyncObstacle> {
   const { database, base, schema, environment } = session;
   const hasCredentials = await session.hasCredentials();
-  return database.read([...countScope, 'runs', 'meta'], async (tx): Promise<SyncObstacle> => {
+  return database.read([...countScope, 'runs'], async (tx): Promise<SyncObstacle> => {
     const [counts, open, backoff, authRequired, reachable] = await Promise.all([
       countByTable(tx, base, schema),
       tx.objectStore('runs').get('open'),

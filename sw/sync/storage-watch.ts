@@ -1,3 +1,4 @@
+import type { Base } from '../store/base.ts';
 import { countPending, countScope } from '../store/counts.ts';
 import type { Binding, Control } from '../store/control.ts';
 import type { Database } from '../store/database.ts';
@@ -43,7 +44,7 @@ export interface StorageWatch {
   /** Makes the function that notes how far the database has come: at once, and then at most once a second. */
   keepNotes(
     database: Database,
-    watched: { readonly epoch: string; readonly schema: Schema; readonly signal: AbortSignal },
+    watched: { readonly base: Base; readonly epoch: string; readonly schema: Schema; readonly signal: AbortSignal },
   ): () => void;
   /** For a database that is about to be deleted. */
   forget(database: string): Promise<void>;
@@ -87,14 +88,14 @@ export function createStorageWatch(options: StorageWatchOptions): StorageWatch {
       if (found.loss !== null) await beside.forgetLoss();
       return found;
     },
-    keepNotes: (database, { epoch, schema, signal }) => {
+    keepNotes: (database, { base, epoch, schema, signal }) => {
       let lastAt: number | null = null;
       let isWaiting = false;
       const note = async (): Promise<void> => {
         isWaiting = false;
         lastAt = now();
-        const value = await database.read([...countScope, 'meta'], async (tx) => {
-          const [seq = 0, unsent] = await Promise.all([getMeta(tx, 'seq'), countPending(tx, schema)]);
+        const value = await database.read(countScope, async (tx) => {
+          const [seq = 0, unsent] = await Promise.all([getMeta(tx, 'seq'), countPending(tx, base, schema)]);
           return { epoch, seq, unsent };
         });
         await inTurn(() => {

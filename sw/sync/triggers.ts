@@ -59,7 +59,7 @@ function decideRun(trigger: RunTrigger, facts: TriggerFacts): RunMode | null {
 export async function modeFor(session: Session, trigger: RunTrigger): Promise<RunMode | null> {
   const { database, base, schema, environment } = session;
   const now = environment.now();
-  const facts = await database.read([...countScope, 'runs', 'meta'], async (tx): Promise<TriggerFacts> => {
+  const facts = await database.read([...countScope, 'runs'], async (tx): Promise<TriggerFacts> => {
     const [counts, open, backoff, authRequired, heads] = await Promise.all([
       countByTable(tx, base, schema),
       tx.objectStore('runs').get('open'),

@@ -49,7 +49,7 @@ class Store {
   counts(): Promise<unknown> {
     return this.database.read(countScope, async (tx) => {
       const { total, sendable, tables } = await countByTable(tx, this.base, schema);
-      expect(await countPending(tx, schema)).toBe(total);
+      expect(await countPending(tx, this.base, schema)).toBe(total);
       return { total, sendable, ...tables };
     });
   }

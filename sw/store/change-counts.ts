@@ -1,0 +1,49 @@
+import type { Base } from './base.ts';
+import type { AnyTransaction } from './database.ts';
+import type { StoreName } from './format.ts';
+import { readSeqState, readStamp } from './meta.ts';
+
+/** How many changes each table had when the last `seq` given out was `last`. */
+export interface KnownCounts {
+  readonly stamp: string | null;
+  readonly last: number;
+  readonly tables: ReadonlyMap<string, number>;
+}
+
+export const changeCountScope: StoreName[] = ['changes', 'meta'];
+
+/** A request for each table that has changes, not for each declared one. */
+async function countAll(tx: AnyTransaction): Promise<Map<string, number>> {
+  const store = tx.objectStore('changes');
+  const tables = new Map<string, number>();
+  for (let key = await store.getKey(IDBKeyRange.lowerBound([])); key !== undefined;) {
+    const [table] = key;
+    const range = IDBKeyRange.bound([table], [table, []]);
+    const [count, next] = await Promise.all([store.count(range), store.getKey(IDBKeyRange.lowerBound([table, []]))]);
+    tables.set(table, count);
+    key = next;
+  }
+  return tables;
+}
+
+async function countSince(tx: AnyTransaction, { last, tables }: KnownCounts): Promise<Map<string, number>> {
+  const counts = new Map(tables);
+  const keys = await tx.objectStore('changes').index('seq').getAllKeys(IDBKeyRange.lowerBound(last, true));
+  for (const [table] of keys) counts.set(table, (counts.get(table) ?? 0) + 1);
+  return counts;
+}
+
+/**
+ * How many changes each table has, for those that have some. Browsers count row by row: while nothing but guessed writes
+ * has come since the last time, each of which adds a row, only what they added is counted. Scope: `changeCountScope`.
+ */
+export async function countChanges(tx: AnyTransaction, base: Base): Promise<ReadonlyMap<string, number>> {
+  const [stamp, { last }] = await Promise.all([readStamp(tx), readSeqState(tx)]);
+  const { counted } = base;
+  const known = counted.known?.stamp === stamp ? counted.known : null;
+  if (known?.last === last) return known.tables;
+  const tables = await (known === null ? countAll(tx) : countSince(tx, known));
+  // What a writing transaction counts may be its own, and be rolled back.
+  if (tx.mode === 'readonly') counted.known = { stamp, last, tables };
+  return tables;
+}
