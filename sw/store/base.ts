@@ -109,7 +109,7 @@ export interface RecentWrites {
  */
 export interface Base {
   readHead(tx: AnyTransaction, table: string): Promise<HeadRow>;
-  readRoot(tx: AnyTransaction, head: HeadRow): Promise<RootRow | null>;
+  readRoot(tx: AnyTransaction, head: Pick<HeadRow, 'table' | 'root'>): Promise<RootRow | null>;
   readSegment(tx: AnyTransaction, table: string, ref: SegmentRef): Promise<SegmentRow>;
   readLeaf(tx: AnyTransaction, table: string, root: RootRow, index: number): Promise<PackedRecords>;
   /** A leaf's vectors; none where its table has no declared columns. Scope: vectors. */
@@ -150,7 +150,7 @@ export function createBase(): Base {
     return head;
   };
 
-  const readRoot = async (tx: AnyTransaction, head: HeadRow): Promise<RootRow | null> => {
+  const readRoot = async (tx: AnyTransaction, head: Pick<HeadRow, 'table' | 'root'>): Promise<RootRow | null> => {
     if (head.root === null) return null;
     const id = `${head.table}/${head.root}`;
     const cached = roots.get(id);

@@ -166,7 +166,8 @@ export interface Format extends DBSchema {
   leaves: { key: [table: string, generation: number, number: number]; value: PackedRecords };
   vectors: { key: [table: string, generation: number, number: number]; value: ColumnVectors };
   segments: { key: [table: string, id: number]; value: SegmentRow };
-  roots: { key: [table: string, id: number]; value: RootRow };
+  /** Under three elements: a part of a root that is not complete yet, by the number of its first leaf. */
+  roots: { key: [table: string, id: number] | [table: string, id: number, first: number]; value: RootRow };
   heads: { key: string; value: HeadRow };
   changes: {
     key: [table: string, key: RecordKey, seq: number];

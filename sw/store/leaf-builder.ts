@@ -62,6 +62,20 @@ export function createLeafBuilder(table: Table): LeafBuilder {
 
 export const emptyRoot: RootRow = { generations: [], numbers: [], firstKeys: [], counts: [], bounds: {} };
 
+/** The root of the leaves of several, one behind the other. */
+export function joinRoots(parts: readonly RootRow[]): RootRow {
+  const names = Object.keys(parts[0]?.bounds ?? {});
+  return {
+    generations: parts.flatMap((part) => part.generations),
+    numbers: parts.flatMap((part) => part.numbers),
+    firstKeys: parts.flatMap((part) => part.firstKeys),
+    counts: parts.flatMap((part) => part.counts),
+    bounds: Object.fromEntries(
+      names.map((name) => [name, parts.flatMap((part) => part.bounds[name] ?? part.counts.map(() => null))]),
+    ),
+  };
+}
+
 /** Collects the leaves of a new root, in key order. */
 export interface RootBuilder {
   addLeaf(generation: number, number: number, leaf: BuiltLeaf): void;

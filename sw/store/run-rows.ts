@@ -1,4 +1,4 @@
-import type { RootRow, SegmentRef } from './base-rows.ts';
+import type { SegmentRef } from './base-rows.ts';
 import type { RecordKey, RunId } from '../protocol/record.ts';
 import type { Progress, RunMode, RunTrigger, SelectedOutcomeName, TableResult } from '../protocol/run.ts';
 
@@ -10,7 +10,8 @@ export interface StagedRow {
   readonly generation: number;
   readonly full: boolean;
   readonly snapshot: string;
-  readonly root: RootRow;
+  /** How many leaves are stored; what the root says of them is in its parts until the end, and then in the root. */
+  readonly leaves: number;
   readonly lastKey: RecordKey | null;
   readonly segments: readonly SegmentRef[];
   /** Segments that the head named when staging began; a full download replaces these and keeps later ones. */

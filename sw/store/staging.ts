@@ -1,6 +1,13 @@
-import { createLeafBuilder, createRootBuilder, emptyRoot, type BuiltLeaf, type ParsedRecord } from './leaf-builder.ts';
+import {
+  createLeafBuilder,
+  createRootBuilder,
+  emptyRoot,
+  joinRoots,
+  type BuiltLeaf,
+  type ParsedRecord,
+} from './leaf-builder.ts';
 import type { Database, WriteTransaction } from './database.ts';
-import type { HeadRow, SegmentRow } from './base-rows.ts';
+import type { HeadRow, RootRow, SegmentRow } from './base-rows.ts';
 import type { JournalRow, StagedRow } from './run-rows.ts';
 import { takeNumbers } from './meta.ts';
 import { packRecords } from './packed.ts';
@@ -9,6 +16,8 @@ import { isWholeGround } from './cursor-ground.ts';
 import { compareKeys, type RecordKey } from '../protocol/record.ts';
 
 const leavesInTransaction = 16;
+/** While pages ask: a read waits for the transaction that is under way. */
+const leavesBetweenReads = 2;
 const recordsInSegment = 4096;
 
 /** What came since an older copy: the newest of each record, or null where it is gone. */
@@ -48,6 +57,10 @@ export interface StagingOptions {
   readonly row: StagedRow;
   /** The journal's row as it is now: stored with every piece. */
   readonly journal: () => JournalRow;
+  /** What `readStagedRoot` gave. */
+  readonly root: RootRow;
+  /** Whether pages ask for something just now. @default never */
+  readonly isAsked?: () => boolean;
 }
 
 /** Opens the row under which a table is staged; one transaction takes its number. */
@@ -63,7 +76,7 @@ export function openStaging(
       generation: await takeNumbers(tx, 'number', 1),
       full: options.full,
       snapshot: options.snapshot,
-      root: emptyRoot,
+      leaves: 0,
       lastKey: null,
       segments: [],
       replaced: head.segments.map((segment) => segment.id),
@@ -80,10 +93,21 @@ export function openStaging(
   return database.write(['runs', 'meta'], work, { durability: 'relaxed' });
 }
 
-export function createStaging({ database, table, row: opened, journal }: StagingOptions): Staging {
+function partsOf({ table, generation }: StagedRow): IDBKeyRange {
+  return IDBKeyRange.bound([table, generation, 0], [table, generation, []]);
+}
+
+/** The root of what is stored of a full download that goes on. */
+export async function readStagedRoot(database: Database, row: StagedRow): Promise<RootRow> {
+  if (row.leaves === 0) return emptyRoot;
+  return joinRoots(await database.read(['roots'], (tx) => tx.objectStore('roots').getAll(partsOf(row))));
+}
+
+export function createStaging(options: StagingOptions): Staging {
+  const { database, table, row: opened, journal, isAsked = () => false } = options;
   let row = opened;
   const leaves = createLeafBuilder(table);
-  const root = createRootBuilder(table, opened.root);
+  const root = createRootBuilder(table, options.root);
   let waiting: BuiltLeaf[] = [];
   let overlay: Overlay = new Map();
   let lastKey = opened.lastKey;
@@ -111,9 +135,12 @@ export function createStaging({ database, table, row: opened, journal }: Staging
     segment: Overlay,
     reached: Pick<StagedRow, 'downloaded' | 'removed' | 'end'>,
   ): Promise<void> => {
-    const firstNumber = row.root.counts.length;
-    built.forEach((leaf, index) => root.addLeaf(row.generation, firstNumber + index, leaf));
-    const storedRoot = root.root();
+    const firstNumber = row.leaves;
+    const part = createRootBuilder(table);
+    built.forEach((leaf, index) => {
+      root.addLeaf(row.generation, firstNumber + index, leaf);
+      part.addLeaf(row.generation, firstNumber + index, leaf);
+    });
     let next = row;
     // What is staged can be downloaded again; the switch is strict, and orders what came before it.
     await database.write(
@@ -133,10 +160,12 @@ export function createStaging({ database, table, row: opened, journal }: Staging
           writes.push(tx.objectStore('segments').put(value, [table.name, id]));
         }
         const storedLast = built.at(-1)?.packed.keys.at(-1) ?? row.lastKey;
-        next = { ...row, root: storedRoot, segments, lastKey: storedLast, ...reached };
+        next = { ...row, leaves: firstNumber + built.length, segments, lastKey: storedLast, ...reached };
         // The root is written before the switch, so that the switch writes heads only.
-        if (reached.end !== null && row.full)
-          writes.push(tx.objectStore('roots').put(storedRoot, [row.table, row.generation]));
+        const roots = tx.objectStore('roots');
+        if (reached.end !== null && row.full) {
+          writes.push(roots.delete(partsOf(row)), roots.put(root.root(), [row.table, row.generation]));
+        } else if (built.length > 0) writes.push(roots.put(part.root(), [row.table, row.generation, firstNumber]));
         writes.push(tx.objectStore('runs').put(next), tx.objectStore('runs').put(journal()));
         await Promise.all(writes);
       },
@@ -147,7 +176,8 @@ export function createStaging({ database, table, row: opened, journal }: Staging
 
   const take = async (leaf: BuiltLeaf | null): Promise<void> => {
     if (leaf !== null) waiting.push(leaf);
-    if (waiting.length >= leavesInTransaction || overlay.size >= recordsInSegment) await store();
+    const most = isAsked() ? leavesBetweenReads : leavesInTransaction;
+    if (waiting.length >= most || overlay.size >= recordsInSegment) await store();
   };
 
   return {
@@ -206,7 +236,7 @@ export function switchedHead(head: HeadRow, staged: StagedRow, now: number): Hea
   const settled = { ...next, whole: isWholeGround(end.cursorFor), cursor: end.cursor, cursorFor: end.cursorFor };
   const expectedCount = later.length === 0 ? end.count : null;
   if (staged.full) {
-    const root = staged.root.counts.length > 0 ? staged.generation : null;
+    const root = staged.leaves > 0 ? staged.generation : null;
     return { ...settled, root, segments: [...staged.segments, ...later], expectedCount };
   }
   return { ...settled, segments: [...head.segments, ...staged.segments], expectedCount };

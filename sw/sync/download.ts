@@ -1,7 +1,7 @@
 import { SyncError } from '../protocol/errors.ts';
 import { keyOf, isDownloaded, type Table } from '../store/schema.ts';
 import { toFilterTree } from '../filter/index.ts';
-import { createStaging, openStaging, type Staging } from '../store/staging.ts';
+import { createStaging, openStaging, readStagedRoot, type Staging } from '../store/staging.ts';
 import type { ParsedRecord } from '../store/leaf-builder.ts';
 import type { HeadRow } from '../store/base-rows.ts';
 import type { StagedRow } from '../store/run-rows.ts';
@@ -109,7 +109,13 @@ class Receiver {
           snapshot: piece.snapshot,
           ground: groundOf(session, table),
         });
-    this.#staging = createStaging({ database: session.database, table, row, journal: () => this.#active.journal });
+    this.#staging = createStaging({
+      database: session.database,
+      table,
+      row,
+      root: await readStagedRoot(session.database, row),
+      journal: () => this.#active.journal,
+    });
     if (piece.total === null) this.#total = null;
     else if (this.#total !== null) this.#total += piece.total;
     this.#tell(piece.table);

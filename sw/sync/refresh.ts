@@ -6,7 +6,6 @@ import type { JournalRow, SelectedRow, SelectedVerdict, StagedRow } from '../sto
 import type { StoredRecord } from '../store/packed.ts';
 import { isMarked } from '../store/marks.ts';
 import { getMeta, takeNumbers } from '../store/meta.ts';
-import { emptyRoot } from '../store/leaf-builder.ts';
 import { noteVerdicts, readSelected, type Verdict } from '../store/selected.ts';
 import { segmentOf, type Overlay } from '../store/staging.ts';
 import { untilUnmoved } from '../store/base.ts';
@@ -112,7 +111,7 @@ function compare(
 
 export function emptyStaged(table: string, generation: number): StagedRow {
   return {
-    ...{ id: `staged:${table}`, table, generation, full: false, snapshot: '', root: emptyRoot, lastKey: null },
+    ...{ id: `staged:${table}`, table, generation, full: false, snapshot: '', leaves: 0, lastKey: null },
     ...{ segments: [], replaced: [], downloaded: 0, removed: 0, end: null, refused: false, refresh: true },
   };
 }

@@ -33,14 +33,15 @@ async function broughtBy(tx: AnyTransaction, session: Session, staged: StagedRow
     segment.keys.forEach((key, index) => recent.set(key, recordAt(segment, index)));
     for (const key of segment.removed) recent.set(key, null);
   }
+  const root = staged.full ? await base.readRoot(tx, { table: staged.table, root: staged.generation }) : null;
   // What a part of a table does not hold may only have left that part.
   const absent = typeof schema.tables.get(staged.table)?.scope === 'object' ? undefined : null;
   return async (key) => {
     if (recent.has(key)) return recent.get(key);
-    if (!staged.full) return undefined;
-    const leaf = floorIndex(staged.root.firstKeys, key);
+    if (root === null) return undefined;
+    const leaf = floorIndex(root.firstKeys, key);
     if (leaf < 0) return absent;
-    return recordOf(await base.readLeaf(tx, staged.table, staged.root, leaf), key) ?? absent;
+    return recordOf(await base.readLeaf(tx, staged.table, root, leaf), key) ?? absent;
   };
 }
 

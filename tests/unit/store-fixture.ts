@@ -6,6 +6,7 @@ import type { Database } from '../../sw/store/database.ts';
 import type { JournalRow } from '../../sw/store/run-rows.ts';
 import type { Table } from '../../sw/store/schema.ts';
 import { parseSchema } from '../../sw/store/parse-schema.ts';
+import { emptyRoot } from '../../sw/store/leaf-builder.ts';
 import { createStaging, openStaging, switchedHead } from '../../sw/store/staging.ts';
 import { writeRecord } from '../../sw/store/write.ts';
 
@@ -53,7 +54,7 @@ export async function download(
   const table = theTable();
   const head = await database.read(['heads'], (tx) => base.readHead(tx, 'items'));
   const row = await openStaging(database, head, { full, snapshot: 's' });
-  const staging = createStaging({ database, table, row, journal });
+  const staging = createStaging({ database, table, row, root: emptyRoot, journal });
   const records = items.map((fields) => ({
     key: fields.id,
     version: '1',

@@ -5,7 +5,15 @@ import { createBase, type Base } from '../../sw/store/base.ts';
 import { createDatabase, type Database } from '../../sw/store/database.ts';
 import type { StagedRow } from '../../sw/store/run-rows.ts';
 import { takeNumbers } from '../../sw/store/meta.ts';
-import { createStaging, openStaging, segmentOf, switchedHead, type Staging } from '../../sw/store/staging.ts';
+import { emptyRoot } from '../../sw/store/leaf-builder.ts';
+import {
+  createStaging,
+  openStaging,
+  readStagedRoot,
+  segmentOf,
+  switchedHead,
+  type Staging,
+} from '../../sw/store/staging.ts';
 import { readList } from '../../sw/store/list.ts';
 import { download, journal, theTable, type Item } from './store-fixture.ts';
 
@@ -38,10 +46,14 @@ async function names(database: Database, base: Base): Promise<readonly string[]>
 
 const named = (list: readonly Item[]): string[] => list.map(({ id, name }) => `${id} ${name}`);
 
-async function begin(database: Database, base: Base, full = true): Promise<Staging> {
+async function begin(database: Database, base: Base, full = true, isAsked = false): Promise<Staging> {
   const head = await database.read(['heads'], (tx) => base.readHead(tx, 'items'));
   const row = await openStaging(database, head, { full, snapshot: 's' });
-  return createStaging({ database, table: theTable(), row, journal });
+  return createStaging({ database, table: theTable(), row, root: emptyRoot, journal, isAsked: () => isAsked });
+}
+
+function keysOf(database: Database, store: 'leaves' | 'roots'): Promise<readonly IDBValidKey[]> {
+  return database.read([store], (tx) => tx.objectStore(store).getAllKeys());
 }
 
 /** What a worker that starts after another was stopped finds of its download. */
@@ -106,7 +118,9 @@ describe('a staged download', () => {
           most = Math.max(most, rest.length);
           database.close();
           ({ database, base } = open(name));
-          staging = createStaging({ database, table: theTable(), row: await found(database), journal });
+          const row = await found(database);
+          const root = await readStagedRoot(database, row);
+          staging = createStaging({ database, table: theTable(), row, root, journal });
         }
         const { lastKey, downloaded } = staging.row;
         if (most >= 200) expect(lastKey).not.toBeNull();
@@ -165,6 +179,34 @@ describe('a staged download', () => {
       }),
       { numRuns: 25 },
     );
+  });
+
+  it('stores what each piece adds to the root, and the root itself at the end', async () => {
+    const { database, base } = open();
+    const staging = await begin(database, base);
+    await staging.addRecords(parsed(items(500)));
+    await staging.settled();
+    const row = await found(database);
+    const { generation } = row;
+    const root = await readStagedRoot(database, row);
+    expect(row.leaves).toBe(48);
+    expect(root.numbers).toEqual(Array.from({ length: 48 }, (_value, index) => index));
+    expect(root.bounds['stock']).toHaveLength(48);
+    expect(await keysOf(database, 'roots')).toEqual([0, 16, 32].map((first) => ['items', generation, first]));
+    await staging.end(end(500));
+    expect(await keysOf(database, 'roots')).toEqual([['items', generation]]);
+  });
+
+  it('is stored in small pieces while pages ask, so that none of them waits for a large one', async () => {
+    const { database, base } = open();
+    const quiet = await begin(database, base);
+    await quiet.addRecords(parsed(items(100)));
+    await quiet.settled();
+    expect(await keysOf(database, 'leaves')).toHaveLength(0);
+    const asked = await begin(database, base, true, true);
+    await asked.addRecords(parsed(items(100)));
+    await asked.settled();
+    expect(await keysOf(database, 'leaves')).toHaveLength(10);
   });
 
   it('tells whoever ends it that a piece could not be stored', async () => {
