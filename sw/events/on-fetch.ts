@@ -92,9 +92,11 @@ export function onFetch(options: FetchOptions): void {
   };
 
   const answer = async ({ request, url, event }: RouteRequest): Promise<Response> => {
+    let answered = (): void => undefined;
     try {
       const session = await sessionFor(event);
       if (session === null) return await answerOnline(options.fetch, request);
+      answered = session.traffic.begin();
       const context = { session, client: clientOf(event) };
       const command = findCommand(commands, request.method, url, origin);
       if (command !== null) return await handleWrite(event, session, takeCommand(context, command, request));
@@ -114,6 +116,8 @@ export function onFetch(options: FetchOptions): void {
       return await handleWrite(event, session, writeOne(context, table, key, request));
     } catch (error) {
       return problemOf(error);
+    } finally {
+      answered();
     }
   };
 

@@ -17,6 +17,7 @@ import { madeBy, type HeadersFunction } from './made-headers.ts';
 import { openUserDatabase } from './open-user-database.ts';
 import { noCredentials, type Session } from './session.ts';
 import { createStorageWatch } from './storage-watch.ts';
+import { createTraffic } from './traffic.ts';
 import { tellUnheard } from './unheard.ts';
 import { noEncryption, noSecrets, unlock } from './unlock.ts';
 
@@ -90,6 +91,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       environment,
       signal,
       announce,
+      traffic: createTraffic(now),
       noteStorage: watch.keepNotes(database, { base, epoch: watched.epoch, schema, signal }),
       hasCredentials: async () => (await given()) !== null,
       headers: async (url) => {

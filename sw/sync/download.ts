@@ -115,6 +115,7 @@ class Receiver {
       row,
       root: await readStagedRoot(session.database, row),
       journal: () => this.#active.journal,
+      isAsked: () => session.traffic.isOn(),
     });
     if (piece.total === null) this.#total = null;
     else if (this.#total !== null) this.#total += piece.total;
@@ -145,6 +146,7 @@ class Receiver {
       case 'table':
         return this.#begin(piece);
       case 'records': {
+        if (session.traffic.isOn()) await session.traffic.pass();
         const staging = this.#current(piece.table);
         const { table } = this.#start(piece.table);
         const records = await keepLocalColumns(session, table, parsed(table, piece));

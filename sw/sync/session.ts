@@ -8,6 +8,7 @@ import type { Base } from '../store/base.ts';
 import type { Database } from '../store/database.ts';
 import type { Migrate } from '../store/migrate-row.ts';
 import type { Schema } from '../store/schema.ts';
+import type { Traffic } from './traffic.ts';
 import type { KnownChanges } from './known-changes.ts';
 
 /** One signed-in user's database with everything a run needs. It ends with the sign-in. */
@@ -29,6 +30,7 @@ export interface Session {
   readonly announce: (event: SyncEvent) => void;
   /** Notes outside of the database how far it has come, soon (SPEC Z-1). */
   readonly noteStorage: () => void;
+  readonly traffic: Traffic;
 }
 
 /** A run while this worker works on it: the journal row as it is stored, and the signal that ends the work. */
