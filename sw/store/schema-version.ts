@@ -47,11 +47,14 @@ function parsed(text: string | null | undefined): Json {
  * the next download (invariant 13); with other columns it stays readable until the download replaces it, without its vectors.
  */
 async function resetBase(tx: WriteTransaction, table: string, keyChanged: boolean): Promise<void> {
-  const head = await tx.objectStore('heads').get(table);
+  const [head] = await Promise.all([
+    tx.objectStore('heads').get(table),
+    tx.objectStore('runs').delete(`staged:${table}`),
+  ]);
   if (head === undefined) return;
   const next = { ...head, generation: head.generation + 1, cursor: null, cursorFor: '', expectedCount: null };
   const range = IDBKeyRange.bound([table], [table, []]);
-  await Promise.all([tx.objectStore('vectors').delete(range), tx.objectStore('runs').delete(`staged:${table}`)]);
+  await tx.objectStore('vectors').delete(range);
   if (keyChanged) {
     await tx.objectStore('heads').put({ ...next, root: null, segments: [], complete: false, downloadedAt: 0 });
     return;
