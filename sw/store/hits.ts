@@ -181,7 +181,8 @@ export interface FindOptions {
 
 /**
  * All matches of a query, in key order. Leaves are read in slices, each in a transaction of its own that also reads the
- * changes of its key range and checks that the base has not moved: else it throws `StaleReadError`.
+ * changes of its key range and checks that the base has not moved: else it throws `StaleReadError`. A query that only changed
+ * records can match reads the changes and no leaf.
  */
 export async function findHits(
   reader: Reader,
@@ -206,8 +207,10 @@ export async function findHits(
   // Names that no record has can be told only if all records are looked at.
   let skipped = !matcher.mayMatchClean;
   const leafCount = root?.counts.length ?? 0;
-  for (let start = 0; start === 0 || start < leafCount; start += inSlice) {
-    const end = Math.min(start + inSlice, leafCount);
+  const readsLeaves = matcher.mayMatchClean || scan.marked.length > 0;
+  const step = readsLeaves ? inSlice : Math.max(leafCount, 1);
+  for (let start = 0; start === 0 || start < leafCount; start += step) {
+    const end = Math.min(start + step, leafCount);
     const from = start === 0 ? null : (root?.firstKeys[start] ?? null);
     const below = end >= leafCount ? null : (root?.firstKeys[end] ?? null);
     await reader.read(['heads', 'leaves', 'vectors', 'changes', 'members'], async (tx) => {
@@ -222,12 +225,11 @@ export async function findHits(
         return;
       }
       const leaves = byLeaf(root, overlaid);
-      for (let leaf = start; leaf < end; leaf += 1) skipped ||= !matcher.mayMatchLeaf(root, leaf);
-      const found = await Promise.all(
-        Array.from({ length: end - start }, (_value, index) =>
-          scanLeaf(tx, scan, root, start + index, leaves.get(start + index) ?? none),
-        ),
-      );
+      const numbers = readsLeaves
+        ? Array.from({ length: end - start }, (_value, index) => start + index)
+        : [...leaves.keys()].sort((a, b) => a - b);
+      skipped ||= numbers.some((leaf) => !matcher.mayMatchLeaf(root, leaf));
+      const found = await Promise.all(numbers.map((leaf) => scanLeaf(tx, scan, root, leaf, leaves.get(leaf) ?? none)));
       for (const list of found) for (const hit of list) hits.push(hit);
     });
   }

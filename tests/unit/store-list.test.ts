@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { parseFilter, parseOrderBy } from '../../sw/filter/index.ts';
 import { compareKeys } from '../../sw/protocol/record.ts';
 import { createBase } from '../../sw/store/base.ts';
@@ -112,4 +112,28 @@ describe('a list of leaves, segments and changes', () => {
       { numRuns: 200 },
     );
   }, 60_000);
+
+  it('reads no leaf where only changed records can match, however large the table is (K-10)', async () => {
+    const database = createDatabase({ name: randomUUID(), signal: new AbortController().signal });
+    const item = (index: number): Item => {
+      return { id: `k${String(index).padStart(3, '0')}`, stock: index, name: 'a', filler: 'x'.repeat(9000) };
+    };
+    const base = createBase();
+    // Some fifty leaves, which a query reads in two transactions.
+    await download(
+      database,
+      base,
+      true,
+      Array.from({ length: 300 }, (_value, index) => item(index)),
+      [],
+    );
+    for (const index of [250, 7, 500]) await write(database, base, item(index).id, { ...item(index), name: 'changed' });
+    const spy = vi.spyOn(IDBDatabase.prototype, 'transaction');
+    const plain = { filter: null, params: {}, orderBy: [], limit: 2, offset: 0 };
+    const list = await readList(database, createBase(), theTable(), { ...plain, status: 'not-synchronized' });
+    const transactions = spy.mock.calls.length;
+    spy.mockRestore();
+    expect(list).toMatchObject({ total: 3, notClean: [{ key: 'k007' }, { key: 'k250' }] });
+    expect(transactions).toBe(2);
+  });
 });
