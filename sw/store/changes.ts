@@ -1,4 +1,5 @@
 import type { AnyTransaction } from './database.ts';
+import { readInParts } from './in-parts.ts';
 import type { ChangeRow, ChangeState, CommandRow } from './format.ts';
 import type { RecordKey } from '../protocol/record.ts';
 import type { StatusDetail } from '../protocol/status.ts';
@@ -8,7 +9,7 @@ export function rowsOf(tx: AnyTransaction, table: string, key: RecordKey): Promi
   return tx.objectStore('changes').getAll(IDBKeyRange.bound([table, key], [table, key, []]));
 }
 
-/** All change rows of a table with keys between two, both included where given; oldest first for each record. */
+/** All change rows of a table with keys between two, the second excluded; oldest first for each record. */
 export function rowsBetween(
   tx: AnyTransaction,
   table: string,
@@ -17,7 +18,11 @@ export function rowsBetween(
 ): Promise<ChangeRow[]> {
   const lower = from === null ? [table] : [table, from];
   const upper = below === null ? [table, []] : [table, below];
-  return tx.objectStore('changes').getAll(IDBKeyRange.bound(lower, upper, false, true));
+  return readInParts(tx.objectStore('changes'), IDBKeyRange.bound(lower, upper, false, true), keyOfChange);
+}
+
+export function keyOfChange({ table, key, seq }: ChangeRow): [string, RecordKey, number] {
+  return [table, key, seq];
 }
 
 function placeWaited(state: ChangeState, reason: ChangeRow['reason']): Pick<ChangeRow, 'waitsFor'> {

@@ -24,10 +24,13 @@ export async function readFailures(
   page: { readonly limit: number; readonly offset: number },
 ): Promise<readonly Failure[]> {
   return database.read(['failures', 'changes', 'commands'], async (tx) => {
-    const all = await tx.objectStore('failures').index('at').getAll();
-    const rows = all.reverse().slice(page.offset, page.offset + page.limit);
+    const store = tx.objectStore('failures');
+    const ids = (await store.index('at').getAllKeys()).reverse().slice(page.offset, page.offset + page.limit);
+    const rows = await Promise.all(ids.map((id) => store.get(id)));
     return Promise.all(
-      rows.map(async (row) => ({ ...withoutBookkeeping(row), retriable: await isRetriable(tx, row) })),
+      rows
+        .filter((row) => row !== undefined)
+        .map(async (row) => ({ ...withoutBookkeeping(row), retriable: await isRetriable(tx, row) })),
     );
   });
 }

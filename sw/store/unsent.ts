@@ -1,3 +1,4 @@
+import { everything, readInParts } from './in-parts.ts';
 import type { AnyTransaction } from './database.ts';
 import type { UnsentCounts } from '../protocol/unsent.ts';
 
@@ -7,7 +8,7 @@ export async function countUnsent(tx: AnyTransaction): Promise<UnsentCounts> {
     tx.objectStore('changes').count(),
     tx.objectStore('commands').count(),
     tx.objectStore('drafts').count(),
-    tx.objectStore('failures').getAll(),
+    readInParts(tx.objectStore('failures'), everything(), (row) => row.id),
     tx.objectStore('heads').getAll(),
   ]);
   const held = heads.reduce((sum, head) => sum + head.holdMarks, 0);

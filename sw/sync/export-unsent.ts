@@ -1,3 +1,5 @@
+import { keyOfChange } from '../store/changes.ts';
+import { everything, readInParts } from '../store/in-parts.ts';
 import { getMeta } from '../store/meta.ts';
 import { readMarks } from '../store/marks.ts';
 import type { Session } from './session.ts';
@@ -18,10 +20,10 @@ export async function exportUnsent(session: Session): Promise<string> {
     ['changes', 'commands', 'drafts', 'failures', 'heads', 'marks', 'meta'],
     async (tx): Promise<UnsentFile> => {
       const [changes, commands, drafts, failures, device] = await Promise.all([
-        tx.objectStore('changes').getAll(),
-        tx.objectStore('commands').getAll(),
-        tx.objectStore('drafts').getAll(),
-        tx.objectStore('failures').getAll(),
+        readInParts(tx.objectStore('changes'), everything(), keyOfChange),
+        readInParts(tx.objectStore('commands'), everything(), (row) => row.seq),
+        readInParts(tx.objectStore('drafts'), everything(), (row) => [row.table, row.key]),
+        readInParts(tx.objectStore('failures'), everything(), (row) => row.id),
         getMeta(tx, 'device'),
       ]);
       const held = await Promise.all(

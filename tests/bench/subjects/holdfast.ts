@@ -29,6 +29,14 @@ async function idle(): Promise<SyncClient> {
   return sync;
 }
 
+interface UnsentFile {
+  readonly changes: readonly object[];
+}
+
+function isUnsentFile(value: unknown): value is UnsentFile {
+  return typeof value === 'object' && value !== null && 'changes' in value && Array.isArray(value.changes);
+}
+
 async function count(path: string): Promise<number> {
   const answer = await fetch(path);
   await answer.text();
@@ -113,6 +121,25 @@ expose({
   prepare: async (writes: number) => {
     await client();
     return postMany(`${root}/items`, writes);
+  },
+  /** As many changes as that, by way of a file: writing each of them takes minutes. */
+  import: async (total: number) => {
+    const sync = await client();
+    await postMany(`${root}/items`, 1);
+    const unsent: unknown = JSON.parse(await (await sync.exportUnsent()).text());
+    if (!isUnsentFile(unsent)) throw new Error('Nothing was exported.');
+    const [change] = unsent.changes;
+    for (let start = 1; start < total; start += 10_000) {
+      const changes = Array.from({ length: Math.min(10_000, total - start) }, (_value, index) => {
+        const record = newItem(start + index);
+        const mutationId = crypto.randomUUID();
+        return { ...change, key: record.id, seq: start + index + 1, mutationId, text: JSON.stringify(record) };
+      });
+      const file = { ...unsent, exportedAt: 1, changes, commands: [], drafts: [], failures: [], held: {} };
+      const imported = await sync.importUnsent(new Blob([JSON.stringify(file)]));
+      check(imported.changes === changes.length, 'not all changes were imported');
+    }
+    return total;
   },
   /** The same few records, again and again. */
   edit: async (edits: number, records: number) => {

@@ -15,7 +15,7 @@ const workload: Workload = {
     await subject.call('download', records);
     state.isHeld = true;
     await subject.call('loseServer');
-    await subject.call('prepare', n);
+    await subject.call('import', n);
     return measureWaits(subject, records);
   },
 };
