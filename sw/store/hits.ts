@@ -164,6 +164,10 @@ function byLeaf(root: RootRow, overlaid: ReadonlyMap<RecordKey, Overlaid>): Map<
   return leaves;
 }
 
+function leavesOf(root: RootRow | null, keys: readonly RecordKey[]): ReadonlySet<number> {
+  return new Set(root === null ? [] : keys.map((key) => Math.max(0, floorIndex(root.firstKeys, key))));
+}
+
 const none: ReadonlyMap<RecordKey, Overlaid> = new Map();
 
 export interface Found {
@@ -182,7 +186,7 @@ export interface FindOptions {
 /**
  * All matches of a query, in key order. Leaves are read in slices, each in a transaction of its own that also reads the
  * changes of its key range and checks that the base has not moved: else it throws `StaleReadError`. A query that only changed
- * records can match reads the changes and no leaf.
+ * and marked records can match reads the changes and the leaves of those that are marked.
  */
 export async function findHits(
   reader: Reader,
@@ -207,8 +211,9 @@ export async function findHits(
   // Names that no record has can be told only if all records are looked at.
   let skipped = !matcher.mayMatchClean;
   const leafCount = root?.counts.length ?? 0;
-  const readsLeaves = matcher.mayMatchClean || scan.marked.length > 0;
-  const step = readsLeaves ? inSlice : Math.max(leafCount, 1);
+  const ofMarked = matcher.mayMatchClean ? new Set<number>() : leavesOf(root, scan.marked);
+  const readsAll = matcher.mayMatchClean || ofMarked.size > inSlice;
+  const step = readsAll ? inSlice : Math.max(leafCount, 1);
   for (let start = 0; start === 0 || start < leafCount; start += step) {
     const end = Math.min(start + step, leafCount);
     const from = start === 0 ? null : (root?.firstKeys[start] ?? null);
@@ -225,9 +230,9 @@ export async function findHits(
         return;
       }
       const leaves = byLeaf(root, overlaid);
-      const numbers = readsLeaves
+      const numbers = readsAll
         ? Array.from({ length: end - start }, (_value, index) => start + index)
-        : [...leaves.keys()].sort((a, b) => a - b);
+        : [...new Set([...leaves.keys(), ...ofMarked])].sort((a, b) => a - b);
       skipped ||= numbers.some((leaf) => !matcher.mayMatchLeaf(root, leaf));
       const found = await Promise.all(numbers.map((leaf) => scanLeaf(tx, scan, root, leaf, leaves.get(leaf) ?? none)));
       for (const list of found) for (const hit of list) hits.push(hit);

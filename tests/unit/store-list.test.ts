@@ -8,6 +8,7 @@ import { mergeSegments } from '../../sw/store/compaction.ts';
 import { createDatabase } from '../../sw/store/database.ts';
 import { findKeys } from '../../sw/store/find-keys.ts';
 import { readList } from '../../sw/store/list.ts';
+import { setStatus } from '../../sw/store/set-status.ts';
 import { download, type Item, theTable, write } from './store-fixture.ts';
 
 const keys = fc.integer({ min: 0, max: 59 }).map((number) => `k${String(number).padStart(2, '0')}`);
@@ -113,7 +114,7 @@ describe('a list of leaves, segments and changes', () => {
     );
   }, 60_000);
 
-  it('reads no leaf where only changed records can match, however large the table is (K-10)', async () => {
+  it('reads only what was changed or marked where nothing else can match, however large the table is (K-10)', async () => {
     const database = createDatabase({ name: randomUUID(), signal: new AbortController().signal });
     const item = (index: number): Item => {
       return { id: `k${String(index).padStart(3, '0')}`, stock: index, name: 'a', filler: 'x'.repeat(9000) };
@@ -128,12 +129,15 @@ describe('a list of leaves, segments and changes', () => {
       [],
     );
     for (const index of [250, 7, 500]) await write(database, base, item(index).id, { ...item(index), name: 'changed' });
+    const marking = { filter: parseFilter('stock = 100'), params: {}, includeDeleted: false };
+    await setStatus(database, base, theTable(), { status: 'not-synchronized', query: marking });
     const spy = vi.spyOn(IDBDatabase.prototype, 'transaction');
-    const plain = { filter: null, params: {}, orderBy: [], limit: 2, offset: 0 };
+    const plain = { filter: null, params: {}, orderBy: [], limit: 3, offset: 0 };
     const list = await readList(database, createBase(), theTable(), { ...plain, status: 'not-synchronized' });
     const transactions = spy.mock.calls.length;
     spy.mockRestore();
-    expect(list).toMatchObject({ total: 3, notClean: [{ key: 'k007' }, { key: 'k250' }] });
-    expect(transactions).toBe(2);
+    expect(list).toMatchObject({ total: 4, notClean: [{ key: 'k007' }, { key: 'k100' }, { key: 'k250' }] });
+    // The text of what is marked is in its leaf.
+    expect(transactions).toBe(3);
   });
 });
