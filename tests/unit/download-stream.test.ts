@@ -120,6 +120,28 @@ describe('a download’s stream', () => {
     expect(pieces.some((piece) => piece.type === 'finish')).toBe(false);
   });
 
+  describe('of 70 MB', () => {
+    const large = `${JSON.stringify({ id: 'a', name: 'x'.repeat(1_000_000) })}\n`;
+    const chunk = (count: number): string =>
+      `${JSON.stringify({ type: 'records', table: 't', count, versions: Array.from({ length: count }, () => '1') })}\n`;
+
+    it('is read also where it comes all at once, as in WebKit', async () => {
+      const text = `${(chunk(1) + large).repeat(70)}{"type":"finish","tables":0}\n`;
+      const { pieces, error } = await read(
+        body([new TextEncoder().encode(start + text.slice(0, 100)), new TextEncoder().encode(text.slice(100))]),
+      );
+      expect(error).toBeNull();
+      expect(pieces).toHaveLength(72);
+    });
+
+    it('is a fault where it is one chunk', async () => {
+      const parts = [start + chunk(70), ...Array.from({ length: 70 }, () => large), '{"type":"finish","tables":0}\n'];
+      const { pieces, error } = await read(body(parts.map((part) => new TextEncoder().encode(part))));
+      expect(error).toMatchObject(network);
+      expect(pieces).toHaveLength(1);
+    });
+  });
+
   it('is a fault where its bytes are not UTF-8', async () => {
     const { error } = await read(body([Uint8Array.of(0x7b, 0xff, 0xfe, 0x0a)]));
     expect(error).toMatchObject(network);
