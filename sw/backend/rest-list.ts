@@ -87,9 +87,9 @@ class ListReader {
       if ('refused' in page) return page;
       const [first] = page.records;
       const last = records.at(-1);
-      if (last === undefined) records.push(...page.records);
+      const isNext = last === undefined || (first !== undefined && this.#keyOf(first) === this.#keyOf(last));
+      if (isNext) for (const record of last === undefined ? page.records : page.records.slice(1)) records.push(record);
       else if (first === undefined) return null;
-      else if (this.#keyOf(first) === this.#keyOf(last)) records.push(...page.records.slice(1));
       // The same page once more: the server knows no offset, and the first answer was the whole list.
       else if (this.#keyOf(first) !== this.#keyOf(records[0] ?? first) || page.records.length !== records.length)
         return null;

@@ -146,7 +146,7 @@ async function scanLeaf(
   }
   if (overlaid.size > 0) {
     const keys = packed?.keys ?? [];
-    hits.push(...overlayHits(scan, overlaid, (key) => base0 + floorIndex(keys, key)));
+    for (const hit of overlayHits(scan, overlaid, (key) => base0 + floorIndex(keys, key))) hits.push(hit);
     hits.sort((a, b) => a.position - b.position);
   }
   return hits;

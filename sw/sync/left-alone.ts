@@ -49,7 +49,7 @@ export async function readLeftAlone(
     .map((row): SkippedRecord => ({ table: row.table, key: row.key, reason: reasonOf(row) }));
   for (const name of tables) {
     const held = await readMarks(tx, session.base, await session.base.readHead(tx, name), 'hold');
-    skipped.push(...held.map((key): SkippedRecord => ({ table: name, key, reason: 'held' })));
+    for (const key of held.slice(0, recordsNamed)) skipped.push({ table: name, key, reason: 'held' });
     if (skipped.length >= recordsNamed) break;
   }
   return skipped.slice(0, recordsNamed);

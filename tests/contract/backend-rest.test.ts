@@ -236,6 +236,12 @@ describe('The REST backend', () => {
     expect(downloaded.records.map((record) => record['Code'])).toEqual([2, 3, 4, 5, 6]);
   });
 
+  it('reads a list of 200,000 records that a server gives whole', async () => {
+    const records = Array.from({ length: 200_000 }, (_value, index) => ({ Code: index + 1 }));
+    const { connection } = serverThat(() => json(records));
+    expect((await downloadFrom(connection, 'products')).count).toBe(200_000);
+  });
+
   it('takes no list that is shorter than its count, is none, or is empty text', async () => {
     const answers: [string, Answer][] = [
       ['server', () => json([product(1)], 200, { 'X-Total-Count': '3' })],
