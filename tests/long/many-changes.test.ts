@@ -1,18 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { isMutationId } from '../../sw/protocol/record.ts';
 import { createBase } from '../../sw/store/base.ts';
 import { createDatabase } from '../../sw/store/database.ts';
-import type { ChangeRow } from '../../sw/store/format.ts';
 import { readList } from '../../sw/store/list.ts';
-import { download, theTable } from '../unit/store-fixture.ts';
-
-function row(table: string, key: string, seq: number): ChangeRow {
-  const mutationId = randomUUID();
-  if (!isMutationId(mutationId)) throw new Error('no id');
-  const facts = { operation: 'create', text: '{}', base: null, whole: false, schema: 1 } as const;
-  return { table, key, seq, mutationId, ...facts, state: 'pending', attempts: 0, madeAt: 0 };
-}
+import { download, pendingRow, theTable } from '../unit/store-fixture.ts';
 
 const keyOf = (number: number): string => `k${String(number).padStart(6, '0')}`;
 
@@ -20,7 +11,7 @@ it('lists 130,000 unsent records that all come behind the last leaf', async () =
   const database = createDatabase({ name: randomUUID(), signal: new AbortController().signal });
   const base = createBase();
   await download(database, base, true, [{ id: 'a', stock: 1, name: 'first', filler: '' }], []);
-  const rows = Array.from({ length: 130_000 }, (_value, index) => row('items', keyOf(index), index + 1));
+  const rows = Array.from({ length: 130_000 }, (_value, index) => pendingRow('items', keyOf(index), index + 1));
   await database.write(['changes'], async (tx) => {
     for (const one of rows) void tx.objectStore('changes').put(one);
     await tx.done;

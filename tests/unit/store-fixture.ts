@@ -6,6 +6,7 @@ import type { Database } from '../../sw/store/database.ts';
 import type { JournalRow } from '../../sw/store/run-rows.ts';
 import type { Table } from '../../sw/store/schema.ts';
 import { parseSchema } from '../../sw/store/parse-schema.ts';
+import type { ChangeRow } from '../../sw/store/format.ts';
 import { emptyRoot } from '../../sw/store/leaf-builder.ts';
 import { createStaging, openStaging, switchedHead } from '../../sw/store/staging.ts';
 import { writeRecord } from '../../sw/store/write.ts';
@@ -77,4 +78,12 @@ export async function write(database: Database, base: Base, key: string, item: I
   const content = (): string => JSON.stringify(item);
   const record = { table: 'items', key, operation, content, keyIsNew: false, mutationId, schema: 1 } as const;
   await writeRecord(database, base, record, 1);
+}
+
+/** A change as a new record leaves it. */
+export function pendingRow(table: string, key: string, seq: number): ChangeRow {
+  const mutationId = randomUUID();
+  if (!isMutationId(mutationId)) throw new Error('not an id');
+  const facts = { operation: 'create', text: '{}', base: null, whole: false, schema: 1 } as const;
+  return { table, key, seq, mutationId, ...facts, state: 'pending', attempts: 0, madeAt: 0 };
 }

@@ -1,17 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it, vi } from 'vitest';
-import { isMutationId } from '../../sw/protocol/record.ts';
 import { rowsBetween } from '../../sw/store/changes.ts';
 import { createDatabase } from '../../sw/store/database.ts';
-import type { ChangeRow } from '../../sw/store/format.ts';
-import './store-fixture.ts';
-
-function row(table: string, key: string, seq: number): ChangeRow {
-  const mutationId = randomUUID();
-  if (!isMutationId(mutationId)) throw new Error('no id');
-  const facts = { operation: 'create', text: '{}', base: null, whole: false, schema: 1 } as const;
-  return { table, key, seq, mutationId, ...facts, state: 'pending', attempts: 0, madeAt: 0 };
-}
+import { pendingRow } from './store-fixture.ts';
 
 const keyOf = (number: number): string => `k${String(number).padStart(5, '0')}`;
 
@@ -19,11 +10,13 @@ it('reads the rows of a range in parts, each row once and in order, also where a
   const database = createDatabase({ name: randomUUID(), signal: new AbortController().signal });
   // Every second record has two rows: of the first thousand rows the last is the first one of its record.
   const rows = Array.from({ length: 2_100 }, (_value, index) => index).flatMap((index) =>
-    Array.from({ length: index % 2 === 0 ? 2 : 1 }, (_one, at) => row('items', keyOf(index), index * 2 + at + 1)),
+    Array.from({ length: index % 2 === 0 ? 2 : 1 }, (_one, at) =>
+      pendingRow('items', keyOf(index), index * 2 + at + 1),
+    ),
   );
   expect(rows[999]?.key).toBe(rows[1000]?.key);
   await database.write(['changes'], async (tx) => {
-    await Promise.all([...rows, row('other', 'a', 9_999)].map((one) => tx.objectStore('changes').put(one)));
+    await Promise.all([...rows, pendingRow('other', 'a', 9_999)].map((one) => tx.objectStore('changes').put(one)));
   });
   const asked = vi.spyOn(IDBObjectStore.prototype, 'getAll');
   const all = await database.read(['changes'], (tx) => rowsBetween(tx, 'items', null, null));
