@@ -45,6 +45,18 @@ describe('a run', () => {
     expect((await see(session, 'places', 'AD-1')).record).toBeNull();
   });
 
+  it('is the last one that a tab hears of when it connects, and none before the first (S-15)', async () => {
+    const device = new Device(fixture);
+    const session = await device.startWorker().signIn('ana');
+    expect(await readState(session)).toMatchObject({ lastResult: null });
+    const first = await session.engine.synchronize('first', { mode: 'all' });
+    expect(await readState(session)).toMatchObject({ lastResult: { run: first.run } });
+    device.advance(1_000);
+    const second = await session.engine.synchronize('second', { mode: 'all' });
+    expect(second.run).not.toBe(first.run);
+    expect(await readState(session)).toMatchObject({ lastResult: { run: second.run } });
+  });
+
   it('after a lost answer sends the same ids again, and nothing is applied twice (U-03, S-06)', async () => {
     const device = new Device(fixture);
     const session = await device.startWorker().signIn('ana');
