@@ -79,6 +79,10 @@ function createEnvironment(scope: ServiceWorkerGlobalScope, name: string): Envir
     locks: scope.navigator.locks,
     // Missing where the page is not secure, and in some private windows.
     witness: createCacheWitness(name, 'caches' in scope ? scope.caches : undefined),
+    openClients: async () => {
+      const clients = await scope.clients.matchAll({ type: 'all', includeUncontrolled: true });
+      return clients.map((client) => client.id);
+    },
     isOnline: () => scope.navigator.onLine,
     registerSync: async (tag) => {
       const registration: ServiceWorkerRegistration & SyncRegistration = scope.registration;

@@ -37,7 +37,7 @@ export interface Control {
   forgetLoss(): Promise<void>;
   write(record: SignInRecord): Promise<void>;
   /** The user that a tab is bound to; binds it to the given one if it is to none. */
-  bind(client: string, user: string, now: number): Promise<string>;
+  bind(client: string, user: string): Promise<string>;
   /** Tabs that are bound to somebody else than the user; not those of long ago. */
   boundToOthers(user: string): Promise<readonly Binding[]>;
   /** Deletes a database if it was noted to be wiped, also by a worker that died over it. What is in it is never seen again. `before` comes first. */
@@ -62,21 +62,41 @@ function noDatabase(cause: unknown): SyncError {
   );
 }
 
-export function createControl(name: string): Control {
+/** `lostBindings`: what is known elsewhere of the tabs' bindings, for a database that may stand in the place of a lost one. */
+export function createControl(
+  name: string,
+  lostBindings: () => Promise<readonly Binding[]>,
+  now: () => number,
+): Control {
   let opening: Promise<IDBPDatabase<ControlFormat>> | null = null;
+  let isToRestore = false;
   const bound = new Map<string, string>();
 
+  /** Before anything else is asked of a new database: no tab of the one before is to be taken for one that is bound to nobody. */
+  const restore = async (database: IDBPDatabase<ControlFormat>): Promise<void> => {
+    const remembered = [...bound].map(([client, user]) => ({ client, user }));
+    const bindings = [...remembered, ...(await lostBindings())].filter(({ user }) => user !== '');
+    const tx = database.transaction('clients', 'readwrite', { durability: 'relaxed' });
+    const restoreOne = async ({ client, user }: Binding): Promise<void> => {
+      const row = await tx.store.get(client);
+      if (row === undefined || row.user === '') await tx.store.put({ id: client, user, at: now() });
+    };
+    await Promise.all([...bindings.map(restoreOne), tx.done]);
+    isToRestore = false;
+  };
+
   const openAnew = async (): Promise<IDBPDatabase<ControlFormat>> => {
-    try {
-      return await openControl();
-    } catch (error) {
+    const database = await openControl().catch((error: unknown) => {
       throw isForbidden(error) ? noDatabase(error) : error;
-    }
+    });
+    if (isToRestore) await restore(database);
+    return database;
   };
 
   const openControl = (): Promise<IDBPDatabase<ControlFormat>> =>
     openDB<ControlFormat>(`holdfast:${name}`, 1, {
       upgrade: (database, _oldVersion, _newVersion, tx, event) => {
+        isToRestore = true;
         database.createObjectStore('values');
         database.createObjectStore('clients', { keyPath: 'id' });
         const values = tx.objectStore('values');
@@ -134,6 +154,8 @@ export function createControl(name: string): Control {
           tx.store.get('new'),
           tx.done,
         ]);
+        // The worker that made it may have died before it had done this.
+        if (made !== undefined) await restore(database);
         return { user, withHeaders: user !== '' && headersOf === user, isNew: made !== undefined };
       }),
     write: ({ user, withHeaders, wipe }) =>
@@ -147,7 +169,7 @@ export function createControl(name: string): Control {
           tx.done,
         ]);
       }),
-    bind: async (client, user, now) => {
+    bind: async (client, user) => {
       const cached = bound.get(client);
       // One that is to nobody may yet be bound to somebody.
       if (cached !== undefined && (cached !== '' || user === '')) return cached;
@@ -157,7 +179,7 @@ export function createControl(name: string): Control {
           const row = await tx.store.get(client);
           // A tab that loaded before anyone had signed in takes the first sign-in for its own.
           if (row !== undefined && (row.user !== '' || user === '')) return row.user;
-          await tx.store.put({ id: client, user, at: now });
+          await tx.store.put({ id: client, user, at: now() });
           if ((await tx.store.count()) > clientsKept) {
             const rows = await tx.store.getAll();
             rows.sort((a, b) => a.at - b.at);

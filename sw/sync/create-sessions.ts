@@ -1,7 +1,7 @@
 import { SyncError } from '../protocol/errors.ts';
 import type { SyncEvent } from '../protocol/events.ts';
 import type { Backend, BackendTable } from '../backend/backend.ts';
-import { createControl, type SignInRecord } from '../store/control.ts';
+import { createControl, type Binding, type SignInRecord } from '../store/control.ts';
 import { lostError, type Database } from '../store/database.ts';
 import type { Encryption, Secrets } from '../store/encryption.ts';
 import { deleteMeta, getMeta } from '../store/meta.ts';
@@ -39,7 +39,6 @@ export interface SessionsOptions {
 
 export function createSessions(options: SessionsOptions): Sessions {
   const { name, schema, environment, encryption = null, migrate = null } = options;
-  const control = createControl(name);
   const tables: ReadonlyMap<string, BackendTable> = schema.tables;
   const connected = options.backend.connect({
     fetch: environment.fetch,
@@ -54,8 +53,16 @@ export function createSessions(options: SessionsOptions): Sessions {
   const ask = (user: string): void => options.announce(user, { type: 'credentials-wanted' });
   const credentials = createCredentials<Headers>({ now, ask });
   const keys = createCredentials<string>({ now, ask });
-  const watch = createStorageWatch({ witness, now, newId, beside: control });
   let known: SignInRecord | null = null;
+  /** Noted tabs of others, and open ones that nobody else is known to have: those of whoever was signed in. */
+  const lostBindings = async (): Promise<readonly Binding[]> => {
+    const noted = await watch.readUser();
+    const user = known?.user ?? noted?.user ?? '';
+    const open = user === '' ? [] : await environment.openClients();
+    return [...(noted?.others ?? []), ...open.map((client) => ({ client, user }))];
+  };
+  const control = createControl(name, lostBindings, now);
+  const watch = createStorageWatch({ witness, now, newId, beside: control });
   let reading: Promise<void> | null = null;
   let open: Opening | null = null;
   /** Sign-ins and sign-outs, one after the other; never rejects. */
@@ -128,8 +135,6 @@ export function createSessions(options: SessionsOptions): Sessions {
     const { isNew, ...stored } = await control.read();
     const noted = isNew ? await watch.readUser() : null;
     const { user, withHeaders } = noted ?? stored;
-    // Before it is stored that this was looked at.
-    for (const other of noted?.others ?? []) await control.bind(other.client, other.user, now());
     if (isNew) await control.write({ user, withHeaders });
     known ??= { user, withHeaders };
   };
@@ -273,6 +278,6 @@ export function createSessions(options: SessionsOptions): Sessions {
         if (known?.user === user) keys.give(user, key);
       },
     },
-    (client, user) => control.bind(client, user, environment.now()),
+    (client, user) => control.bind(client, user),
   );
 }

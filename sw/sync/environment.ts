@@ -14,6 +14,8 @@ export interface Environment {
   readonly locks: LockManager;
   /** Keeps notes outside IndexedDB. */
   readonly witness: Witness;
+  /** The client ids of the app's open pages, and of what else may send requests. */
+  readonly openClients: () => Promise<readonly string[]>;
   /** The browser's word on connectivity: a hint. */
   readonly isOnline: () => boolean;
   /** Asks for a Background Sync event; resolves to whether there will be one. */

@@ -79,6 +79,8 @@ export class Device {
   /** The browser's word on connectivity. */
   claimsOnline = true;
   readonly events: SyncEvent[] = [];
+  /** The client ids of its open pages. */
+  openPages: readonly string[] = [];
 
   constructor(fixture: Fixture, declared: Readonly<Record<string, TableOptions>> = tables) {
     this.#fixture = fixture;
@@ -134,6 +136,7 @@ export class Device {
         fetch: fetchOfWorker,
         locks: this.#locks.agent(owner),
         witness: this.witness,
+        openClients: () => Promise.resolve(this.openPages),
         isOnline: () => this.claimsOnline,
         registerSync: () => Promise.resolve(false),
         isReplaced: () => false,

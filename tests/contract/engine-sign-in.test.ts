@@ -102,6 +102,38 @@ describe('a page', () => {
     });
   });
 
+  it('stays bound though the databases went and somebody else signs in before it has asked anything (Z-1)', async () => {
+    const device = new Device(fixture);
+    const first = device.startWorker();
+    const page = await pageOf(first, 'page-1');
+    await page.signIn({ user: 'ana' });
+    await page.state();
+    device.openPages = ['page-1'];
+    await deleteDB(`holdfast:${device.name}`);
+    first.kill();
+    const second = device.startWorker();
+    await second.signIn('ben');
+    expect(await (await pageOf(second, 'page-1')).pending()).toMatchObject({
+      ok: false,
+      error: { code: 'user-changed' },
+    });
+  });
+
+  it('stays bound though the control database goes while its worker lives, over the next worker too (Z-1)', async () => {
+    const device = new Device(fixture);
+    device.openPages = ['page-1'];
+    const first = device.startWorker();
+    await first.signIn('ana');
+    await deleteDB(`holdfast:${device.name}`);
+    // It has not asked anything of this worker.
+    await first.signIn('ben');
+    first.kill();
+    expect(await (await pageOf(device.startWorker(), 'page-1')).pending()).toMatchObject({
+      ok: false,
+      error: { code: 'user-changed' },
+    });
+  });
+
   it('may ask after a sign-out why nothing travels, and hears that nobody is signed in (A-03)', async () => {
     const worker = new Device(fixture).startWorker();
     const page = await pageOf(worker, 'page-1');

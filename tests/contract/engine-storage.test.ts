@@ -180,7 +180,7 @@ describe('a database that is gone (SPEC Z)', () => {
     session.end();
     await deleteDB(`holdfast:${device.name}`);
     // A worker that was stopped when it had made it again.
-    await createControl(device.name).read();
+    await createControl(device.name, () => Promise.resolve([]), Date.now).read();
     expect((await device.startWorker().sessions.current()).user).toBe('ana');
     worker.kill();
     const other = device.startWorker();

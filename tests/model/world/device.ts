@@ -28,7 +28,7 @@ interface Waiting {
   readonly onClosed: () => void;
 }
 
-type Context = Omit<WorkerContext, 'device' | 'number' | 'announce' | 'onStopped' | 'locks' | 'witness'>;
+type Context = Omit<WorkerContext, 'device' | 'number' | 'announce' | 'onStopped' | 'locks' | 'witness' | 'pages'>;
 
 /** The page does not learn what came of it: the worker died over it, or the page was closed. */
 export class UnheardError extends Error {
@@ -104,6 +104,7 @@ export class Device {
       number: this.#workers,
       locks: this.#locks,
       witness: this.witness,
+      pages: () => this.pages,
       announce: (user, event) => this.events.push({ user, event }),
       onStopped: () => this.#onStopped(worker),
     });

@@ -36,6 +36,8 @@ export interface WorkerContext {
   readonly locks: LockSpace;
   readonly witness: MemoryWitness;
   readonly newId: () => string;
+  /** The device's open pages. */
+  readonly pages: () => readonly string[];
   readonly announce: (user: string, event: SyncEvent) => void;
   readonly onStopped: () => void;
   readonly onEffect: (device: string, effect: 'write' | 'request' | 'answer', owner: Owner) => 'go on' | 'fail';
@@ -109,6 +111,7 @@ export function startWorker(context: WorkerContext): ModelWorker {
     },
     locks: locksOf(locks, id),
     witness: witnessOf(context.witness, owner),
+    openClients: () => Promise.resolve(context.pages()),
     isOnline: () => network.isOnline(device),
     registerSync: () => Promise.resolve(false),
     incarnation: newId(),
