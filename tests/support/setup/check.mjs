@@ -1,9 +1,9 @@
-// `npm run check`: everything that can be said of the sources without running them, and, where dist/ is there, of the
-// package that would be published. All checks run, also after one has failed.
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+// `npm run check`: everything that can be said of the sources without running them, and of the package that would be
+// published, which is built where it is not that of these sources. All checks run, also after one has failed.
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { installed, root, run } from './processes.mjs';
+import { installed, run } from './processes.mjs';
 
 /** @type {string[]} */
 const failed = [];
@@ -32,7 +32,9 @@ await checkWith('lint', 'eslint/bin/eslint.js', ['.', '--max-warnings', '0']);
 await checkWith('format', 'prettier/bin/prettier.cjs', ['--check', '.', '--log-level', 'warn']);
 await checkWith('unused', 'knip/bin/knip.js', []);
 
-if (existsSync(path.join(root, 'dist/sw/index.js')) && existsSync(path.join(root, 'dist/client/index.js'))) {
+await checkWith('build', '../tests/support/setup/build.mjs', ['library', '--if-changed']);
+
+if (!failed.includes('build')) {
   const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-pack-'));
   await check('pack', 'npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder]);
   const [tarball] = readdirSync(folder);
@@ -44,8 +46,6 @@ if (existsSync(path.join(root, 'dist/sw/index.js')) && existsSync(path.join(root
   }
   rmSync(folder, { recursive: true, force: true });
   await checkWith('size', '../tests/support/setup/size.mjs', []);
-} else {
-  console.log('\nThe package was not checked: there is no build in dist/ (npm run build).');
 }
 
 console.log(failed.length === 0 ? '\nAll checks passed.' : `\nFailed: ${failed.join(', ')}.`);
