@@ -99,12 +99,17 @@ function changedTo(effect: Effect, field: string): Json | undefined {
   return before === after ? undefined : after;
 }
 
-/** Whether what was deleted was made here, and was never on the server: what is there now is somebody else's. */
-function wasNeverThere(deletion: AnsweredWrite, { writes, effects }: Evidence): boolean {
+/**
+ * Whether what was deleted was made here, and was never on the server: what is there now is somebody else's, or was made here before
+ * the storage was lost and is not known here any more.
+ */
+function wasNeverThere(deletion: AnsweredWrite, { writes, effects, isExcused }: Evidence): boolean {
   const own = writes.filter((each) => mayFollow(each, deletion) && each.fields !== null && each.isCommand !== true);
-  const values = own.flatMap((each) => Object.values(each.fields ?? {}));
+  const values = own
+    .flatMap((each) => Object.values(each.fields ?? {}))
+    .filter((value) => value !== '' && !isExcused(value));
   const isApplied = effects.some((effect) =>
-    Object.values(effect.after ?? {}).some((value) => values.some((each) => each === value && value !== '')),
+    Object.values(effect.after ?? {}).some((value) => values.some((each) => each === value)),
   );
   return own.length > 0 && !isApplied;
 }
