@@ -127,17 +127,21 @@ async function endRun(
 
 const endScope: StoreName[] = ['runs', 'history', 'meta', 'selected', 'changes', 'heads', 'marks'];
 
-/** A full download that broke off goes on in the next run; what was staged otherwise begins anew. */
+/**
+ * A full download that broke off goes on in the next run; what was staged otherwise begins anew. Where there was no room for it, it
+ * gives back what it took, so that there is some for the user's writes (L-1b).
+ */
 async function endWithoutSwitch(
   active: ActiveRun,
   end: { readonly outcome: RunOutcome; readonly error: SyncError | null },
 ): Promise<SynchronizeResult> {
   const { session, next } = active;
+  const goesOn = end.outcome === 'failed' && end.error?.code !== 'quota';
   return session.database.write([...endScope, 'batches', 'members'], async (tx) => {
     // Stored by this worker and not sent: nobody can have it (SPEC P-4).
     if (next !== null) await takeBack(tx, next);
     for (const row of await stagedRows(tx)) {
-      if (end.outcome !== 'failed' || !row.full || row.refused) await tx.objectStore('runs').delete(row.id);
+      if (!goesOn || !row.full || row.refused) await tx.objectStore('runs').delete(row.id);
     }
     return endRun(tx, session, active.journal, end);
   });
