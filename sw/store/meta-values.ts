@@ -53,6 +53,10 @@ export interface MetaValues {
 }
 
 export type MetaName = keyof MetaValues;
+
+/** All that were set, as one transaction had them. */
+export type MetaSnapshot = { readonly [Name in MetaName]?: MetaValues[Name] };
+
 export type MetaRow = {
   readonly [Name in MetaName]: { readonly name: Name; readonly value: MetaValues[Name] };
 }[MetaName];

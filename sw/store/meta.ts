@@ -1,4 +1,4 @@
-import type { MetaName, MetaRow, MetaValues } from './meta-values.ts';
+import type { MetaName, MetaRow, MetaSnapshot, MetaValues } from './meta-values.ts';
 import type { RequestRow } from './request-rows.ts';
 import type { AnyTransaction, WriteTransaction } from './database.ts';
 
@@ -13,7 +13,10 @@ export interface SeqState {
 }
 
 export async function readSeqState(tx: AnyTransaction): Promise<SeqState> {
-  const rows = await tx.objectStore('meta').getAll(IDBKeyRange.bound('seq', 'seqWrites'));
+  return seqStateOf(await tx.objectStore('meta').getAll(IDBKeyRange.bound('seq', 'seqWrites')));
+}
+
+function seqStateOf(rows: readonly MetaRow[]): SeqState {
   let [last, headsStamp, requests]: [number, string | null, readonly RequestRow[]] = [0, null, []];
   for (const row of rows) {
     if (row.name === 'seq') last = Math.max(last, row.value);
@@ -34,6 +37,13 @@ export async function getMeta<Name extends MetaName>(
   const row = await readRow(tx, name);
   // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- a row's name and value are written together, by `setMeta`
   return row?.value as MetaValues[Name] | undefined;
+}
+
+/** Reads all single values in one request: they are few. `changesStamp` is without what a guessed write adds to it. */
+export async function readAllMeta(tx: AnyTransaction): Promise<MetaSnapshot> {
+  const rows = await tx.objectStore('meta').getAll();
+  const values: MetaSnapshot = Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+  return { ...values, seq: seqStateOf(rows).last };
 }
 
 /** The stamp of the last transaction over changes that was no guessed write; null: there was none. */

@@ -21,6 +21,8 @@ export interface SchemaUpgrade {
   readonly user: string;
   readonly now: () => number;
   readonly newId: () => string;
+  /** The schema that the database says to be of; looked at again before anything is changed. */
+  readonly noted: MetaValues['schema'] | undefined;
 }
 
 interface StoredRecordRows {
@@ -76,8 +78,8 @@ function rowsLeftIfNoted(stored: MetaValues['schema'] | undefined, schema: Schem
 }
 
 /** Notes the schema, and resets what it does not fit. Whether rows of an older one may be left. */
-async function noteSchema({ database, schema }: SchemaUpgrade): Promise<boolean> {
-  const rowsLeftBefore = rowsLeftIfNoted(await database.read(['meta'], (tx) => getMeta(tx, 'schema')), schema);
+async function noteSchema({ database, schema, noted }: SchemaUpgrade): Promise<boolean> {
+  const rowsLeftBefore = rowsLeftIfNoted(noted, schema);
   if (rowsLeftBefore !== null) return rowsLeftBefore;
   return database.write(['meta', 'heads', 'roots', 'vectors', 'runs'], async (tx) => {
     const stored = await getMeta(tx, 'schema');

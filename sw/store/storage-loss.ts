@@ -1,8 +1,9 @@
 import { StorageError, toPlainError, type PlainError } from '../protocol/errors.ts';
-import type { AnyTransaction, WriteTransaction } from './database.ts';
+import type { WriteTransaction } from './database.ts';
 import type { StoreName } from './format.ts';
 import type { HeadRow } from './base-rows.ts';
-import { deleteMeta, getMeta, setMeta } from './meta.ts';
+import { deleteMeta, readAllMeta, setMeta } from './meta.ts';
+import type { MetaSnapshot } from './meta-values.ts';
 
 /** How far a database had come when it was last noted elsewhere. */
 export interface StorageNote {
@@ -80,21 +81,14 @@ interface StoredStorage {
   readonly storageReset: StorageLoss | null;
 }
 
-async function readStored(tx: AnyTransaction): Promise<StoredStorage> {
-  const [device, epoch, seq = 0, replaces = null, dataLoss = false, storageReset = null] = await Promise.all([
-    getMeta(tx, 'device'),
-    getMeta(tx, 'epoch'),
-    getMeta(tx, 'seq'),
-    getMeta(tx, 'replaces'),
-    getMeta(tx, 'dataLoss'),
-    getMeta(tx, 'storageReset'),
-  ]);
+function storedOf(meta: MetaSnapshot): StoredStorage {
+  const { device, epoch, seq = 0, replaces = null, dataLoss = false, storageReset = null } = meta;
   return { isNew: device === undefined, epoch, seq, replaces, dataLoss, storageReset };
 }
 
-/** Nearly every start of a worker: the database is the one that was noted. Null: `examineStorage` has something to store. */
-export async function recognizeStorage(tx: AnyTransaction, noted: StorageNote | null): Promise<StorageFacts | null> {
-  const { isNew, epoch, storageReset, ...stored } = await readStored(tx);
+/** Nearly every start of a worker: the database is the one that was noted. Null: `examineStorage` has something to store. Pure. */
+export function recognizeStorage(meta: MetaSnapshot, noted: StorageNote | null): StorageFacts | null {
+  const { isNew, epoch, storageReset, ...stored } = storedOf(meta);
   if (isNew || epoch === undefined || lostWrites(noted, { ...stored, epoch }) !== null) return null;
   return { epoch, loss: storageReset };
 }
@@ -117,7 +111,7 @@ export async function examineStorage(
     readonly lostBeside: boolean;
   },
 ): Promise<StorageFacts> {
-  const { isNew, epoch: stored, storageReset, ...facts } = await readStored(tx);
+  const { isNew, epoch: stored, storageReset, ...facts } = storedOf(await readAllMeta(tx));
   const epoch = stored ?? newId();
   if (isNew) await setMeta(tx, 'device', newId());
   if (stored === undefined) await setMeta(tx, 'epoch', epoch);

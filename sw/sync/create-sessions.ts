@@ -4,7 +4,7 @@ import type { Backend, BackendTable } from '../backend/backend.ts';
 import { createControl, type Binding, type SignInRecord } from '../store/control.ts';
 import { lostError, type Database } from '../store/database.ts';
 import type { Encryption, Secrets } from '../store/encryption.ts';
-import { deleteMeta, getMeta } from '../store/meta.ts';
+import { deleteMeta } from '../store/meta.ts';
 import type { Migrate } from '../store/migrate-row.ts';
 import type { Schema } from '../store/schema.ts';
 import { lossError } from '../store/storage-loss.ts';
@@ -77,15 +77,14 @@ export function createSessions(options: SessionsOptions): Sessions {
       if (!signal.aborted) options.announce(user, event);
     };
     await control.finishWipe(databaseName(user), () => watch.forget(databaseName(user)));
-    const { database, base, watched } = await openUserDatabase({
+    const { database, base, watched, scopes } = await openUserDatabase({
       ...{ name: databaseName(user), user, signal, schema, migrate, environment, encryption, secrets, keys, watch },
       // The browser tells the damage of all databases to the first one that is opened; what is noted there is looked at for each.
       beforeReopening: () => control.wasLost(),
       onBlocked: () => announce({ type: 'storage-blocked' }),
       onLost: (lost) => void reopen(lost),
     });
-    const scopes = await database.read(['meta'], (tx) => getMeta(tx, 'scopes'));
-    if (!signal.aborted) schema.useScopes(scopes ?? {});
+    if (!signal.aborted) schema.useScopes(scopes);
     const given = async (): Promise<Headers | null> =>
       known?.user === user && known.withHeaders ? credentials.of(user) : (credentials.known(user) ?? {});
     const session: Session = {

@@ -1,6 +1,7 @@
 import { createBase, type Base } from '../store/base.ts';
 import { createDatabase, type Database, type RowCodec } from '../store/database.ts';
 import type { Encryption, Secrets } from '../store/encryption.ts';
+import { readAllMeta } from '../store/meta.ts';
 import type { Migrate } from '../store/migrate-row.ts';
 import type { Schema } from '../store/schema.ts';
 import { upgradeSchema } from '../store/schema-version.ts';
@@ -8,7 +9,8 @@ import type { Credentials } from './credentials.ts';
 import type { Environment } from './environment.ts';
 import { insist } from './insist.ts';
 import type { StorageWatch, Watched } from './storage-watch.ts';
-import { unlock } from './unlock.ts';
+import { checkReadable, unlock } from './unlock.ts';
+import type { ScopeOption } from '../protocol/scope.ts';
 
 export interface UserDatabaseOptions {
   readonly name: string;
@@ -27,10 +29,16 @@ export interface UserDatabaseOptions {
   readonly onLost: (database: Database) => void;
 }
 
+interface OpenedDatabase {
+  readonly database: Database;
+  readonly base: Base;
+  readonly watched: Watched;
+  /** Those that pages have set. */
+  readonly scopes: Readonly<Record<string, ScopeOption>>;
+}
+
 /** Opens a user's database, with its key, what was lost of it noted, and its rows brought to the app's schema, before anything uses it. */
-export async function openUserDatabase(
-  options: UserDatabaseOptions,
-): Promise<{ readonly database: Database; readonly base: Base; readonly watched: Watched }> {
+export async function openUserDatabase(options: UserDatabaseOptions): Promise<OpenedDatabase> {
   const { name, user, signal, schema, migrate, environment, encryption, secrets, keys, watch } = options;
   const { now, newId } = environment;
   let codec: RowCodec | null = null;
@@ -55,10 +63,13 @@ export async function openUserDatabase(
       codec = one;
     };
     await unlock(encryption, { database, user, secrets, keys, use });
-    const watched = await watch.examine(database, await noting);
+    // One trip to the database for all that a start looks at.
+    const stored = await database.read(['meta'], readAllMeta);
+    checkReadable(encryption, stored);
+    const watched = await watch.examine(database, stored, await noting);
     database.expectEpoch(watched.epoch);
-    await upgradeSchema({ database, base, schema, migrate, user, now, newId });
-    return { database, base, watched };
+    await upgradeSchema({ database, base, schema, migrate, user, now, newId, noted: stored.schema });
+    return { database, base, watched, scopes: stored.scopes ?? {} };
   } catch (error) {
     database.close();
     throw error;

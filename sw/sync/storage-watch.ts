@@ -3,6 +3,7 @@ import { countPending, countScope } from '../store/counts.ts';
 import type { Binding, Control } from '../store/control.ts';
 import type { Database } from '../store/database.ts';
 import { getMeta } from '../store/meta.ts';
+import type { MetaSnapshot } from '../store/meta-values.ts';
 import type { Schema } from '../store/schema.ts';
 import {
   examineStorage,
@@ -39,8 +40,8 @@ interface SignedIn {
 export interface StorageWatch {
   /** What is noted of a database. */
   read(database: string): Promise<StorageNote | null>;
-  /** Settles when the database may be used; what was lost is stored in it by then. */
-  examine(database: Database, noted: StorageNote | null): Promise<Watched>;
+  /** Settles when the database, of which these are the single values, may be used; what was lost is stored in it by then. */
+  examine(database: Database, stored: MetaSnapshot, noted: StorageNote | null): Promise<Watched>;
   /** Makes the function that notes how far the database has come: at once, and then at most once a second. */
   keepNotes(
     database: Database,
@@ -78,12 +79,12 @@ export function createStorageWatch(options: StorageWatchOptions): StorageWatch {
 
   return {
     read: async (database) => storageNoteOf(await witness.read(database)) ?? known.get(database) ?? null,
-    examine: async (database, noted) => {
+    examine: async (database, stored, noted) => {
       const examine = async (): Promise<Watched> => {
         const lostBeside = await beside.wasLost();
         return database.write(lossScope, (tx) => examineStorage(tx, noted, { newId, now, lostBeside }));
       };
-      const found = (await database.read(['meta'], (tx) => recognizeStorage(tx, noted))) ?? (await examine());
+      const found = recognizeStorage(stored, noted) ?? (await examine());
       // Only now that it is stored: a worker that is stopped before leaves it to the next one.
       if (found.loss !== null) await beside.forgetLoss();
       return found;

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { createBase } from '../../sw/store/base.ts';
 import { createDatabase } from '../../sw/store/database.ts';
+import { getMeta } from '../../sw/store/meta.ts';
 import { parseSchema } from '../../sw/store/parse-schema.ts';
 import { upgradeSchema } from '../../sw/store/schema-version.ts';
 import { openStaging } from '../../sw/store/staging.ts';
@@ -17,8 +18,9 @@ const changes: readonly [string, TableOptions][] = [
 it.each(changes)('drops what was staged of a table that was never downloaded and now has %s', async (_what, after) => {
   const database = createDatabase({ name: randomUUID(), signal: new AbortController().signal });
   const base = createBase();
-  const upgrade = (version: number, items: TableOptions): Promise<unknown> =>
+  const upgrade = async (version: number, items: TableOptions): Promise<unknown> =>
     upgradeSchema({
+      noted: await database.read(['meta'], (tx) => getMeta(tx, 'schema')),
       ...{ database, base, migrate: null, user: 'ana', now: () => 0, newId: randomUUID },
       schema: parseSchema(version, { items }),
     });
