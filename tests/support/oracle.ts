@@ -114,6 +114,11 @@ function wasNeverThere(deletion: AnsweredWrite, { writes, effects, isExcused }: 
   return own.length > 0 && !isApplied;
 }
 
+/** Whether a deletion on the server is the user's own, or one after which there was nothing left of what the user deleted. */
+function isOwnOrLater(effect: Effect, { user, startedAt }: AnsweredWrite): boolean {
+  return effect.user === user || (effect.at ?? 0) > startedAt;
+}
+
 /** O1: what was answered with success is on the server, or pending, or in a failure with its content. */
 function lost(evidence: Evidence): Violation[] {
   const { writes, effects, devices, isExcused } = evidence;
@@ -129,7 +134,7 @@ function lost(evidence: Evidence): Violation[] {
     if (write.fields === null) {
       if (later.some((each) => each.fields !== null) || evidence.isDiscarded(write)) continue;
       const isGone =
-        effects.some((effect) => sameRecord(effect, write) && effect.after === null && effect.user === write.user) ||
+        effects.some((effect) => sameRecord(effect, write) && effect.after === null && isOwnOrLater(effect, write)) ||
         evidence.server(write.user, write.table).get(write.key) === undefined;
       const isKept = [...state.unsent, ...state.failures].some((each) => sameRecord(each, write));
       if (!isGone && !isKept && !wasNeverThere(write, evidence)) complain(write, 'the deletion');

@@ -20,10 +20,10 @@ const requestsAtOnce = 60;
 export class World {
   readonly clock = new Clock();
   readonly random: Random;
-  readonly server = new ReferenceServer();
   readonly network: Network;
   readonly devices: readonly Device[];
   readonly chronicle = new Chronicle();
+  readonly server = new ReferenceServer(() => this.chronicle.tick());
   readonly signIns = new SignIns();
   readonly link = new PageLink(this.chronicle, this.signIns);
   readonly actions: PageActions;

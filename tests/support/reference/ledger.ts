@@ -11,14 +11,21 @@ export interface Effect {
   readonly key: RecordKey;
   readonly before: JsonRecord | null;
   readonly after: JsonRecord | null;
+  /** By the clock of the test's writes. @default it is not known */
+  readonly at?: number;
 }
 
 /** The server's own word on what it did, in order. */
 export class EffectLog {
   readonly #effects: Effect[] = [];
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
 
   add(effect: Effect): void {
-    this.#effects.push(effect);
+    this.#effects.push({ ...effect, at: this.#now() });
   }
 
   get all(): readonly Effect[] {

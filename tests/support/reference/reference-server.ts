@@ -51,11 +51,16 @@ function idOf(table: string, key: RecordKey): string {
  */
 export class ReferenceServer {
   readonly epoch = 'epoch-1';
-  readonly effects = new EffectLog();
+  readonly effects: EffectLog;
   readonly log: LogEntry[] = [];
   readonly #records = new Map<string, StoredRecord & { readonly table: string; readonly key: RecordKey }>();
   readonly #ledger = new Map<string, { readonly outcome: Outcome; readonly table: string; readonly key: RecordKey }>();
   readonly failures: JsonObject[] = [];
+
+  /** `now`: the clock of the effects. */
+  constructor(now: () => number) {
+    this.effects = new EffectLog(now);
+  }
 
   /** What `user` may read of a table, by key. */
   readable(table: string, user: string): ReadonlyMap<RecordKey, StoredRecord> {
