@@ -62,7 +62,7 @@ function noDatabase(cause: unknown): SyncError {
   );
 }
 
-/** `lostBindings`: what is known elsewhere of the tabs' bindings, for a database that may stand in the place of a lost one. */
+/** `lostBindings`: what is known elsewhere of the tabs' bindings, the surest first, for a database that may stand in the place of a lost one. */
 export function createControl(
   name: string,
   lostBindings: () => Promise<readonly Binding[]>,
@@ -74,14 +74,14 @@ export function createControl(
 
   /** Before anything else is asked of a new database: no tab of the one before is to be taken for one that is bound to nobody. */
   const restore = async (database: IDBPDatabase<ControlFormat>): Promise<void> => {
-    const remembered = [...bound].map(([client, user]) => ({ client, user }));
-    const bindings = [...remembered, ...(await lostBindings())].filter(({ user }) => user !== '');
+    const bindings = new Map([...bound].filter(([, user]) => user !== ''));
+    for (const { client, user } of await lostBindings()) if (!bindings.has(client)) bindings.set(client, user);
     const tx = database.transaction('clients', 'readwrite', { durability: 'relaxed' });
-    const restoreOne = async ({ client, user }: Binding): Promise<void> => {
+    const restoreOne = async ([client, user]: [string, string]): Promise<void> => {
       const row = await tx.store.get(client);
       if (row === undefined || row.user === '') await tx.store.put({ id: client, user, at: now() });
     };
-    await Promise.all([...bindings.map(restoreOne), tx.done]);
+    await Promise.all([...[...bindings].map(restoreOne), tx.done]);
     isToRestore = false;
   };
 

@@ -54,12 +54,18 @@ export function createSessions(options: SessionsOptions): Sessions {
   const credentials = createCredentials<Headers>({ now, ask });
   const keys = createCredentials<string>({ now, ask });
   let known: SignInRecord | null = null;
-  /** Noted tabs of others, and open ones that nobody else is known to have: those of whoever was signed in. */
+  /** Tabs that were open when their user was followed by another: theirs, unless they are known to be bound otherwise. */
+  const outlived = new Map<string, string>();
+  const openUnder = async (user: string): Promise<readonly Binding[]> =>
+    user === '' ? [] : (await environment.openClients()).map((client) => ({ client, user }));
+  const outlive = async (user: string): Promise<void> => {
+    for (const { client } of await openUnder(user)) if (!outlived.has(client)) outlived.set(client, user);
+  };
+  /** Those of others, and open ones that nobody else is known to have: those of whoever was signed in. */
   const lostBindings = async (): Promise<readonly Binding[]> => {
     const noted = await watch.readUser();
-    const user = known?.user ?? noted?.user ?? '';
-    const open = user === '' ? [] : await environment.openClients();
-    return [...(noted?.others ?? []), ...open.map((client) => ({ client, user }))];
+    const others = [...outlived].map(([client, user]) => ({ client, user }));
+    return [...(noted?.others ?? []), ...others, ...(await openUnder(known?.user ?? noted?.user ?? ''))];
   };
   const control = createControl(name, lostBindings, now);
   const watch = createStorageWatch({ witness, now, newId, beside: control });
@@ -202,6 +208,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       await session.database.write(['meta'], async (tx) => {
         await Promise.all([deleteMeta(tx, 'authRequired'), deleteMeta(tx, 'backoff')]);
       });
+      if (isOther) await outlive(before.user);
       await control.write(next);
       await watch.noteUser(next, await control.boundToOthers(user));
     } catch (error) {
@@ -219,6 +226,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
 
   const noteLeaving = async (user: string, wipe: boolean): Promise<void> => {
+    await outlive(user);
     await watch.noteUser({ user: '', withHeaders: false }, await control.boundToOthers(''));
     await control.write({ user: '', withHeaders: false, ...(wipe ? { wipe: databaseName(user) } : {}) });
   };

@@ -134,6 +134,19 @@ describe('a page', () => {
     });
   });
 
+  it('stays bound though the control database goes when somebody else has just signed in (Z-1)', async () => {
+    const device = new Device(fixture);
+    device.openPages = ['page-1'];
+    const first = device.startWorker();
+    await first.signIn('ana');
+    await first.signIn('ben');
+    await deleteDB(`holdfast:${device.name}`);
+    expect(await (await pageOf(first, 'page-1')).pending()).toMatchObject({
+      ok: false,
+      error: { code: 'user-changed' },
+    });
+  });
+
   it('may ask after a sign-out why nothing travels, and hears that nobody is signed in (A-03)', async () => {
     const worker = new Device(fixture).startWorker();
     const page = await pageOf(worker, 'page-1');

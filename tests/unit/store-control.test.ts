@@ -41,6 +41,7 @@ describe('the binding of a tab (SPEC G-2)', () => {
     const control = controlOf(name, [
       { client: 'first', user: 'ben' },
       { client: 'other', user: 'ben' },
+      { client: 'other', user: 'cleo' },
     ]);
     await control.write({ user: 'ana', withHeaders: false });
     expect(await control.bind('first', 'ana')).toBe('ben');
