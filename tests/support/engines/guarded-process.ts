@@ -7,7 +7,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 const guard = `
 exec 3<&0
 "$@" &
-(cat <&3; kill -KILL -- -$$) >/dev/null 2>&1 &
+(cat <&3; kill -s KILL -- -$$) >/dev/null 2>&1 &
 wait
 `;
 
