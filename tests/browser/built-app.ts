@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { build } from 'vite';
-import { startServer, type RunningServer } from '../../demo/server/server.ts';
+import { startServer, type RunningServer, type ServerOptions } from '../../demo/server/server.ts';
 
 const source = path.join(import.meta.dirname, '../..');
 
@@ -15,9 +15,13 @@ export class BuiltApp {
     this.folder = mkdtempSync(path.join(tmpdir(), `holdfast-${name}-`));
   }
 
-  get url(): string {
+  get server(): RunningServer {
     if (this.#server === undefined) throw new Error('The app was not started.');
-    return this.#server.url;
+    return this.#server;
+  }
+
+  get url(): string {
+    return this.server.url;
   }
 
   /** Where scripts import `client/index.ts` and `sw/index.ts` from, as the text of a string. */
@@ -25,12 +29,17 @@ export class BuiltApp {
     return JSON.stringify(path.join(source, file));
   }
 
-  async start({ page, worker }: { readonly page: string; readonly worker: string }): Promise<void> {
+  /** `nextWorker` is served as `/sw-next.js`, for a test that puts it in the place of the first one. */
+  async start(
+    { page, worker, nextWorker }: { readonly page: string; readonly worker: string; readonly nextWorker?: string },
+    options: Pick<ServerOptions, 'places' | 'tables'> = {},
+  ): Promise<void> {
     const appDir = path.join(this.folder, 'app');
     await this.#build(appDir, 'page', page);
     await this.#build(appDir, 'sw', worker);
+    if (nextWorker !== undefined) await this.#build(appDir, 'sw-next', nextWorker);
     writeFileSync(path.join(appDir, 'index.html'), '<!doctype html><script type="module" src="/page.js"></script>');
-    this.#server = await startServer({ port: 0, places: 'none', appDir });
+    this.#server = await startServer({ port: 0, places: 'none', appDir, ...options });
   }
 
   async stop(): Promise<void> {

@@ -18,12 +18,12 @@ end $$`;
  * From here on the database itself writes down what is done to each record, whoever does it and whatever the server's own
  * ledger says.
  */
-export async function noteEffects(database: Database): Promise<void> {
+export async function noteEffects(database: Database, others: Readonly<Record<string, string>> = {}): Promise<void> {
   await database.query(
     'create table if not exists noted_effects (id bigserial primary key, table_name text not null, owner text not null, before text, after text)',
   );
   await database.query(rowFunction);
-  for (const table of Object.keys(watched)) {
+  for (const table of Object.keys({ ...watched, ...others })) {
     await database.query(
       `create or replace trigger ${table}_noted after insert or update or delete on ${table} for each row execute function note_effect()`,
     );
@@ -44,7 +44,7 @@ export async function effectsOf(database: Database): Promise<readonly Effect[]> 
   return rows.map((row): Effect => {
     const table = textOf(row, 'table_name');
     const [before, after] = [recordIn(row['before']), recordIn(row['after'])];
-    const key = (after ?? before)?.[watched[table] ?? ''];
+    const key = (after ?? before)?.[watched[table] ?? 'id'];
     if (typeof key !== 'string' && typeof key !== 'number') throw new Error(`An effect on ${table} has no key.`);
     const type = before === null ? 'create' : after === null ? 'delete' : 'update';
     const known: RecordKey = key;

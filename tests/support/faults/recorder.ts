@@ -3,6 +3,7 @@ import type { JsonObject, RecordKey } from '../../../sw/protocol/record.ts';
 import type { Effect } from '../reference/ledger.ts';
 import {
   judge,
+  phantoms,
   type AnsweredRead,
   type AnsweredWrite,
   type DeviceState,
@@ -58,6 +59,11 @@ export class Recorder {
     const record = await ask();
     this.reads.push({ ...who, ...what, record, startedAt, endedAt: (this.#time += 1) });
     return record;
+  }
+
+  /** O5 and O7 of what was read: only where no value of another recorder is on the server. */
+  phantoms(): readonly Violation[] {
+    return this.reads.flatMap((read) => phantoms(read, { authorOf: (value) => this.#authors.get(value) }, false));
   }
 
   /** O1 to O5, O7 and the history, when all is quiet. */

@@ -1,0 +1,17 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { scenarios } from './sweep/scenarios.ts';
+import { SweepStand } from './sweep/stand.ts';
+import { sweepSome } from './sweep/sweep.ts';
+
+const stand = new SweepStand();
+beforeAll(() => stand.start());
+afterAll(() => stand.stop());
+
+// `npm run test:long` stops it at every one.
+describe('a worker that is stopped at some steps', () => {
+  it.each(Object.keys(scenarios))('loses nothing and doubles nothing: %s', async (scenario) => {
+    const { stopped, violations } = await sweepSome(stand, scenario);
+    expect(violations).toEqual([]);
+    expect(stopped).toBe(2);
+  });
+});
