@@ -57,7 +57,8 @@ export class ConnectedClient extends LocalWork implements SyncClient {
         this.#connected(message);
       },
       onLost: () => {
-        if (this.#run !== null) this.#revival.schedule();
+        // A run that was asked for may be open in the journal, and its begin not told.
+        if (this.#run !== null || this.#triggers.isUnderWay) this.#revival.schedule();
       },
     });
     this.#feed = new Feed({
@@ -74,6 +75,9 @@ export class ConnectedClient extends LocalWork implements SyncClient {
     this.#triggers = new Triggers({
       environment,
       requestRun: (trigger) => this.#link.call((worker) => worker.requestRun(trigger)),
+      onAnswered: () => {
+        if (this.#run === null) this.#revival.reset();
+      },
     });
     this.#revival = new Revival({
       environment,
@@ -228,7 +232,6 @@ export class ConnectedClient extends LocalWork implements SyncClient {
   #learn(state: SyncState): void {
     if (this.#liveAt !== null) this.#listenLive(this.#liveAt.name, this.#liveAt.url, state.user);
     this.#run = state.syncing ? (state.run?.id ?? this.#run) : null;
-    if (this.#run === null) this.#revival.reset();
     this.#triggers.learnPending(state.pending);
     if (state.ready) this.#becomeReady();
   }

@@ -10,7 +10,7 @@ export interface RevivalOptions {
   readonly revive: () => Promise<void>;
 }
 
-/** Starts a worker again that died in the middle of a run. The run itself is in the worker's journal. */
+/** Starts a worker again that died in the middle of a run, or before it answered who asked for one. The run itself is in the worker's journal. */
 export class Revival {
   readonly #options: RevivalOptions;
   #attempts = 0;
@@ -20,7 +20,7 @@ export class Revival {
     this.#options = options;
   }
 
-  /** A run made progress or ended. */
+  /** A run made progress or ended, or a request for one was answered. */
   reset(): void {
     this.#attempts = 0;
   }

@@ -9,6 +9,8 @@ export interface TriggersOptions {
   readonly environment: PageEnvironment;
   /** False if there was nothing to do; else settles when the run has ended. */
   readonly requestRun: (trigger: RunTrigger) => Promise<boolean>;
+  /** The worker lived long enough to answer a request. */
+  readonly onAnswered: () => void;
 }
 
 /**
@@ -49,6 +51,11 @@ export class Triggers {
     this.#stopTimer = null;
   }
 
+  /** Whether a run was asked for and nothing was answered yet. */
+  get isUnderWay(): boolean {
+    return this.#underWay > 0;
+  }
+
   /** Fire and forget; a worker that cannot be reached is asked again by the next trigger. */
   request(trigger: RunTrigger): void {
     if (this.#abort.signal.aborted || this.#underWay >= 2) return;
@@ -57,7 +64,11 @@ export class Triggers {
       this.#underWay -= 1;
       this.#idleRounds = ran ? 0 : this.#idleRounds + 1;
     };
-    this.#options.requestRun(trigger).then(settle, () => {
+    const answered = (ran: boolean): void => {
+      settle(ran);
+      this.#options.onAnswered();
+    };
+    this.#options.requestRun(trigger).then(answered, () => {
       settle(false);
     });
   }

@@ -237,6 +237,22 @@ describe("a page's calls", () => {
     expect(page.workers.triggers).toEqual(new Array(1 + mostRevivals).fill('start'));
   });
 
+  it('for a run are made again in a new worker when the one that had them dies before any run was told of', async () => {
+    page.workers.methods.requestRun = never;
+    await page.open();
+    await until(() => page.workers.triggers.length === 1);
+    for (let deaths = 1; deaths <= mostRevivals; deaths += 1) {
+      await until(() => page.locks.snapshot().pending.some(({ name }) => name.startsWith('holdfast-connection:')));
+      page.workers.kill();
+      await until(() => page.locks.snapshot().held.length === 0);
+      page.clock.advance(firstRevivalMs * 4 ** mostRevivals);
+      await until(() => page.workers.triggers.length === 1 + deaths);
+    }
+    page.workers.kill();
+    await until(() => page.locks.snapshot().held.length === 0);
+    expect(page.clock.waiting).toBe(0);
+  });
+
   it('are not followed by a new start when the browser stops an idle worker', async () => {
     await page.open();
     await page.client.state();
