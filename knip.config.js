@@ -8,6 +8,7 @@ export default {
     'demo/server/main.ts',
     'tests/support/setup/{build,check,size,types}.mjs',
     'tests/{unit,contract,model,browser,engines,long}/**/*.test.ts',
+    'tests/browser/sweep/steps-in-worker.ts',
     'tests/bench/**/*.{ts,mjs}',
     'tests/model/{run,thread}.mjs',
     'tests/model/world/main.ts',
