@@ -16,6 +16,7 @@ import { readDraft } from '../sync/drafts.ts';
 import type { Session } from '../sync/session.ts';
 import { checkSignedIn } from '../sync/signed-in.ts';
 import { statusHeaders } from './answers.ts';
+import { bodyStream } from './body-stream.ts';
 import { readForm } from './form-record.ts';
 import { readParts, type Part } from './multipart.ts';
 import { fromNetwork } from './network.ts';
@@ -135,7 +136,7 @@ export async function writeFile(
     throw new SyncError('not-found', `There is no record ${String(key)} in ${table.name}. Nothing was stored.`);
   }
   return withChunks(session, async (number) => {
-    const file = await storePieces(session, table, number, piecesOf(request.body));
+    const file = await storePieces(session, table, number, piecesOf(await bodyStream(request)));
     const { headers } = request;
     const reference = referenceTo(file, headers.get('Content-Type'), nameIn(headers.get('Content-Disposition')));
     const content = (text: string | null): string => withReference(table, text, reference);
@@ -158,13 +159,14 @@ export async function writeForm(context: WriteContext, table: Table, request: Re
   checkWritable(session, table);
   const type = request.headers.get('Content-Type') ?? '';
   return withChunks(session, async (number) => {
-    if (request.body === null) throw new SyncError('invalid-body', 'The form is empty. Nothing was stored.');
+    const body = await bodyStream(request);
+    if (body === null) throw new SyncError('invalid-body', 'The form is empty. Nothing was stored.');
     let stored: StoredContent | undefined;
     const keep = async (part: Part): Promise<FileReference> => {
       stored = await storePieces(session, table, number, part.body);
       return referenceTo(stored, part.type, part.filename);
     };
-    const { record, file } = await readForm(table, readParts(request.body, type), keep);
+    const { record, file } = await readForm(table, readParts(body, type), keep);
     const fields = file === null || table.file === null ? record : { ...record, [table.file.field]: { ...file } };
     const text = JSON.stringify(fields);
     const prepared = prepareCreate(session, table, fields, text);
