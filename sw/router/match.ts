@@ -67,6 +67,24 @@ export function namesOfCommand(schema: Schema, pattern: CommandPattern, url: URL
   return names;
 }
 
+interface Place {
+  readonly from: string;
+  readonly origin: string;
+  readonly pathname: string;
+}
+
+const places = new WeakMap<Table, Place>();
+
+/** Where a table's records are. Each request of the app is compared with all of them, so an address is parsed once. */
+function placeOf(table: Table, from: string): Place {
+  const known = places.get(table);
+  if (known?.from === from) return known;
+  const { origin, pathname } = new URL(table.path, from);
+  const place = { from, origin, pathname };
+  places.set(table, place);
+  return place;
+}
+
 /** The file that an address belongs to: `<table>/<key>/<field>`. */
 export function findFile(
   schema: Schema,
@@ -75,7 +93,7 @@ export function findFile(
 ): { readonly table: Table; readonly key: RecordKey } | null {
   for (const table of schema.tables.values()) {
     if (table.file === null) continue;
-    const base = new URL(table.path, origin);
+    const base = placeOf(table, origin);
     const prefix = `${base.pathname}/`;
     const suffix = `/${table.file.field}`;
     const { pathname } = url;
@@ -95,7 +113,7 @@ export function findTable(
   origin: string,
 ): { readonly table: Table; readonly key: RecordKey | null } | null {
   for (const table of schema.tables.values()) {
-    const base = new URL(table.path, origin);
+    const base = placeOf(table, origin);
     if (base.origin !== url.origin || !url.pathname.startsWith(base.pathname)) continue;
     const rest = url.pathname.slice(base.pathname.length);
     if (rest === '' || rest === '/') return { table, key: null };
