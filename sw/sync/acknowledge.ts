@@ -99,7 +99,7 @@ export async function acknowledge(
     if (given === undefined) continue;
     // Whoever selected records without their parents asked for the server's word.
     const isAlone = context.journal.selection?.includeParents === false;
-    const waits = isAlone ? null : await waitsForCreate(tx, { item, outcome: given, left });
+    const waits = isAlone ? null : await waitsForCreate(tx, { schema: session.schema, item, outcome: given, left });
     const outcome: Outcome =
       waits === null ? given : { type: 'undone', mutationId: item.mutationId, because: item.mutationId };
     if (waits !== null) kept.set(item.mutationId, { blocker: waits, again: false });

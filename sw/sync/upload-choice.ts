@@ -115,6 +115,8 @@ export class Choice {
 
   #choose(item: UploadItem): void {
     if (item.type === 'change') {
+      // A record that refers to itself, or to one that refers to it, was met on the way and chosen there.
+      if (this.holds(item.row)) return;
       this.#chosen.set(refId(item.row), item);
       this.characters += item.row.text?.length ?? 0;
     }

@@ -195,6 +195,36 @@ describe('A table whose keys the server makes (U-08)', () => {
     }
   });
 
+  it('sends the delete of each record once that refers to itself, or to one that refers to it (U-01)', async () => {
+    const session = await new Device(fixture).startWorker().signIn('ana');
+    const visitId = await makeVisit(session);
+    const [own, one] = [await makeTask(session, { visitId }), await makeTask(session, { visitId })];
+    const other = await makeTask(session, { visitId, afterId: one });
+    expect(await session.engine.synchronize('made', {})).toMatchObject({ failed: 0 });
+    await ask(session, 'PATCH', `/api/tasks/${own}`, { afterId: own });
+    await ask(session, 'PATCH', `/api/tasks/${one}`, { afterId: other });
+    expect(await session.engine.synchronize('tied', {})).toMatchObject({ failed: 0 });
+    for (const key of [own, one, other]) {
+      expect((await ask(session, 'DELETE', `/api/tasks/${key}`)).status).toBe(204);
+    }
+    const result = await session.engine.synchronize('deleted', { onPartial: 'return' });
+    // This server refuses to delete what another refers to.
+    const { uploaded = 0, failed = 0 } = result.tables['tasks'] ?? {};
+    expect(uploaded + failed).toBe(3);
+  });
+
+  it('says of new records that refer to each other that the server did not take them, and waits for neither (U-07)', async () => {
+    const session = await new Device(fixture).startWorker().signIn('ana');
+    const visitId = await makeVisit(session);
+    const one = await makeTask(session, { visitId });
+    const other = await makeTask(session, { visitId, afterId: one });
+    await ask(session, 'PATCH', `/api/tasks/${one}`, { afterId: other });
+    expect(await session.engine.synchronize('call', { onPartial: 'return' })).toMatchObject({ failed: 2 });
+    for (const key of [one, other]) expect((await see(session, 'tasks', key)).detail).toBe('rejected');
+    await ask(session, 'PATCH', `/api/tasks/${other}`, { afterId: null });
+    expect(await session.engine.synchronize('again', { onPartial: 'return' })).toMatchObject({ failed: 0 });
+  });
+
   it('refuses keys of the page’s own', async () => {
     const session = await new Device(fixture).startWorker().signIn('ana');
     const made = await ask(session, 'POST', '/api/tasks', { id: 7, title: 'mine' });
