@@ -1,6 +1,6 @@
 import { SyncError } from '../protocol/errors.ts';
 import type { FileReference } from '../protocol/file.ts';
-import type { RecordKey } from '../protocol/record.ts';
+import { isJsonObject, type RecordKey } from '../protocol/record.ts';
 import {
   chunksLock,
   findContent,
@@ -22,7 +22,8 @@ import { readParts, type Part } from './multipart.ts';
 import { fromNetwork } from './network.ts';
 import { parseRange } from '../protocol/range.ts';
 import { missingRecord } from './read-route.ts';
-import { commitWrite, type WriteAnswer, type WriteContext } from './commit-write.ts';
+import { commitWrite, type NamedWrite, type WriteAnswer, type WriteContext } from './commit-write.ts';
+import { nameRequest } from './current-keys.ts';
 import { prepareCreate } from './prepare-write.ts';
 
 const anyType = 'application/octet-stream';
@@ -33,17 +34,28 @@ const guardHeaders = {
   'X-Content-Type-Options': 'nosniff',
 } as const;
 
+/** The request by the key that the server knows, where it came by one that stood in for it (U-08). */
+function underKey(request: Request, table: Table, key: RecordKey): Request {
+  const { url, headers, signal, credentials } = request;
+  const address = new URL(url);
+  const name = address.pathname.split('/').slice(-2, -1).join('');
+  const current = encodeURIComponent(String(key));
+  if (name === current || !table.serverKeys) return request;
+  address.pathname = address.pathname.replace(/[^/]+(?=\/[^/]+$)/, () => current);
+  return new Request(address, { headers, signal, credentials });
+}
+
 /** `GET` of a record's file, whole or a range of it, from its chunks. What is not held here the network answers (D-08). */
 export async function readFile(session: Session, table: Table, key: RecordKey, request: Request): Promise<Response> {
   if (table.scope === 'online') return fromNetwork(session, request, 'online-only');
   const view = await readView(session.database, session.base, table.name, key);
-  const draft = request.headers.get('Sync-Draft') === 'true' ? await readDraft(session, table, key) : null;
+  const draft = request.headers.get('Sync-Draft') === 'true' ? await readDraft(session, table, view.key) : null;
   const text = draft === null ? view.text : JSON.stringify(draft.record);
   if (text === null) return missingRecord(session, table, key, { view, request });
   const reference = fileIn(table, text);
   if (reference === null) throw new SyncError('not-found', `${table.name} ${String(key)} has no file.`);
   const content = await findContent(session.database, reference.hash);
-  if (content === null) return fromNetwork(session, request, 'not-held');
+  if (content === null) return fromNetwork(session, underKey(request, table, view.key), 'not-held');
   const etag = `"${reference.hash}"`;
   const headers = new Headers({
     ...statusHeaders(draft === null ? view.detail : 'draft'),
@@ -141,7 +153,12 @@ export async function writeFile(
     const reference = referenceTo(file, headers.get('Content-Type'), nameIn(headers.get('Content-Disposition')));
     const content = (text: string | null): string => withReference(table, text, reference);
     const body = JSON.stringify(reference);
-    return commitWrite(context, table, { operation: 'update', key, keyIsNew: false, content }, { request, body, file });
+    const prepareNamed = async (): Promise<NamedWrite> => {
+      const { key: current, aliases } = await nameRequest(session, table, key, null);
+      const named = aliases === undefined ? {} : { aliases };
+      return { operation: 'update', key: current ?? key, keyIsNew: false, content, ...named };
+    };
+    return commitWrite(context, table, await prepareNamed(), { request, body, file, prepareAgain: prepareNamed });
   });
 }
 
@@ -169,8 +186,14 @@ export async function writeForm(context: WriteContext, table: Table, request: Re
     const { record, file } = await readForm(table, readParts(body, type), keep);
     const fields = file === null || table.file === null ? record : { ...record, [table.file.field]: { ...file } };
     const text = JSON.stringify(fields);
-    const prepared = prepareCreate(session, table, fields, text);
-    const source = { request, body: text };
+    const prepareNamed = async (): Promise<NamedWrite> => {
+      const { body, aliases } = await nameRequest(session, table, null, { text, value: fields });
+      const named = isJsonObject(body?.value) ? body.value : fields;
+      const prepared = prepareCreate(session, table, named, body?.text ?? text);
+      return { ...prepared, ...(aliases === undefined ? {} : { aliases }) };
+    };
+    const source = { request, body: text, prepareAgain: prepareNamed };
+    const prepared = await prepareNamed();
     return commitWrite(context, table, prepared, stored === undefined ? source : { ...source, file: stored });
   });
 }

@@ -45,6 +45,7 @@ export function prepareCreate(session: Session, table: Table, record: JsonObject
         `The server makes the keys of ${table.name}; leave ${table.key} out. Nothing was stored.`,
       );
     }
+    checkFileField(table, record);
     const key = temporaryKey(table, session.environment.newId());
     return { operation: 'create', key, keyIsNew: true, content: () => withKey(table, record, key, text) };
   }

@@ -2,6 +2,7 @@ import type { WorkerMethods } from '../protocol/api.ts';
 import { SyncError } from '../protocol/errors.ts';
 import { isJsonObject, type RecordKey } from '../protocol/record.ts';
 import { temporaryKey } from '../store/aliases.ts';
+import { withFileOf } from '../store/file-field.ts';
 import { keyOf, type Schema, type Table } from '../store/schema.ts';
 import { syncTag } from './after-write.ts';
 import { checkRecord, commitDraft, discardDraft, readDraft, readDrafts, writeDraft } from './drafts.ts';
@@ -43,7 +44,8 @@ export function createDraftMethods(
         // Where the server makes the keys, a record under an unknown one cannot be made.
         const operation = given === null ? 'create' : table.serverKeys ? 'update' : 'put';
         const mutationId = newMutationId(session);
-        const content = (): string => JSON.stringify({ ...parseStored(text), [table.key]: key });
+        const content = (current: string | null): string =>
+          JSON.stringify({ ...withFileOf(table, parseStored(text), current), [table.key]: key });
         const written = await writeDraft(session, { table, key, operation, content, mutationId });
         const stored = written.type === 'stored' ? recordKeyOf(table, parseStored(written.text)[table.key]) : key;
         await tellWritten(session, table, stored);
