@@ -29,6 +29,21 @@ function planter({ name, edits }: PlantedBug): Plugin {
   };
 }
 
+const chunkSize = 'chunkBytes: number = 1024 * 1024;';
+
+/** Files of a few bytes are to have several chunks. */
+function smallChunks(): Plugin {
+  return {
+    name: 'small-chunks',
+    enforce: 'pre',
+    transform(code, id) {
+      if (path.relative(root, id) !== 'sw/protocol/file.ts') return null;
+      if (!code.includes(chunkSize)) throw new Error('The size of chunks is not where the model makes it smaller.');
+      return { code: code.replace(chunkSize, 'chunkBytes: number = 8;'), map: null };
+    },
+  };
+}
+
 /** Bundles the model with the library's sources, as one module for threads of its own. Gives the file. */
 export async function bundleModel(bug: PlantedBug | null = null): Promise<string> {
   const outDir = await mkdtemp(path.join(tmpdir(), 'holdfast-model-'));
@@ -37,7 +52,7 @@ export async function bundleModel(bug: PlantedBug | null = null): Promise<string
     root,
     publicDir: false,
     logLevel: 'error',
-    plugins: bug === null ? [] : [planter(bug)],
+    plugins: [smallChunks(), ...(bug === null ? [] : [planter(bug)])],
     resolve: { alias: { 'workbox-routing': path.join(root, 'tests/model/world/routes.ts') } },
     ssr: { noExternal: true },
     build: {

@@ -51,6 +51,47 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'a change sent before the content that it names',
+    edits: [
+      {
+        file: 'sw/sync/contents-to-send.ts',
+        find: 'return wanted.filter((_content, index) => sent[index]?.run !== run);',
+        replace: 'return [];',
+      },
+    ],
+  },
+  {
+    name: 'contents swept that only unsent work names',
+    edits: [
+      {
+        file: 'sw/sync/sweep-contents.ts',
+        find: 'if (named.has(hash) || work.has(hash)) continue;',
+        replace: 'if (named.has(hash)) continue;',
+      },
+    ],
+  },
+  {
+    name: 'the server’s key put into its own record, not into references to it',
+    edits: [
+      {
+        file: 'sw/store/rename.ts',
+        find: 'const next = renameReason(names, renameRow(table, names, row));',
+        replace:
+          'const next = renameReason(names, names.of(row.table, row.key) === row.key ? row : renameRow(table, names, row));',
+      },
+    ],
+  },
+  {
+    name: 'temporary keys forgotten once they are replaced',
+    edits: [
+      {
+        file: 'sw/store/aliases.ts',
+        find: "await Promise.all(renames.map((rename) => tx.objectStore('aliases').put(rename)));",
+        replace: '',
+      },
+    ],
+  },
+  {
     name: 'removal before acknowledgement',
     edits: [
       {

@@ -64,19 +64,7 @@ export function historyFaults(evidence: Evidence): Violation[] {
     }
   }
 
-  for (const [index, read] of reads.entries()) {
-    for (const later of reads.slice(index + 1)) {
-      if (!isOf(later, read) || later.startedAt <= read.endedAt) continue;
-      if (later.isFromNetwork !== read.isFromNetwork) continue;
-      for (const [field, value] of Object.entries(read.record ?? {})) {
-        const seen = later.record?.[field];
-        if (typeof value !== 'string' || typeof seen !== 'string' || seen === value) continue;
-        const [before, after] = [positionOf(field, value), positionOf(field, seen)];
-        if (before < 0 || after < 0 || after >= before || failed(read, value) || failed(read, seen)) continue;
-        complain(later, `${field} went back from ${value} to ${seen}`);
-      }
-    }
-  }
+  for (const own of ownReads(reads)) violations.push(...wentBack(own, evidence, failed));
 
   for (const write of writes) {
     for (const read of reads) {
@@ -85,6 +73,55 @@ export function historyFaults(evidence: Evidence): Violation[] {
         const [seenAt, writtenAt] = [positionOf(field, read.record?.[field]), positionOf(field, value)];
         if (typeof read.record?.[field] !== 'string' || seenAt < 0 || writtenAt < 0 || writtenAt >= seenAt) continue;
         complain(read, `${value} was applied before ${read.record[field]}, which was read before it was written`);
+      }
+    }
+  }
+  return violations;
+}
+
+/** Reads of one record by one user on one device, from the same place, in the order in which they ended. */
+function ownReads(reads: readonly AnsweredRead[]): Iterable<readonly AnsweredRead[]> {
+  const own = new Map<string, AnsweredRead[]>();
+  for (const read of [...reads].sort((a, b) => a.endedAt - b.endedAt)) {
+    const { device, user, table, key, isFromNetwork = false } = read;
+    const id = JSON.stringify([device, user, table, key, isFromNetwork]);
+    own.set(id, [...(own.get(id) ?? []), read]);
+  }
+  return own.values();
+}
+
+/**
+ * Monotonic reads: each read shows a state of the server's that is not before one that was shown earlier. A value that was there more
+ * than once, as one that a device marked to be sent as it had it (K-03), may be the later one.
+ */
+function wentBack(
+  reads: readonly AnsweredRead[],
+  { effects }: Evidence,
+  failed: (read: AnsweredRead, value: string) => boolean,
+): Violation[] {
+  const violations: Violation[] = [];
+  const [first] = reads;
+  if (first === undefined || reads.length < 2) return violations;
+  const { table, key } = first;
+  const states = effects.filter((effect) => effect.table === table && effect.key === key).map(({ after }) => after);
+  const shown = new Map<string, { readonly endedAt: number; readonly value: string; readonly at: number }[]>();
+  for (const read of reads) {
+    for (const [field, value] of Object.entries(read.record ?? {})) {
+      if (typeof value !== 'string' || failed(read, value)) continue;
+      const before = (shown.get(field) ?? [])
+        .filter(({ endedAt }) => endedAt < read.startedAt)
+        .reduce<{ value: string; at: number }>((last, each) => (each.at > last.at ? each : last), {
+          value: '',
+          at: -1,
+        });
+      const at = states.findIndex((state, index) => index >= before.at && state?.[field] === value);
+      if (at >= 0) shown.set(field, [...(shown.get(field) ?? []), { endedAt: read.endedAt, value, at }]);
+      else if (states.some((state) => state?.[field] === value)) {
+        const where = `${table} ${key} by ${read.user} on ${read.device} at ${read.startedAt}`;
+        violations.push({
+          oracle: 'history',
+          message: `${where}: ${field} went back from ${before.value} to ${value}`,
+        });
       }
     }
   }

@@ -64,10 +64,13 @@ export interface Evidence {
   readonly tables: readonly string[];
   /** Who wrote a value: for values that no page was answered for, too. */
   readonly authorOf: (value: string) => string | undefined;
-  /** Values that a user threw away, and records whose status was set by hand: nothing is claimed of them. */
+  /** Values that a user threw away: nothing is claimed of them. */
   readonly isExcused: (value: string) => boolean;
-  /** Whether records of a table were marked to be sent as they are: whose values they hold may be sent once more. */
-  readonly isResent?: (table: string) => boolean;
+  /**
+   * Whether the effect, by its place among all, may come from a record that its device had marked to be sent as it is
+   * (K-03): then a value may come back, whoever wrote it.
+   */
+  readonly mayResend?: (effect: Effect, index: number) => boolean;
   /** Whether a user threw away what had become of a deletion. */
   readonly isDiscarded: (deletion: AnsweredWrite) => boolean;
 }
@@ -157,14 +160,15 @@ function twice(evidence: Evidence): Violation[] {
   const violations: Violation[] = [];
   const ids = new Map<string, number>();
   const values = new Map<string, number>();
-  for (const effect of effects) {
+  for (const [index, effect] of effects.entries()) {
     if (effect.type === 'server') continue;
     ids.set(effect.mutationId, (ids.get(effect.mutationId) ?? 0) + 1);
-    if (evidence.isResent?.(effect.table) === true) continue;
+    const isResend = evidence.mayResend?.(effect, index) === true;
     for (const field of Object.keys(effect.after ?? {})) {
       const value = changedTo(effect, field);
       if (typeof value !== 'string' || isExcused(value) || evidence.authorOf(value) === undefined) continue;
       const id = `${effect.table} ${effect.key} ${field} = ${value}`;
+      if (isResend && values.has(id)) continue;
       values.set(id, (values.get(id) ?? 0) + 1);
     }
   }
@@ -184,13 +188,13 @@ function outOfOrder(evidence: Evidence): Violation[] {
   const byValue = new Map<string, AnsweredWrite>();
   for (const write of writes) for (const value of Object.values(write.fields ?? {})) byValue.set(value, write);
   const last = new Map<string, AnsweredWrite>();
-  for (const effect of effects) {
+  for (const [index, effect] of effects.entries()) {
     for (const field of Object.keys(effect.after ?? {})) {
       const value = changedTo(effect, field);
       const write = typeof value === 'string' && !isExcused(value) ? byValue.get(value) : undefined;
       if (write === undefined) continue;
       // Another device marked the record to be sent as it had it there (K-03): that is no write of who wrote the value.
-      if (evidence.isResent?.(effect.table) === true && effect.device !== write.device) continue;
+      if (effect.device !== write.device && evidence.mayResend?.(effect, index) === true) continue;
       const id = `${write.device} ${write.user} ${write.table} ${write.key} ${field}`;
       const before = last.get(id);
       if (before !== undefined && before.startedAt > write.endedAt) {

@@ -1,4 +1,4 @@
-import { type JsonObject, isJsonObject } from '../../../sw/protocol/record.ts';
+import { type JsonObject, isJsonObject, type RecordKey } from '../../../sw/protocol/record.ts';
 import {
   phantoms,
   type AnsweredRead,
@@ -6,23 +6,52 @@ import {
   type Evidence,
   type Violation,
 } from '../../support/oracle.ts';
+import { withContentNamed } from '../../support/oracle-files.ts';
 import { Drafts } from './drafts.ts';
+
+/** The key under which a record goes on the server. */
+export type NameOf = (table: string, key: RecordKey) => RecordKey;
+
+/** A reference as a page wrote it. */
+export interface WrittenReference {
+  readonly table: string;
+  readonly key: RecordKey;
+  readonly field: string;
+  readonly to: RecordKey;
+}
+
+/** Records that were marked to be sent as they are (K-03). */
+interface Mark {
+  readonly device: string;
+  readonly table: string;
+  /** How many the server had had before. */
+  readonly effects: number;
+}
 
 /** What the pages of a world wrote, read and threw away, in the order of one clock. */
 export class Chronicle {
   readonly writes: AnsweredWrite[] = [];
   readonly reads: AnsweredRead[] = [];
   readonly violations: Violation[] = [];
-  readonly drafts = new Drafts();
+  readonly drafts: Drafts;
   readonly #authors = new Map<string, string>();
   readonly #excused = new Set<string>();
   /** Records of which a user threw a failed deletion away. */
-  readonly #discarded = new Set<string>();
-  readonly #resent = new Set<string>();
+  readonly #discarded: Pick<AnsweredWrite, 'device' | 'table' | 'key'>[] = [];
+  readonly references: WrittenReference[] = [];
+  /** What was written into files, by the hash of their contents. */
+  readonly contents = new Map<string, string>();
+  readonly #nameOf: NameOf;
+  readonly #marks: Mark[] = [];
   /** When a device has last lost its storage: nothing is claimed of what was written there before. */
   readonly #lostAt = new Map<string, number>();
   #values = 0;
   #steps = 0;
+
+  constructor(nameOf: NameOf) {
+    this.#nameOf = nameOf;
+    this.drafts = new Drafts(nameOf);
+  }
 
   tick(): number {
     this.#steps += 1;
@@ -42,9 +71,17 @@ export class Chronicle {
     if (write.startedAt <= (this.#lostAt.get(write.device) ?? -1)) this.#giveUp(write);
   }
 
+  refers(reference: WrittenReference): void {
+    this.references.push(reference);
+  }
+
+  #isSame(a: Pick<AnsweredWrite, 'table' | 'key'>, b: Pick<AnsweredWrite, 'table' | 'key'>): boolean {
+    return a.table === b.table && this.#nameOf(a.table, a.key) === this.#nameOf(b.table, b.key);
+  }
+
   /** Whether a page of any device was answered that it wrote the record since. */
-  hasWritten({ table, key }: Pick<AnsweredWrite, 'table' | 'key'>, since: number): boolean {
-    return this.writes.some((write) => write.table === table && write.key === key && write.endedAt >= since);
+  hasWritten(record: Pick<AnsweredWrite, 'table' | 'key'>, since: number): boolean {
+    return this.writes.some((write) => this.#isSame(write, record) && write.endedAt >= since);
   }
 
   /** The device has lost what it had: what was not sent may be gone, which must be told. */
@@ -70,8 +107,14 @@ export class Chronicle {
     this.violations.push({ oracle, message });
   }
 
-  learn(read: AnsweredRead): void {
+  learn(given: AnsweredRead): void {
+    const read = { ...given, record: given.record === null ? null : withContentNamed(given.record, this.contents) };
     this.reads.push(read);
+    this.look(read);
+  }
+
+  /** Whether what was read may be there at all. */
+  look(read: AnsweredRead): void {
     this.violations.push(
       ...phantoms(read, { authorOf: this.authorOf }, read.table === 'products'),
       ...this.drafts.shown(read),
@@ -86,23 +129,19 @@ export class Chronicle {
     }
   }
 
-  excuseWrites(device: string, table: string): void {
-    this.#resent.add(table);
-    for (const write of this.writes) {
-      if (write.device === device && write.table === table) this.excuse(write.fields);
-    }
+  /** The device marks records to be sent as it has them. */
+  marks(mark: Mark): void {
+    this.#marks.push(mark);
   }
 
   discardDeletion(where: Pick<AnsweredWrite, 'device' | 'table' | 'key'>): void {
-    this.#discarded.add(idOf(where));
+    this.#discarded.push(where);
   }
 
   readonly authorOf = (value: string): string | undefined => this.#authors.get(value);
   readonly isExcused: Evidence['isExcused'] = (value) => value === '' || this.#excused.has(value);
-  readonly isResent = (table: string): boolean => this.#resent.has(table);
-  readonly isDiscarded: Evidence['isDiscarded'] = (deletion) => this.#discarded.has(idOf(deletion));
-}
-
-function idOf({ device, table, key }: Pick<AnsweredWrite, 'device' | 'table' | 'key'>): string {
-  return `${device} ${table} ${key}`;
+  readonly mayResend: Evidence['mayResend'] = ({ device, table }, index) =>
+    this.#marks.some((mark) => mark.device === device && mark.table === table && index >= mark.effects);
+  readonly isDiscarded: Evidence['isDiscarded'] = (deletion) =>
+    this.#discarded.some((each) => each.device === deletion.device && this.#isSame(each, deletion));
 }

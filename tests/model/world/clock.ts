@@ -1,7 +1,18 @@
+import { createHash } from 'node:crypto';
+
 interface Timer {
   readonly at: number;
   readonly id: number;
   readonly run: () => void;
+}
+
+/** A digest is due when it is asked for: the platform's comes from another thread, at a time of its own. */
+function installDigest(): void {
+  const digest = (_algorithm: string, data: BufferSource): Promise<ArrayBuffer> => {
+    const view = ArrayBuffer.isView(data) ? data : new Uint8Array(data);
+    return Promise.resolve(Uint8Array.from(createHash('sha256').update(view).digest()).buffer);
+  };
+  Object.defineProperty(crypto.subtle, 'digest', { value: digest, configurable: true });
 }
 
 /** Time of a world: it goes only when told to. Timers that are due wait to be chosen. */
@@ -15,6 +26,7 @@ export class Clock {
   }
 
   install(): void {
+    installDigest();
     Object.assign(globalThis, {
       setTimeout: (run: () => void, delayMs = 0): number => {
         this.#lastId += 1;

@@ -3,7 +3,7 @@ import { networkFaults, requestKinds, type NetworkFault, type RequestKind } from
 
 export const users = ['ana', 'ben'] as const;
 export type User = (typeof users)[number];
-export const tableNames = ['visits', 'lines', 'products'] as const;
+export const tableNames = ['visits', 'lines', 'products', 'tasks'] as const;
 export type TableName = (typeof tableNames)[number];
 export const fieldNames = ['a', 'b', 'c'] as const;
 
@@ -28,6 +28,8 @@ export type Command =
       readonly fields: readonly string[];
       readonly isRejected: boolean;
       readonly withKey: boolean;
+      /** The task to which a line or a task refers; 0: none that is named here. */
+      readonly refersTo: number;
     })
   | (OnRecord & { readonly type: 'read' })
   | (At & { readonly type: 'list'; readonly table: TableName })
@@ -36,7 +38,17 @@ export type Command =
       readonly what: 'write' | 'commit' | 'discard';
       readonly fields: readonly string[];
     })
-  | (At & { readonly type: 'close'; readonly key: number })
+  | (At & {
+      readonly type: 'file';
+      readonly table: 'visits' | 'tasks';
+      readonly key: number;
+      /** `form`: with a new record. */
+      readonly what: 'put' | 'form' | 'remove' | 'read';
+      /** Of the content, about. */
+      readonly bytes: number;
+      readonly refersTo: number;
+    })
+  | (At & { readonly type: 'close'; readonly table: 'visits' | 'tasks'; readonly key: number })
   | (At & {
       readonly type: 'synchronize';
       readonly mode: 'all' | 'unsynchronized';
@@ -113,9 +125,29 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       fields: fc.subarray([...fieldNames], { minLength: 1 }),
       isRejected: fc.nat(14).map((n) => n === 14),
       withKey: fc.nat(7).map((n) => n === 7),
+      refersTo: fc.constantFrom(0, 0, 1, 2, 3),
     }),
   },
   { weight: 8, arbitrary: fc.record({ type: fc.constant('read' as const), ...onRecord }) },
+  {
+    weight: 7,
+    arbitrary: fc.record({
+      type: fc.constant('file' as const),
+      ...at,
+      table: fc.constantFrom('visits' as const, 'tasks' as const),
+      key: fc.nat(2),
+      what: fc.constantFrom(
+        'put' as const,
+        'put' as const,
+        'put' as const,
+        'form' as const,
+        'remove' as const,
+        'read' as const,
+      ),
+      bytes: fc.nat(24),
+      refersTo: fc.constantFrom(0, 0, 1, 2),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('list' as const), ...at, table }) },
   {
     weight: 6,
@@ -133,7 +165,15 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       fields: fc.subarray([...fieldNames], { minLength: 1 }),
     }),
   },
-  { weight: 4, arbitrary: fc.record({ type: fc.constant('close' as const), ...at, key: fc.nat(2) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      type: fc.constant('close' as const),
+      ...at,
+      table: fc.constantFrom('visits' as const, 'tasks' as const),
+      key: fc.nat(2),
+    }),
+  },
   {
     weight: 14,
     arbitrary: fc.record({
@@ -220,7 +260,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({
       type: fc.constant('network-fault' as const),
       ...at,
-      kind: fc.constantFrom<RequestKind>('upload', 'upload', 'download', ...requestKinds),
+      kind: fc.constantFrom<RequestKind>('upload', 'upload', 'download', 'files', ...requestKinds),
       fault: fc.constantFrom(...networkFaults),
     }),
   },

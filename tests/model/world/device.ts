@@ -10,6 +10,8 @@ export interface PageRequest {
   readonly path: string;
   readonly body: string | null;
   readonly idempotencyKey: string | null;
+  /** @default 'application/json' */
+  readonly contentType?: string;
 }
 
 export interface PageAnswer {
@@ -180,9 +182,9 @@ export class Device {
   /** A page's fetch. A worker that dies over it is started again and gets it once more, as in Chromium; then it fails. */
   fetch(page: string, request: PageRequest, isAgain = false): Promise<PageAnswer> {
     const worker = this.#running();
-    const { method, path, body, idempotencyKey } = request;
+    const { method, path, body, idempotencyKey, contentType = 'application/json' } = request;
     const headers = {
-      ...(body === null ? {} : { 'Content-Type': 'application/json' }),
+      ...(body === null ? {} : { 'Content-Type': contentType }),
       ...(idempotencyKey === null ? {} : { 'Idempotency-Key': idempotencyKey }),
     };
     const sent = new Request(`${origin}${path}`, { method, body, headers });

@@ -1,7 +1,7 @@
 import { referenceTables } from '../../support/reference/tables.ts';
 import type { Chronicle } from './chronicle.ts';
 import { fieldNames, type Command } from './commands.ts';
-import { keyOf } from './keys.ts';
+import type { KnownKeys } from './known-keys.ts';
 import type { Page, PageLink } from './page-link.ts';
 import type { SignIns } from './sign-ins.ts';
 
@@ -11,17 +11,23 @@ interface Parts {
   readonly chronicle: Chronicle;
   readonly signIns: SignIns;
   readonly link: PageLink;
+  readonly keys: KnownKeys;
 }
 
 const never = Number.POSITIVE_INFINITY;
 
 /** Writes a draft, commits it or gives it up, where it is known whose it is. */
-export async function draft({ chronicle, signIns, link }: Parts, page: Page, command: DraftCommand): Promise<void> {
+export async function draft(
+  { chronicle, signIns, link, keys }: Parts,
+  page: Page,
+  command: DraftCommand,
+): Promise<void> {
   const { table, what, fields } = command;
-  const key = keyOf(table, command.key);
   const device = page.device.name;
   const user = signIns.userOf(page.device, page.id);
   if (user === null) return;
+  const key = keys.of(table, command.key, { device, user });
+  if (key === undefined) return;
   const place = { device, user, table, key };
   const startedAt = chronicle.tick();
   let isRefused = false as boolean;

@@ -1,7 +1,7 @@
 import type { ReferenceAnswer, ReferenceRequest, ReferenceServer } from '../../support/reference/reference-server.ts';
 import type { Random } from './random.ts';
 
-export const requestKinds = ['upload', 'download', 'read', 'settle', 'other'] as const;
+export const requestKinds = ['upload', 'download', 'read', 'settle', 'files', 'other'] as const;
 export type RequestKind = (typeof requestKinds)[number];
 
 export const networkFaults = [

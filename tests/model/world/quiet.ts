@@ -1,5 +1,7 @@
 import type { JsonObject, RecordKey } from '../../../sw/protocol/record.ts';
-import { apart, type DeviceState, type Evidence } from '../../support/oracle.ts';
+import { apart, type AnsweredRead, type DeviceState, type Evidence } from '../../support/oracle.ts';
+import { fileFaults, withContents, type FileEvidence } from '../../support/oracle-files.ts';
+import { keyFaults, withServerKeys } from '../../support/oracle-keys.ts';
 import { tableNames, type User } from './commands.ts';
 import type { Device } from './device.ts';
 import type { Page } from './page-link.ts';
@@ -35,19 +37,25 @@ async function synchronize(world: World, device: Device, user: User): Promise<vo
   await untilQuiet(world, 'a synchronization');
 }
 
-async function stateOf(world: World, device: Device, user: User): Promise<DeviceState> {
+type State = FileEvidence['devices'][number];
+
+async function stateOf(world: World, device: Device, user: User): Promise<State> {
   const { chronicle, actions, link } = world;
   const page = pageOf(device);
   const records: Record<string, ReadonlyMap<RecordKey, JsonObject>> = {};
-  const before = chronicle.reads.length;
-  for (const table of tableNames) actions.list(page, table);
+  const listed: AnsweredRead[] = [];
+  for (const table of tableNames) {
+    actions.list(page, table, (read) => {
+      listed.push(read);
+      chronicle.look(read);
+    });
+  }
   await untilQuiet(world, 'a list');
-  const listed = chronicle.reads.splice(before);
   for (const table of tableNames) {
     const own = listed.filter((read) => read.table === table);
     records[table] = new Map(own.flatMap((read) => (read.record === null ? [] : [[read.key, read.record] as const])));
   }
-  const { unsent, failures, drafts } = await readStored(device.name, user);
+  const { unsent, failures, drafts, contents } = await readStored(device.name, user);
   const stated: DeviceState['unsent'][number][] = [];
   for (const each of unsent) {
     if (each.state !== 'pending' || each.table === '') {
@@ -58,7 +66,7 @@ async function stateOf(world: World, device: Device, user: User): Promise<Device
     await untilQuiet(world, 'a status');
     stated.push({ ...each, state: (await status)?.detail ?? each.state });
   }
-  return { device: device.name, user, records, unsent: stated, failures, drafts: drafts ?? [] };
+  return { device: device.name, user, records, unsent: stated, failures, drafts: drafts ?? [], contents };
 }
 
 async function everyone(world: World, visit: (device: Device, user: User) => Promise<void>): Promise<void> {
@@ -67,8 +75,8 @@ async function everyone(world: World, visit: (device: Device, user: User) => Pro
   }
 }
 
-async function statesOfAll(world: World): Promise<DeviceState[]> {
-  const states: DeviceState[] = [];
+async function statesOfAll(world: World): Promise<State[]> {
+  const states: State[] = [];
   await everyone(world, async (device, user) => {
     await synchronize(world, device, user);
     states.push(await stateOf(world, device, user));
@@ -83,7 +91,7 @@ export async function quiet(world: World): Promise<Evidence> {
   await untilQuiet(world, 'the history');
   await everyone(world, (device, user) => synchronize(world, device, user));
   let states = await statesOfAll(world);
-  const evidence = (): Evidence => ({
+  const found = (): Evidence => ({
     writes: chronicle.writes,
     reads: chronicle.reads,
     effects: server.effects.all,
@@ -93,11 +101,20 @@ export async function quiet(world: World): Promise<Evidence> {
     authorOf: chronicle.authorOf,
     isDiscarded: chronicle.isDiscarded,
     isExcused: chronicle.isExcused,
-    isResent: chronicle.isResent,
+    mayResend: chronicle.mayResend,
   });
+  const evidence = (): Evidence => withContents(withServerKeys(found(), server.keys), chronicle.contents);
   // What a device could send only in the last round is with the others after one more.
   if (apart(evidence()).length > 0) states = await statesOfAll(world);
   world.losses.judge(chronicle);
   chronicle.violations.push(...chronicle.drafts.judge(evidence()));
+  const { references } = chronicle;
+  const isForgotten = (key: RecordKey): boolean => world.keys.isForgotten(key);
+  const { effects, devices } = found();
+  const { isExcused } = chronicle;
+  const keyEvidence = { keys: server.keys, devices, effects, references, isForgotten, isExcused };
+  const { contents, early } = server;
+  chronicle.violations.push(...keyFaults(keyEvidence));
+  chronicle.violations.push(...fileFaults({ names: chronicle.contents, contents, early, devices: states }));
   return evidence();
 }

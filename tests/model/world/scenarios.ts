@@ -9,6 +9,7 @@ function write(part: Partial<Write>): Command {
   return {
     ...{ type: 'write', ...on, table: 'visits', key: 0, method: 'PUT', fields: ['a', 'b'], isRejected: false },
     withKey: false,
+    refersTo: 0,
     ...part,
   };
 }
@@ -17,7 +18,7 @@ function synchronize(part: Partial<Extract<Command, { readonly type: 'synchroniz
   return { type: 'synchronize', ...on, mode: 'all', full: false, onBusy: 'queue', ...part };
 }
 
-function serverWrite(table: 'visits' | 'lines' | 'products', key: number, field = 'c'): Command {
+function serverWrite(table: 'visits' | 'lines' | 'products' | 'tasks', key: number, field = 'c'): Command {
   return { type: 'server-write', table, key, field, user: 'ana' };
 }
 
@@ -114,7 +115,7 @@ const scripts: Readonly<Record<string, readonly Command[]>> = {
   'an edit, a command, an edit': [
     ...downloaded,
     write({ key: 0, method: 'PATCH', fields: ['a'] }),
-    { type: 'close', ...on, key: 0 },
+    { type: 'close', ...on, table: 'visits', key: 0 },
     write({ key: 0, method: 'PATCH', fields: ['b'] }),
     synchronize(),
     settled,
@@ -240,6 +241,41 @@ const scripts: Readonly<Record<string, readonly Command[]>> = {
     settled,
     { type: 'set-status', ...other, table: 'lines', status: 1, field: 'a' },
     synchronize(other),
+    settled,
+  ],
+  'files that are sent, replaced and fetched, and a form with one': [
+    ...downloaded,
+    { type: 'file', ...on, table: 'visits', key: 0, what: 'put', bytes: 20, refersTo: 0 },
+    { type: 'file', ...on, table: 'tasks', key: 0, what: 'form', bytes: 12, refersTo: 0 },
+    loseAnswer,
+    synchronize(),
+    settled,
+    { type: 'file', ...on, table: 'visits', key: 0, what: 'put', bytes: 9, refersTo: 0 },
+    synchronize(),
+    settled,
+    synchronize(other),
+    settled,
+    { type: 'file', ...other, table: 'visits', key: 0, what: 'put', bytes: 17, refersTo: 0 },
+    synchronize(other),
+    settled,
+    synchronize(),
+    settled,
+  ],
+  'new records whose keys the server makes, edited and named while the answer is lost': [
+    ...downloaded,
+    write({ table: 'tasks', method: 'POST', fields: ['a'] }),
+    write({ table: 'lines', method: 'POST', fields: ['a'], refersTo: 1 }),
+    { type: 'close', ...on, table: 'tasks', key: 0 },
+    loseAnswer,
+    synchronize(),
+    settled,
+    write({ table: 'tasks', method: 'PATCH', fields: ['b'] }),
+    write({ table: 'tasks', method: 'POST', fields: ['c'], refersTo: 1 }),
+    write({ table: 'lines', key: 1, method: 'POST', fields: ['b'], refersTo: 2 }),
+    synchronize(),
+    settled,
+    write({ table: 'tasks', method: 'PATCH', fields: ['c'], refersTo: 2 }),
+    synchronize(),
     settled,
   ],
   'two devices that change the same': [

@@ -21,9 +21,13 @@ import { closeConnections, plainName, type Owner } from './tasks.ts';
 const origin = 'https://app.example';
 
 const tables: Readonly<Record<string, TableOptions>> = {
-  visits: { path: '/api/visits', key: 'id', conflict: 'merge' },
-  lines: { path: '/api/lines', key: 'id', references: { visitId: 'visits' } },
+  visits: { path: '/api/visits', key: 'id', conflict: 'merge', file: 'photo' },
+  lines: { path: '/api/lines', key: 'id', references: { visitId: 'visits', taskId: 'tasks' } },
   products: { path: '/api/products', key: 'Code', columns: { Code: 'number' }, conflict: 'server-wins' },
+  tasks: {
+    ...{ path: '/api/tasks', key: 'id', columns: { id: 'number' }, serverKeys: true },
+    ...{ conflict: 'merge', references: { afterId: 'tasks' }, file: 'photo' },
+  },
 };
 
 export interface WorkerContext {
@@ -50,6 +54,12 @@ export interface ModelWorker {
   readonly owner: Owner;
   readonly methods: (page: string) => WorkerMethods;
   readonly fetch: (page: string, request: Request) => Promise<Response>;
+}
+
+/** Contents of files are of ASCII here. */
+function textOf(body: BodyInit | null | undefined): string {
+  if (typeof body === 'string') return body;
+  return body instanceof ArrayBuffer ? new TextDecoder().decode(body) : '';
 }
 
 /** The device's locks as this worker has them, under names that all its workers share. */
@@ -98,7 +108,7 @@ export function startWorker(context: WorkerContext): ModelWorker {
       const headers = Object.fromEntries(new Headers(init?.headers ?? request?.headers ?? {}));
       // The demo's cookies: a page's own request goes out as whoever is signed in.
       if (request !== null) headers['authorization'] = `Bearer ${context.cookie()}`;
-      const body = typeof init?.body === 'string' ? init.body : '';
+      const body = textOf(init?.body);
       if (owner.onEffect('request') === 'fail') throw new TypeError('Failed to fetch');
       const response = await network.fetch(
         device,
@@ -129,7 +139,9 @@ export function startWorker(context: WorkerContext): ModelWorker {
       if (owner.isAlive) context.announce(user, event);
     },
   });
-  const commands = [parseCommand({ method: 'POST', path: '/api/visits/:id/close' })];
+  const commands = ['visits', 'tasks'].map((table) =>
+    parseCommand({ method: 'POST', path: `/api/${table}/:id/close` }),
+  );
   const { fetch } = environment;
   const routes: readonly Route[] = collectRoutes(() => onFetch({ sessions, schema, commands, origin, fetch }));
   return {

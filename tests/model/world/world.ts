@@ -1,9 +1,11 @@
+import type { RecordKey } from '../../../sw/protocol/record.ts';
 import { ReferenceServer } from '../../support/reference/reference-server.ts';
+import { referenceTables } from '../../support/reference/tables.ts';
 import { Chronicle } from './chronicle.ts';
 import { Clock } from './clock.ts';
-import type { Command } from './commands.ts';
+import type { Command, TableName, User } from './commands.ts';
 import { Device } from './device.ts';
-import { keyOf } from './keys.ts';
+import { KnownKeys } from './known-keys.ts';
 import { Losses } from './losses.ts';
 import { Network } from './network.ts';
 import { PageActions } from './page-actions.ts';
@@ -22,8 +24,9 @@ export class World {
   readonly random: Random;
   readonly network: Network;
   readonly devices: readonly Device[];
-  readonly chronicle = new Chronicle();
-  readonly server = new ReferenceServer(() => this.chronicle.tick());
+  readonly chronicle: Chronicle = new Chronicle((table, key) => this.server.keys.of(table, key));
+  readonly server: ReferenceServer = new ReferenceServer(() => this.chronicle.tick());
+  readonly keys = new KnownKeys();
   readonly signIns = new SignIns();
   readonly link = new PageLink(this.chronicle, this.signIns);
   readonly actions: PageActions;
@@ -55,8 +58,8 @@ export class World {
       return this.devices.find((device) => id.startsWith(`${device.name}~`))?.owners.get(id);
     });
     this.losses = new Losses(databases, this.signIns);
-    const { chronicle, signIns, network, link, losses, server } = this;
-    this.actions = new PageActions({ chronicle, signIns, network, link, losses, server });
+    const { chronicle, signIns, network, link, losses, server, keys } = this;
+    this.actions = new PageActions({ chronicle, signIns, network, link, losses, server, keys });
   }
 
   /** Signs everybody in, downloads nothing. */
@@ -93,6 +96,13 @@ export class World {
     return moved;
   }
 
+  /** The key of a record on the server by its number; undefined: its own are to be made there, and there is none. */
+  #onServer(table: TableName, index: number, user: User): RecordKey | undefined {
+    if (referenceTables[table]?.serverKeys !== true) return this.keys.of(table, index, { device: '', user });
+    const own = [...this.server.readable(table, user).keys()].slice(-3);
+    return own[index % Math.max(1, own.length)];
+  }
+
   #begin(command: Command): void {
     switch (command.type) {
       case 'time':
@@ -103,12 +113,13 @@ export class World {
       case 'server-write': {
         const { table, key, field, user } = command;
         const owner = table === 'products' ? '' : user;
-        this.server.write(table, keyOf(table, key), { [field]: this.chronicle.newValue('') }, owner);
+        const where = this.#onServer(table, key, user) ?? this.server.keys.next();
+        this.server.write(table, where, { [field]: this.chronicle.newValue('') }, owner);
         return;
       }
       case 'server-delete': {
-        const where = keyOf(command.table, command.key);
-        if (this.server.find(command.table, where) !== undefined)
+        const where = this.#onServer(command.table, command.key, command.user);
+        if (where !== undefined && this.server.find(command.table, where) !== undefined)
           this.server.write(command.table, where, null, command.user);
         return;
       }

@@ -9,8 +9,12 @@ import {
   type RecordKey,
 } from '../../../sw/protocol/record.ts';
 import type { Outcome } from '../../../sw/protocol/wire.ts';
+import { KeyNames } from '../../../sw/protocol/key-names.ts';
+import { isFileReference } from '../../../sw/protocol/file.ts';
+import { Contents } from './contents.ts';
 import { downloadText } from './download.ts';
 import { EffectLog } from './ledger.ts';
+import { ServerKeys } from './server-keys.ts';
 import { arrayOf, textOf, type LogEntry, type StoredRecord } from './stored-record.ts';
 import { faultsOf, referenceTables, type ReferenceTable } from './tables.ts';
 
@@ -34,6 +38,14 @@ interface Uploading {
   readonly onConflict: Readonly<Record<string, unknown>>;
   /** Versions that this upload itself gave, with the one that the record had before. */
   readonly own: Map<string, { readonly before: number }>;
+  /** The keys of the records that it has made so far. */
+  readonly names: KeyNames;
+}
+
+interface LedgerRow {
+  readonly outcome: Outcome;
+  readonly table: string;
+  readonly key: RecordKey;
 }
 
 type Refusal = Exclude<Outcome, { readonly type: 'applied' | 'fenced' | 'later' }>;
@@ -54,8 +66,12 @@ export class ReferenceServer {
   readonly effects: EffectLog;
   readonly log: LogEntry[] = [];
   readonly #records = new Map<string, StoredRecord & { readonly table: string; readonly key: RecordKey }>();
-  readonly #ledger = new Map<string, { readonly outcome: Outcome; readonly table: string; readonly key: RecordKey }>();
+  readonly #ledger = new Map<string, LedgerRow>();
+  readonly keys = new ServerKeys();
   readonly failures: JsonObject[] = [];
+  readonly contents = new Contents();
+  /** Records that named a content before it was here. */
+  readonly early: string[] = [];
 
   /** `now`: the clock of the effects. */
   constructor(now: () => number) {
@@ -94,6 +110,8 @@ export class ReferenceServer {
     const device = headers.get('X-Device') ?? '';
     const path = request.path.replace(/\?.*$/, '');
     if (path === '/sync/ping') return this.#answer(user, 204, '', null);
+    const [, hash] = /^\/sync\/files\/(\w+)$/.exec(path) ?? [];
+    if (hash !== undefined) return this.#content(user, hash, request);
     const body: unknown = request.body === '' ? {} : JSON.parse(request.body);
     if (!isJsonObject(body)) return this.#problem(400, 'invalid-body');
     switch (path) {
@@ -103,6 +121,11 @@ export class ReferenceServer {
         return this.#answer(user, 200, downloadText(this, user, body), 'application/x-ndjson');
       case '/sync/read':
         return this.#json(user, this.#read(user, body));
+      case '/sync/files': {
+        const hashes = arrayOf(body['hashes']).map(textOf);
+        const files = hashes.map((each) => ({ hash: each, received: this.contents.received(user, each) }));
+        return this.#json(user, { protocol: 1, files });
+      }
       case '/sync/settle':
         return this.#json(user, this.#settle(user, body));
       case '/sync/failures':
@@ -111,6 +134,21 @@ export class ReferenceServer {
       default:
         return this.#rest(user, request.method, path);
     }
+  }
+
+  #content(user: string, hash: string, { method, headers, body }: ReferenceRequest): ReferenceAnswer {
+    const given = new Headers(headers);
+    if (method === 'PUT') {
+      const range = given.get('Content-Range') ?? '';
+      const { status, received } = this.contents.put(user, hash, { range, body });
+      if (status !== 200) return this.#problem(status, status === 409 ? 'offset' : 'hash');
+      return this.#json(user, { protocol: 1, files: [{ hash, received }] });
+    }
+    const found = this.contents.get(user, hash, given.get('Range'));
+    if (found === null) return this.#problem(404, 'not-found');
+    const answer = this.#answer(user, 200, found.text, 'application/octet-stream');
+    if (found.range === null) return answer;
+    return { ...answer, status: 206, headers: { ...answer.headers, 'Content-Range': found.range } };
   }
 
   #tableOf(name: string): ReferenceTable {
@@ -133,7 +171,7 @@ export class ReferenceServer {
 
   #upload(user: string, device: string, body: JsonObject): Outcome[] {
     const onConflict = isJsonObject(body['onConflict']) ? body['onConflict'] : {};
-    const uploading: Uploading = { user, device, onConflict, own: new Map() };
+    const uploading: Uploading = { user, device, onConflict, own: new Map(), names: new KeyNames() };
     return arrayOf(body['changes'])
       .filter(isJsonObject)
       .map((change) => this.#take(uploading, change));
@@ -142,26 +180,41 @@ export class ReferenceServer {
   #take(uploading: Uploading, change: JsonObject): Outcome {
     const mutationId = mutationIdOf(change['mutationId']);
     const ledgerId = `${uploading.user}\u0000${mutationId}`;
+    const { names, device, user } = uploading;
+    const [sentTable, sentKey] = targetOf(change);
     const known = this.#ledger.get(ledgerId);
-    if (known !== undefined) return this.#replay(uploading.user, known);
-    const decided = this.#decide(uploading, change, mutationId);
-    const [table, key] = targetOf(change);
-    const outcome: Outcome =
-      decided.type === 'applied' ? { type: 'applied', mutationId, record: null, version: null } : decided;
-    this.#ledger.set(ledgerId, { outcome, table, key });
-    return this.#replay(uploading.user, { outcome, table, key });
+    if (known !== undefined) {
+      if (known.key !== sentKey && known.table === sentTable) names.add(sentTable, sentKey, known.key);
+      return this.#replay(user, known);
+    }
+    const isMade = change['type'] === 'create' && referenceTables[sentTable]?.serverKeys === true;
+    const next = isMade ? this.keys.next() : null;
+    const own = new KeyNames();
+    if (next !== null) own.add(sentTable, sentKey, next);
+    const named = this.keys.named(own, this.keys.named(names, change));
+    const decided = this.#decide(uploading, named, mutationId);
+    const isApplied = decided.type === 'applied';
+    const [table, key] = targetOf(isMade && !isApplied ? change : named);
+    const made = isApplied ? next : null;
+    if (made !== null) {
+      names.add(table, sentKey, made);
+      this.keys.note({ table, device, temporary: sentKey, key: made });
+    }
+    const outcome: Outcome = isApplied ? { type: 'applied', mutationId, record: null, version: null } : decided;
+    const row = { outcome, table, key };
+    this.#ledger.set(ledgerId, row);
+    return this.#replay(user, row);
   }
 
   /** The stored outcome, with the record as it is now. */
-  #replay(
-    user: string,
-    known: { readonly outcome: Outcome; readonly table: string; readonly key: RecordKey },
-  ): Outcome {
+  #replay(user: string, known: LedgerRow): Outcome {
     const { outcome, table, key } = known;
     if (table === '' || (outcome.type !== 'applied' && outcome.type !== 'conflict')) return outcome;
     const row = this.#records.get(idOf(table, key));
     const isThere = row !== undefined && this.#mayRead(row, user);
-    return { ...outcome, record: isThere ? row.record : null, version: isThere ? String(row.version) : null };
+    const current = { record: isThere ? row.record : null, version: isThere ? String(row.version) : null };
+    if (outcome.type === 'conflict') return { ...outcome, ...current };
+    return { ...outcome, ...(referenceTables[table]?.serverKeys === true ? { key } : {}), ...current };
   }
 
   #decide(uploading: Uploading, change: JsonObject, mutationId: MutationId): Decision {
@@ -199,10 +252,16 @@ export class ReferenceServer {
     if (faults !== null) {
       return { type: 'rejected', mutationId, code: 'validation', message: 'It is not valid.', fields: faults };
     }
+    const file = record[this.#tableOf(table).file ?? ''];
+    if (isFileReference(file) && !this.contents.has(user, file.hash)) {
+      this.early.push(`${table} ${key} by ${user} on ${device} named a content that was not sent`);
+      return { type: 'rejected', mutationId, code: 'validation', message: 'Its content is not here.' };
+    }
     for (const [field, parent] of Object.entries(this.#tableOf(table).references)) {
       const reference = record[field];
       if (!isRecordKey(reference) || before?.[field] === reference || this.find(parent, reference) !== undefined)
         continue;
+      if (parent === table && reference === key) continue;
       const references = { table: parent, key: reference };
       return { type: 'dangling', mutationId, message: 'It refers to what is not there.', references };
     }
@@ -226,15 +285,15 @@ export class ReferenceServer {
 
   #command(uploading: Uploading, change: JsonObject, mutationId: MutationId): Decision {
     const { user, device } = uploading;
-    const key = /^\/api\/visits\/([^/]+)\/close$/.exec(textOf(change['path']))?.[1];
-    const row = key === undefined ? undefined : this.#records.get(idOf('visits', decodeURIComponent(key)));
-    if (row === undefined) return { type: 'gone', mutationId, message: 'There is no such visit.' };
-    if (!this.#mayRead(row, user)) return { type: 'forbidden', mutationId, message: 'Not a visit of this user.' };
+    const [, table = '', key] = /^\/api\/(visits|tasks)\/([^/]+)\/close$/.exec(textOf(change['path'])) ?? [];
+    const row = key === undefined ? undefined : this.#records.get(idOf(table, keyIn(table, key)));
+    if (row === undefined) return { type: 'gone', mutationId, message: 'There is no such record.' };
+    if (!this.#mayRead(row, user)) return { type: 'forbidden', mutationId, message: 'Not a record of this user.' };
     const note = isJsonObject(change['body']) ? (change['body']['stamp'] ?? null) : null;
-    this.#put(uploading, 'visits', row.key, { ...row.record, closed: note });
-    const after = this.find('visits', row.key)?.record ?? null;
+    this.#put(uploading, table, row.key, { ...row.record, closed: note });
+    const after = this.find(table, row.key)?.record ?? null;
     this.effects.add({
-      ...{ mutationId, user, device, type: 'command', table: 'visits', key: row.key, before: row.record, after },
+      ...{ mutationId, user, device, type: 'command', table, key: row.key, before: row.record, after },
     });
     return { type: 'applied' };
   }
@@ -282,8 +341,7 @@ export class ReferenceServer {
         user,
         [...readable.values()].map((row) => row.record),
       );
-    const text = decodeURIComponent(key);
-    const row = readable.get(definition.key === 'Code' ? Number(text) : text);
+    const row = readable.get(keyIn(table, key));
     return row === undefined ? this.#problem(404, 'not-found') : this.#json(user, row.record);
   }
 
@@ -310,6 +368,12 @@ function mutationIdOf(value: unknown): MutationId {
 function targetOf(change: JsonObject): [string, RecordKey] {
   const { table, key } = change;
   return typeof table === 'string' && isRecordKey(key) ? [table, key] : ['', ''];
+}
+
+/** The key in a part of an address. */
+function keyIn(table: string, part: string): RecordKey {
+  const text = decodeURIComponent(part);
+  return referenceTables[table]?.keyType === 'number' ? Number(text) : text;
 }
 
 function merged(record: JsonRecord, sent: JsonObject, fields: readonly string[]): JsonRecord {
