@@ -83,7 +83,9 @@ const chosen = suites
   .filter((suite) => (named.length > 0 ? named.includes(suite) : !asked.includes(suite)))
   .filter(hasTests);
 const browserEnv = chosen.some((suite) => browserSuites.includes(suite)) ? await prepareBrowserSuites() : {};
-const engines = chosen.some((suite) => engineSuites.includes(suite)) ? await findOrInstallEngines() : { env: {}, notes: [] };
+const engines = chosen.some((suite) => engineSuites.includes(suite))
+  ? await findOrInstallEngines()
+  : { env: {}, notes: [] };
 for (const suite of chosen) {
   const env = browserSuites.includes(suite) ? browserEnv && { ...browserEnv, ...engines.env } : {};
   results.push(env === undefined ? readReport(suite, undefined, 1) : await runSuite(suite, env));
