@@ -77,18 +77,40 @@ export class SweptDevice {
     return this.#options.recorder.write(this.who, what, send);
   }
 
-  /** A page's plain `fetch`: a write of these fields; null deletes. Gives the status. */
+  /** A page's plain `fetch`: a write of these fields; null deletes. It is stored, whatever becomes of the worker. */
   async write(
     method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     table: Table,
     key: RecordKey,
     fields: readonly string[] | null,
     more: JsonObject = {},
-  ): Promise<number> {
+  ): Promise<void> {
     const values = fields === null ? null : this.values(fields);
     const path = method === 'POST' ? `/api/${table}` : `/api/${table}/${key}`;
     const body = values === null ? null : { ...(method === 'PATCH' ? {} : { id: key }), ...more, ...values };
-    return this.note({ table, key, fields: values }, () => this.fetch(method, path, body));
+    const status = await this.note({ table, key, fields: values }, () => this.fetch(method, path, body));
+    if (status >= 300) throw new Error(`${method} ${path} was answered ${status}`);
+  }
+
+  /** Makes an item, whose key is the server's to make. */
+  async makeItem(more: JsonObject): Promise<void> {
+    const values = this.values(['a']);
+    const what: { table: Table; key: RecordKey; fields: typeof values } = { table: 'items', key: '', fields: values };
+    const status = await this.note(what, async () => {
+      const [answered, text] = await this.page.evaluate<[number, string], string>(
+        async (sent) => {
+          const headers = { 'Content-Type': 'application/json' };
+          const answer = await fetch('/api/items', { method: 'POST', headers, body: sent });
+          return [answer.status, await answer.text()];
+        },
+        JSON.stringify({ ...more, ...values }),
+      );
+      const made: unknown = JSON.parse(text);
+      const key = isJsonObject(made) ? made['id'] : undefined;
+      if (typeof key === 'string' || typeof key === 'number') what.key = key;
+      return answered;
+    });
+    if (status >= 300) throw new Error(`An item was answered ${status}`);
   }
 
   async fetch(method: string, path: string, body: JsonObject | null): Promise<number> {

@@ -26,7 +26,7 @@ async function seedVisit(device: SweptDevice): Promise<void> {
 
 async function writeSome(device: SweptDevice): Promise<void> {
   await device.write('POST', 'notes', device.key('4'), ['a', 'b']);
-  await device.write('POST', 'items', crypto.randomUUID(), ['a'], { noteId: device.key('4') });
+  await device.makeItem({ noteId: device.key('4') });
   await device.write('PATCH', 'notes', device.key('1'), ['a']);
   await device.write('DELETE', 'notes', device.key('2'), null);
 }

@@ -29,11 +29,24 @@ export interface Played {
 /** The server's key in place of the temporary one that a write was made under: its text tells which it is. */
 function underServerKeys(recorder: Recorder, effects: readonly Effect[]): void {
   const found = recorder.writes.map((write) => {
-    if (write.table !== 'items' || typeof write.key === 'number') return write;
+    if (write.table !== 'items') return write;
     const effect = effects.find(({ table, after }) => table === 'items' && after?.['a'] === write.fields?.['a']);
     return effect === undefined ? write : { ...write, key: effect.key };
   });
   recorder.writes.splice(0, recorder.writes.length, ...found);
+}
+
+/** O2 where the server makes the keys: one record that was made twice is there under two of them. */
+function madeTwice(table: string, records: ReadonlyMap<RecordKey, JsonObject>): readonly string[] {
+  const keys = new Map<string, RecordKey>();
+  const found: string[] = [];
+  for (const [key, { a }] of records) {
+    if (typeof a !== 'string') continue;
+    const other = keys.get(a);
+    if (other !== undefined) found.push(`O2: ${table} ${other} and ${key} are one record: ${a}`);
+    keys.set(a, key);
+  }
+  return found;
 }
 
 /** Real pages and workers in Chromium, the demo's real server, and between the two whoever stops the worker. */
@@ -162,6 +175,7 @@ export class SweepStand {
     const violations = recorder.judge(effects, [here], (_user, table) => there.get(table) ?? new Map(), tables);
     return [
       ...[...violations, ...recorder.phantoms()].map(({ oracle, message }) => `${oracle}: ${message}`),
+      ...[...there].flatMap(([table, records]) => madeTwice(table, records)),
       ...((await scenario.check?.(device)) ?? []),
     ];
   }
