@@ -176,14 +176,14 @@ export async function writeForm(context: WriteContext, table: Table, request: Re
   checkWritable(session, table);
   const type = request.headers.get('Content-Type') ?? '';
   return withChunks(session, async (number) => {
-    const body = await bodyStream(request);
-    if (body === null) throw new SyncError('invalid-body', 'The form is empty. Nothing was stored.');
+    const form = await bodyStream(request);
+    if (form === null) throw new SyncError('invalid-body', 'The form is empty. Nothing was stored.');
     let stored: StoredContent | undefined;
     const keep = async (part: Part): Promise<FileReference> => {
       stored = await storePieces(session, table, number, part.body);
       return referenceTo(stored, part.type, part.filename);
     };
-    const { record, file } = await readForm(table, readParts(body, type), keep);
+    const { record, file } = await readForm(table, readParts(form, type), keep);
     const fields = file === null || table.file === null ? record : { ...record, [table.file.field]: { ...file } };
     const text = JSON.stringify(fields);
     const prepareNamed = async (): Promise<NamedWrite> => {

@@ -140,7 +140,7 @@ export class Chronicle {
 
   readonly authorOf = (value: string): string | undefined => this.#authors.get(value);
   readonly isExcused: Evidence['isExcused'] = (value) => value === '' || this.#excused.has(value);
-  readonly mayResend: Evidence['mayResend'] = ({ device, table }, index) =>
+  readonly mayResend: NonNullable<Evidence['mayResend']> = ({ device, table }, index) =>
     this.#marks.some((mark) => mark.device === device && mark.table === table && index >= mark.effects);
   readonly isDiscarded: Evidence['isDiscarded'] = (deletion) =>
     this.#discarded.some((each) => each.device === deletion.device && this.#isSame(each, deletion));

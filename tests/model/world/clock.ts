@@ -9,7 +9,9 @@ interface Timer {
 /** A digest is due when it is asked for: the platform's comes from another thread, at a time of its own. */
 function installDigest(): void {
   const digest = (_algorithm: string, data: BufferSource): Promise<ArrayBuffer> => {
-    const view = ArrayBuffer.isView(data) ? data : new Uint8Array(data);
+    const view = ArrayBuffer.isView(data)
+      ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+      : new Uint8Array(data);
     return Promise.resolve(Uint8Array.from(createHash('sha256').update(view).digest()).buffer);
   };
   Object.defineProperty(crypto.subtle, 'digest', { value: digest, configurable: true });
