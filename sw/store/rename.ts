@@ -6,7 +6,7 @@ import type { ChangeRow, StoreName } from './format.ts';
 import { packMarks, readMarks, writeMarks } from './marks.ts';
 import type { Schema, Table } from './schema.ts';
 import { KeyNames } from '../protocol/key-names.ts';
-import { compareKeys, isJsonObject, type RecordKey } from '../protocol/record.ts';
+import { compareKeys, isJsonObject, type JsonObject, type RecordKey } from '../protocol/record.ts';
 
 /** What `renameRecords` writes to. */
 export const renameScope: StoreName[] = [
@@ -111,14 +111,22 @@ async function renameCommands(tx: WriteTransaction, names: KeyNames): Promise<vo
   }
 }
 
+/** A command as a failure or a batch holds it. */
+function renameRequest(names: KeyNames, { path, body, ...rest }: JsonObject): JsonObject {
+  return { ...rest, path: typeof path === 'string' ? names.inPath(path) : null, body: names.inJson(body ?? null) };
+}
+
 async function renameFailures(tx: WriteTransaction, schema: Schema, names: KeyNames): Promise<void> {
   const store = tx.objectStore('failures');
   for (const row of await store.getAll()) {
     const table = schema.tables.get(row.table);
-    const rename = (value: unknown): unknown =>
-      table !== undefined && isJsonObject(value)
-        ? names.inRecord(value, [...table.references, { field: table.key, table: table.name }])
-        : value;
+    const rename = (value: unknown): unknown => {
+      if (!isJsonObject(value)) return value;
+      if (row.operation === 'command') return renameRequest(names, value);
+      return table === undefined
+        ? value
+        : names.inRecord(value, [...table.references, { field: table.key, table: table.name }]);
+    };
     const next = {
       ...row,
       key: names.of(row.table, row.key),
@@ -165,10 +173,8 @@ export async function renameRecords(
 /** The body of a batch of which a part was answered, with the server's keys; what was sent named the same ones. */
 export function renameWireChange(schema: Schema, names: KeyNames, change: unknown): unknown {
   if (!isJsonObject(change)) return change;
-  const { type, table: name, key, record, path, body } = change;
-  if (type === 'command') {
-    return { ...change, path: typeof path === 'string' ? names.inPath(path) : null, body: names.inJson(body ?? null) };
-  }
+  const { type, table: name, key, record } = change;
+  if (type === 'command') return renameRequest(names, change);
   const table = typeof name === 'string' ? schema.tables.get(name) : undefined;
   if (table === undefined || (typeof key !== 'string' && typeof key !== 'number')) return change;
   const current = { ...change, key: names.of(table.name, key) };

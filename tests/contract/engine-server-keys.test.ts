@@ -166,6 +166,20 @@ describe('A table whose keys the server makes (U-08)', () => {
     expect(failure).toMatchObject({ key: tasks[0]?.['id'], content: { id: tasks[0]?.['id'] } });
   });
 
+  it('names a record by its new key in the failure of a command that was refused before (U-08)', async () => {
+    const session = await new Device(fixture).startWorker().signIn('ana');
+    const visitId = await makeVisit(session);
+    const bad = await makeTask(session, { visitId, title: '' });
+    await ask(session, 'POST', `/api/visits/${randomUUID()}/close`, { for: bad });
+    expect(await session.engine.synchronize('call', { mode: 'all' })).toMatchObject({ failed: 2 });
+    await ask(session, 'PATCH', `/api/tasks/${bad}`, { title: 'mended' });
+    await session.engine.synchronize('again', { mode: 'all' });
+    const [task] = await tasksOf(visitId);
+    const failures = await session.database.read(['failures'], (tx) => tx.objectStore('failures').getAll());
+    const command = failures.find(({ operation }) => operation === 'command');
+    expect(command).toMatchObject({ code: 'gone', content: { body: { for: task?.['id'] } } });
+  });
+
   it('finds it by its old key in filters and selections (U-08)', async () => {
     const { session, page } = await openDevice(fixture);
     const visitId = await makeVisit(session);
