@@ -86,9 +86,12 @@ export function createControl(
   };
 
   const openAnew = async (): Promise<IDBPDatabase<ControlFormat>> => {
-    const database = await openControl().catch((error: unknown) => {
+    let database: IDBPDatabase<ControlFormat>;
+    try {
+      database = await openControl();
+    } catch (error) {
       throw isForbidden(error) ? noDatabase(error) : error;
-    });
+    }
     if (isToRestore) await restore(database);
     return database;
   };

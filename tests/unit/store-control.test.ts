@@ -11,6 +11,7 @@ function controlOf(name: string, lost: readonly Binding[] = []): Control {
 
 afterEach(() => {
   vi.restoreAllMocks();
+  vi.unstubAllGlobals();
 });
 
 describe('the binding of a tab (SPEC G-2)', () => {
@@ -51,4 +52,9 @@ describe('the binding of a tab (SPEC G-2)', () => {
     expect(await control.boundToOthers('ana')).toHaveLength(2);
     expect(await control.boundToOthers('cleo')).toHaveLength(3);
   });
+});
+
+it('says that there is no database at all, as in some private windows', async () => {
+  vi.stubGlobal('indexedDB', undefined);
+  await expect(controlOf(randomUUID()).read()).rejects.toMatchObject({ code: 'online-only' });
 });
