@@ -1,30 +1,24 @@
-import { AuthRequiredError, CancelledError, SyncError } from '../protocol/errors.ts';
-import type { RunMode, RunOutcome, RunTrigger, SynchronizeResult } from '../protocol/run.ts';
+import { CancelledError, SyncError } from '../protocol/errors.ts';
+import type { RunMode, RunTrigger, SynchronizeResult } from '../protocol/run.ts';
 import { isRunId } from '../protocol/record.ts';
 import { untilUnmoved } from '../store/base.ts';
 import type { FailureRow, StoreName } from '../store/format.ts';
 import type { JournalRow } from '../store/run-rows.ts';
-import { addToHistory } from '../store/history.ts';
-import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
+import { deleteMeta, getMeta } from '../store/meta.ts';
 import { stagedRows, switchedHead } from '../store/staging.ts';
-import type { WriteTransaction } from '../store/database.ts';
-import { takeBack } from './batch-content.ts';
 import { changedKeys, type ChangedKeys } from './changed-keys.ts';
+import { endRun, endScope, endWithoutSwitch } from './end-run.ts';
 import { emptyTables } from './empty-tables.ts';
 import { downloadAll, downloadedTables, groundOf } from './download.ts';
 import { fetchStep } from './fetch-contents.ts';
 import { report } from './progress.ts';
-import { nextBackoff } from './retry.ts';
-import { resultOf } from './run-result.ts';
 import { nextState, type RunEvent, type RunFacts } from './run-state.ts';
 import type { ActiveRun, Session } from './session.ts';
-import { isStorageFault } from './state.ts';
 import { findSuperseded, supersede, supersedeScope, type Superseded } from './superseded.ts';
 import { addToTally } from './tally.ts';
-import { readLeftAlone } from './left-alone.ts';
 import { refreshStep } from './refresh.ts';
 import { resolveSelection, type Selection } from './selection.ts';
-import { readOutcomes, storeSelection } from '../store/selected.ts';
+import { storeSelection } from '../store/selected.ts';
 import { uploadStep } from './upload.ts';
 
 export interface RunRequest {
@@ -84,67 +78,6 @@ export async function openRun(session: Session, request: RunRequest): Promise<Jo
 export async function readJournal(session: Session): Promise<JournalRow | null> {
   const row = await session.database.read(['runs'], (tx) => tx.objectStore('runs').get('open'));
   return row !== undefined && 'mode' in row ? row : null;
-}
-
-async function endRun(
-  tx: WriteTransaction,
-  session: Session,
-  journal: JournalRow,
-  end: { readonly outcome: RunOutcome; readonly error: SyncError | null },
-): Promise<SynchronizeResult> {
-  const { now, random } = session.environment;
-  const selected = journal.selection === undefined ? null : await readOutcomes(tx, journal.selection.parts);
-  const result: SynchronizeResult = {
-    ...resultOf(journal, end.outcome, now(), end.error),
-    skipped: await readLeftAlone(tx, session, journal, selected),
-    ...(selected === null ? {} : { selected }),
-  };
-  await Promise.all([
-    tx.objectStore('runs').delete('open'),
-    tx.objectStore('selected').clear(),
-    deleteMeta(tx, 'cancelRun'),
-  ]);
-  await addToHistory(tx, result);
-  const { error } = end;
-  if (error === null || end.outcome === 'cancelled') {
-    if (end.outcome !== 'cancelled') {
-      await Promise.all([deleteMeta(tx, 'backoff'), deleteMeta(tx, 'authRequired'), setMeta(tx, 'reachable', true)]);
-    }
-    return result;
-  }
-  if (error instanceof AuthRequiredError || error.code === 'user-mismatch') {
-    await setMeta(tx, 'authRequired', true);
-    await setMeta(tx, 'reachable', true);
-    return result;
-  }
-  const last = (await getMeta(tx, 'backoff')) ?? null;
-  await setMeta(tx, 'backoff', nextBackoff(last, error, { now: now(), random: random() }));
-  // A fault of this device's own database says nothing of the network, nor does an app that cannot get its token.
-  if (!isStorageFault(error) && error.code !== 'no-credentials')
-    await setMeta(tx, 'reachable', error.code === 'server');
-  return result;
-}
-
-const endScope: StoreName[] = ['runs', 'history', 'meta', 'selected', 'changes', 'heads', 'marks'];
-
-/**
- * A full download that broke off goes on in the next run; what was staged otherwise begins anew. Where there was no room for it, it
- * gives back what it took, so that there is some for the user's writes (L-1b).
- */
-async function endWithoutSwitch(
-  active: ActiveRun,
-  end: { readonly outcome: RunOutcome; readonly error: SyncError | null },
-): Promise<SynchronizeResult> {
-  const { session, next } = active;
-  const goesOn = end.outcome === 'failed' && end.error?.code !== 'quota';
-  return session.database.write([...endScope, 'batches', 'members'], async (tx) => {
-    // Stored by this worker and not sent: nobody can have it (SPEC P-4).
-    if (next !== null) await takeBack(tx, next);
-    for (const row of await stagedRows(tx)) {
-      if (!goesOn || !row.full || row.refused) await tx.objectStore('runs').delete(row.id);
-    }
-    return endRun(tx, session, active.journal, end);
-  });
 }
 
 /**

@@ -1,0 +1,80 @@
+import { AuthRequiredError, type SyncError } from '../protocol/errors.ts';
+import type { RunOutcome, SynchronizeResult } from '../protocol/run.ts';
+import type { WriteTransaction } from '../store/database.ts';
+import type { StoreName } from '../store/format.ts';
+import { addToHistory } from '../store/history.ts';
+import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
+import type { JournalRow } from '../store/run-rows.ts';
+import { readOutcomes } from '../store/selected.ts';
+import { stagedRows } from '../store/staging.ts';
+import { takeBack } from './batch-content.ts';
+import { readLeftAlone } from './left-alone.ts';
+import { nextBackoff } from './retry.ts';
+import { resultOf } from './run-result.ts';
+import type { ActiveRun, Session } from './session.ts';
+import { isStorageFault } from './state.ts';
+
+interface RunEnd {
+  readonly outcome: RunOutcome;
+  readonly error: SyncError | null;
+}
+
+/** What `endRun` touches. */
+export const endScope: StoreName[] = ['runs', 'history', 'meta', 'selected', 'changes', 'heads', 'marks'];
+
+/** Takes a run from the journal to the history (R-8), with what its end says of the network and of the next attempt. */
+export async function endRun(
+  tx: WriteTransaction,
+  session: Session,
+  journal: JournalRow,
+  end: RunEnd,
+): Promise<SynchronizeResult> {
+  const { now, random } = session.environment;
+  const selected = journal.selection === undefined ? null : await readOutcomes(tx, journal.selection.parts);
+  const result: SynchronizeResult = {
+    ...resultOf(journal, end.outcome, now(), end.error),
+    skipped: await readLeftAlone(tx, session, journal, selected),
+    ...(selected === null ? {} : { selected }),
+  };
+  await Promise.all([
+    tx.objectStore('runs').delete('open'),
+    tx.objectStore('selected').clear(),
+    deleteMeta(tx, 'cancelRun'),
+  ]);
+  await addToHistory(tx, result);
+  const { error } = end;
+  if (error === null || end.outcome === 'cancelled') {
+    if (end.outcome !== 'cancelled') {
+      await Promise.all([deleteMeta(tx, 'backoff'), deleteMeta(tx, 'authRequired'), setMeta(tx, 'reachable', true)]);
+    }
+    return result;
+  }
+  if (error instanceof AuthRequiredError || error.code === 'user-mismatch') {
+    await setMeta(tx, 'authRequired', true);
+    await setMeta(tx, 'reachable', true);
+    return result;
+  }
+  const last = (await getMeta(tx, 'backoff')) ?? null;
+  await setMeta(tx, 'backoff', nextBackoff(last, error, { now: now(), random: random() }));
+  // A fault of this device's own database says nothing of the network, nor does an app that cannot get its token.
+  if (!isStorageFault(error) && error.code !== 'no-credentials')
+    await setMeta(tx, 'reachable', error.code === 'server');
+  return result;
+}
+
+/**
+ * A full download that broke off goes on in the next run; what was staged otherwise begins anew. Where there was no room for it, it
+ * gives back what it took, so that there is some for the user's writes (L-1b).
+ */
+export async function endWithoutSwitch(active: ActiveRun, end: RunEnd): Promise<SynchronizeResult> {
+  const { session, next } = active;
+  const goesOn = end.outcome === 'failed' && end.error?.code !== 'quota';
+  return session.database.write([...endScope, 'batches', 'members'], async (tx) => {
+    // Stored by this worker and not sent: nobody can have it (SPEC P-4).
+    if (next !== null) await takeBack(tx, next);
+    for (const row of await stagedRows(tx)) {
+      if (!goesOn || !row.full || row.refused) await tx.objectStore('runs').delete(row.id);
+    }
+    return endRun(tx, session, active.journal, end);
+  });
+}
