@@ -1,6 +1,6 @@
 import { createServer, request, type Server } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chromium } from 'playwright';
+import { launchChromium } from '../support/chromium.ts';
 import { freePort } from '../support/free-port.ts';
 import { BuiltApp } from './built-app.ts';
 import { stopWorkers } from './fixture.ts';
@@ -62,8 +62,7 @@ afterAll(async () => {
 
 describe('a strict content security policy with Trusted Types, in Chromium', () => {
   it('lets everything work, and a worker’s address from a parameter is refused by construction', async () => {
-    const executablePath = process.env['HOLDFAST_CHROMIUM'] ?? '/usr/bin/chromium';
-    const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--no-first-run'] });
+    const browser = await launchChromium();
     try {
       const device = await browser.newContext();
       const tab = await device.newPage();

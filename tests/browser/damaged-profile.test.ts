@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { chromium, type BrowserContext, type Page } from 'playwright';
+import type { BrowserContext, Page } from 'playwright';
+import { launchProfile } from '../support/chromium.ts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { firstOf, on, refuseWith } from '../support/faults/plans.ts';
+import { firstOf, on, refuseWith, withoutNews } from '../support/faults/plans.ts';
 import { ask, connected, Demo, stateOf } from './fixture.ts';
+import { settled } from '../support/in-page.ts';
 
 const demo = new Demo();
 beforeAll(() => demo.start());
@@ -13,8 +15,6 @@ afterAll(() => demo.stop());
 
 const patience = { timeout: 30_000, interval: 50 };
 const count = 6;
-const withoutNews = on('/sync/live', refuseWith(503));
-const settle = "holdfast.synchronize({ onBusy: 'queue' }).then((result) => result.outcome, (error) => error.code)";
 const noted = `caches.open('holdfast:rounds')
   .then((cache) => cache.match('/.holdfast/' + encodeURIComponent('holdfast:rounds:ana')))
   .then((answer) => answer?.json()).then((note) => note?.unsent ?? null)`;
@@ -23,9 +23,7 @@ let profile = '';
 let device: BrowserContext;
 
 async function launch(): Promise<void> {
-  const executablePath = process.env['HOLDFAST_CHROMIUM'] ?? '/usr/bin/chromium';
-  const args = ['--no-sandbox', '--no-first-run', '--disable-background-networking', '--disable-component-update'];
-  device = await chromium.launchPersistentContext(profile, { executablePath, args });
+  device = await launchProfile(profile);
 }
 
 beforeEach(async () => {
@@ -55,7 +53,7 @@ async function writeUnsent(): Promise<{
 }> {
   demo.faults.plan = withoutNews;
   const page = await demo.open(device);
-  expect(await page.evaluate(settle)).toBe('finished');
+  expect(await page.evaluate(settled)).toBe('finished');
   demo.faults.plan = firstOf(withoutNews, on(['/sync/upload', '/sync/download'], refuseWith(503)));
   const before = sizesOfLogs();
   const ids = Array.from({ length: count }, () => randomUUID());
@@ -80,7 +78,7 @@ async function reopen(): Promise<{ readonly page: Page; readonly loss: Loss }> {
   await page.goto(demo.faults.url);
   await connected(page);
   await expect.poll(async () => (await page.evaluate<Loss>('holdfast.state()')).storageReset, patience).not.toBeNull();
-  expect(await page.evaluate(settle)).not.toBe('finished');
+  expect(await page.evaluate(settled)).not.toBe('finished');
   const loss = await page.evaluate<Loss>('holdfast.state()');
   expect(loss.storageReset).not.toBeNull();
   return { page, loss };
@@ -95,7 +93,7 @@ async function downloadAll(page: Page): Promise<void> {
       (await passage.forward()).pass();
     });
   });
-  await expect.poll(() => page.evaluate(settle), patience).toBe('finished');
+  await expect.poll(() => page.evaluate(settled), patience).toBe('finished');
   expect(downloads.length).toBeGreaterThan(0);
   expect(downloads.filter((body) => body.includes('"cursor":"'))).toEqual([]);
   expect(await stateOf(page)).toMatchObject({ user: 'ana', ready: true, storageReset: null, pending: 0, failures: 0 });

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { chromium, type BrowserContext, type Page } from 'playwright';
+import type { BrowserContext, Page } from 'playwright';
+import { launchProfile } from '../support/chromium.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { BuiltApp } from './built-app.ts';
 import { ask, connected, stopWorkers } from './fixture.ts';
@@ -52,9 +53,7 @@ class Device {
   }
 
   async open(search: string): Promise<Page> {
-    const executablePath = process.env['HOLDFAST_CHROMIUM'] ?? '/usr/bin/chromium';
-    const args = ['--no-sandbox', '--no-first-run', '--disable-background-networking', '--disable-component-update'];
-    this.#context ??= await chromium.launchPersistentContext(this.profile, { executablePath, args });
+    this.#context ??= await launchProfile(this.profile);
     const tab = await this.#context.newPage();
     await tab.goto(`${app.url}/${search}`);
     await connected(tab);

@@ -2,24 +2,23 @@ import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../support/free-port.ts';
-import type { Passage, Plan } from '../support/faults/passage.ts';
-import { firstOf, on, refuseWith, untilReleased } from '../support/faults/plans.ts';
+import type { Passage } from '../support/faults/passage.ts';
+import { firstOf, untilReleased, withoutNews } from '../support/faults/plans.ts';
 import { connected, Demo, stateOf } from './fixture.ts';
+import { settled } from '../support/in-page.ts';
 
 const demo = new Demo();
 beforeAll(() => demo.start());
 afterAll(() => demo.stop());
 
 const patience = { timeout: 30_000, interval: 50 };
-const withoutNews: Plan = on('/sync/live', refuseWith(503));
-const settle = "holdfast.synchronize({ onBusy: 'queue' }).then((result) => result.outcome, (error) => error.code)";
 
 describe('a request', () => {
   it('whose worker is stopped twice rejects, and outcomeOf tells the truth: the write is there, once', async () => {
     const device = await demo.device();
     demo.faults.plan = withoutNews;
     const page = await demo.open(device);
-    await page.evaluate(settle);
+    await page.evaluate(settled);
     const session = await device.newCDPSession(page);
     await session.send('ServiceWorker.enable');
     const [id, key] = [randomUUID(), randomUUID()];
@@ -45,7 +44,7 @@ describe('a request', () => {
     expect(await page.evaluate(`holdfast.outcomeOf('${key}')`)).toMatchObject({ type: 'pending', key: id });
     demo.faults.plan = withoutNews;
     for (const upload of uploads) upload.drop();
-    await expect.poll(() => page.evaluate(settle), patience).toBe('finished');
+    await expect.poll(() => page.evaluate(settled), patience).toBe('finished');
     expect(await page.evaluate(`holdfast.outcomeOf('${key}')`)).toMatchObject({ type: 'applied', key: id });
     expect(await demo.visitRows(id)).toHaveLength(1);
     await device.close();
@@ -55,7 +54,7 @@ describe('a request', () => {
     const device = await demo.device();
     demo.faults.plan = withoutNews;
     const pages = [await demo.open(device), await demo.open(device)] as const;
-    await pages[0].evaluate(settle);
+    await pages[0].evaluate(settled);
     for (const page of pages)
       await page.evaluate(
         "(globalThis.told = [], holdfast.addEventListener('unknown-outcome', ({ detail }) => told.push([detail.table, detail.key])), null)",
@@ -82,7 +81,7 @@ describe('a request', () => {
     expect(await pages[0].evaluate('asked')).toBe('TypeError');
     demo.faults.plan = withoutNews;
     for (const upload of uploads) upload.drop();
-    await expect.poll(() => pages[0].evaluate(settle), patience).toBe('finished');
+    await expect.poll(() => pages[0].evaluate(settled), patience).toBe('finished');
     for (const page of pages) await expect.poll(() => page.evaluate('told'), patience).toEqual([['visits', id]]);
     expect(await demo.visitRows(id)).toHaveLength(1);
     await device.close();
@@ -128,7 +127,7 @@ describe('a request', () => {
       );
     }
     const [page] = pages;
-    await page.evaluate(settle);
+    await page.evaluate(settled);
     const before = await page.evaluate(
       "fetch('/api/places?limit=1').then((list) => list.headers.get('X-Total-Count'))",
     );
@@ -140,14 +139,14 @@ describe('a request', () => {
       isReached = true;
       return fault(passage);
     });
-    void page.evaluate(settle).catch(() => null);
+    void page.evaluate(settled).catch(() => null);
     await expect.poll(() => isReached, patience).toBe(true);
     await session.send('Storage.clearDataForOrigin', { origin: demo.faults.url, storageTypes: 'indexeddb' });
     release();
     await expect
       .poll(() => page.evaluate("holdfast.signIn({ user: 'ana' }).then(() => true, () => false)"), patience)
       .toBe(true);
-    await expect.poll(() => page.evaluate(settle), patience).toBe('finished');
+    await expect.poll(() => page.evaluate(settled), patience).toBe('finished');
     for (const each of pages) {
       await expect.poll(() => each.evaluate('resets.length'), patience).toBeGreaterThan(0);
       await connected(each);

@@ -2,16 +2,15 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Passage, Plan } from '../support/faults/passage.ts';
-import { firstOf, on, refuseWith } from '../support/faults/plans.ts';
+import { firstOf, on, refuseWith, withoutNews } from '../support/faults/plans.ts';
 import { ask, connected, Demo, stateOf, stopWorkers } from './fixture.ts';
+import { settled } from '../support/in-page.ts';
 
 const demo = new Demo();
 beforeAll(() => demo.start());
 afterAll(() => demo.stop());
 
 const patience = { timeout: 30_000, interval: 50 };
-const withoutNews: Plan = on('/sync/live', refuseWith(503));
-const settle = "holdfast.synchronize({ onBusy: 'queue' }).then((result) => result.outcome, (error) => error.code)";
 const databaseName = 'holdfast:rounds:ana';
 
 function visit(id: string): object {
@@ -84,7 +83,7 @@ describe('the storage', () => {
       .toContain('storage-blocked');
     await holder.evaluate('connection.close()');
     expect((await read).status).toBe(200);
-    expect(await page.evaluate(settle)).toBe('finished');
+    expect(await page.evaluate(settled)).toBe('finished');
     await device.close();
   });
 
@@ -143,7 +142,7 @@ describe('the storage', () => {
     await session.send('Storage.overrideQuotaForOrigin', { origin: demo.faults.url });
     await stopWorkers(page);
     demo.faults.plan = withoutNews;
-    await expect.poll(() => page.evaluate(settle), patience).toBe('finished');
+    await expect.poll(() => page.evaluate(settled), patience).toBe('finished');
     for (const id of stored) expect(await demo.visitRows(id)).toHaveLength(1);
     // The next device has less room than that.
     await demo.server.database.query('delete from visits where id = any($1::text[])', [stored]);
@@ -167,12 +166,12 @@ describe('the storage', () => {
       [big],
     );
     demo.faults.plan = withoutNews;
-    expect(await page.evaluate(settle)).toBe('quota');
+    expect(await page.evaluate(settled)).toBe('quota');
     expect(await page.evaluate(total)).toBe(before);
     const id = randomUUID();
     expect((await ask(page, 'POST', '/api/visits', visit(id))).status).toBe(201);
     await demo.server.database.query("delete from visits where id like 'big-%'");
-    await expect.poll(() => page.evaluate(settle), patience).toBe('finished');
+    await expect.poll(() => page.evaluate(settled), patience).toBe('finished');
     expect(await demo.visitRows(id)).toHaveLength(1);
     await device.close();
   });

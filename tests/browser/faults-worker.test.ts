@@ -2,17 +2,16 @@ import { randomUUID } from 'node:crypto';
 import type { BrowserContext, CDPSession, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { busyText } from '../../sw/protocol/errors.ts';
-import type { Passage, Plan } from '../support/faults/passage.ts';
-import { drop, firstOf, on, refuseWith, untilReleased } from '../support/faults/plans.ts';
+import type { Passage } from '../support/faults/passage.ts';
+import { drop, firstOf, on, untilReleased, withoutNews } from '../support/faults/plans.ts';
 import { ask, connected, Demo, stateOf, stopWorkers } from './fixture.ts';
+import { settled } from '../support/in-page.ts';
 
 const demo = new Demo();
 beforeAll(() => demo.start());
 afterAll(() => demo.stop());
 
 const patience = { timeout: 30_000, interval: 50 };
-const withoutNews: Plan = on('/sync/live', refuseWith(503));
-const settle = "holdfast.synchronize({ onBusy: 'queue' }).then((result) => result.outcome, (error) => error.code)";
 
 function visit(id: string, note = 'a note'): object {
   return { id, date: '2026-03-01', note };
@@ -94,7 +93,7 @@ describe('a worker that dies', () => {
       await ours.session.send('ServiceWorker.stopAllWorkers');
       expect((await sent).status).toBe(201);
     }
-    await page.evaluate(settle);
+    await page.evaluate(settled);
     const rows = await demo.server.database.query('select id from visits where note like $1', [`${mark} %`]);
     expect(rows).toHaveLength(12);
     await device.close();
@@ -103,7 +102,7 @@ describe('a worker that dies', () => {
   it('for being idle answers the next read and write in less than a second', async () => {
     const device = await demo.device();
     const page = await demo.open(device);
-    await page.evaluate(settle);
+    await page.evaluate(settled);
     for (const [method, path, record] of [
       ['GET', '/api/visits/ana-visit-1', undefined],
       ['PUT', `/api/visits/${randomUUID()}`, undefined],
@@ -127,17 +126,17 @@ describe('a worker that dies', () => {
       page.evaluate(
         "navigator.locks.query().then(({ held, pending }) => [...held, ...pending].filter(({ name }) => name.startsWith('holdfast-')).length)",
       );
-    await page.evaluate(settle);
+    await page.evaluate(settled);
     const before = await locks();
     for (let round = 0; round < 20; round += 1) {
       const startedAt = Date.now();
-      const call = page.evaluate(settle);
+      const call = page.evaluate(settled);
       await page.evaluate((ms) => new Promise((resolve) => setTimeout(resolve, ms)), (round * 7) % 40);
       await session.send('ServiceWorker.stopAllWorkers');
       expect(['worker-lost', 'finished']).toContain(await call);
       expect(Date.now() - startedAt).toBeLessThan(10_000);
     }
-    expect(await page.evaluate(settle)).toBe('finished');
+    expect(await page.evaluate(settled)).toBe('finished');
     await expect.poll(locks, patience).toBeLessThanOrEqual(before);
     await device.close();
   });
@@ -167,15 +166,15 @@ describe('a worker that dies', () => {
         });
         await ask(page, 'POST', '/api/visits', visit(id));
         await ask(page, 'PATCH', `/api/visits/${edited}`, { note: id });
-        void page.evaluate(settle);
+        void page.evaluate(settled);
         await expect.poll(() => isStopped, patience).toBe(true);
-        await expect.poll(() => page.evaluate(settle), patience).toBe('finished');
+        await expect.poll(() => page.evaluate(settled), patience).toBe('finished');
         expect(await demo.visitRows(id)).toHaveLength(1);
         expect(await demo.visitRows(edited)).toMatchObject([{ note: id }]);
         // A run may have begun by itself, as the live stream from before tells of what was uploaded.
-        const settled = { pending: 0, failures: 0, syncing: false };
-        await expect.poll(() => stateOf(page), patience).toMatchObject(settled);
-        // What was sent is not made up anew; what was settled is not sent again.
+        const quiet = { pending: 0, failures: 0, syncing: false };
+        await expect.poll(() => stateOf(page), patience).toMatchObject(quiet);
+        // What was sent is not made up anew; what was quiet is not sent again.
         expect(new Set(bodies.filter((body) => body.includes(`"key":"${id}"`))).size).toBe(1);
         if (path === '/sync/download') expect(bodies.filter((body) => body.includes(`"key":"${id}"`))).toHaveLength(1);
       }
@@ -228,7 +227,7 @@ describe('tabs', () => {
       // A stream of the server's news that is open would tell of the write, and begin a run of its own.
       demo.faults.plan = withoutNews;
       const first = await demo.open(device);
-      await first.evaluate(settle);
+      await first.evaluate(settled);
       const pages = [first];
       while (pages.length < 20) {
         const page = await device.newPage();
@@ -237,11 +236,11 @@ describe('tabs', () => {
         pages.push(page);
       }
       const { session, registration } = await withWorkers(first);
-      await first.evaluate(settle);
+      await first.evaluate(settled);
       const heard = await listen(first, ['started', 'finished', 'busy']);
       const { fault, release } = untilReleased();
       demo.faults.plan = firstOf(withoutNews, on('/sync/download', fault));
-      const running = first.evaluate(settle);
+      const running = first.evaluate(settled);
       await expect.poll(heard, patience).toContain('started');
       const refusals = pages
         .slice(1, 4)
@@ -279,7 +278,7 @@ describe('tabs', () => {
     const other = await demo.open(device);
     const { fault, release } = untilReleased();
     demo.faults.plan = firstOf(withoutNews, on('/sync/download', fault));
-    const run = other.evaluate(settle);
+    const run = other.evaluate(settled);
     await expect.poll(async () => (await stateOf(other)).syncing, patience).toBe(true);
     await session.send('Page.reload', { ignoreCache: true });
     await page.waitForFunction('globalThis.holdfast !== undefined');
@@ -299,13 +298,13 @@ describe('tabs', () => {
   it('whose cookie becomes another user’s send nothing: auth-required, user-mismatch (invariant 12)', async () => {
     const device = await demo.device();
     const page = await demo.open(device);
-    await page.evaluate(settle);
+    await page.evaluate(settled);
     demo.faults.plan = withoutNews;
     const heard = await listen(page, ['auth-required']);
     await device.addCookies([{ name: 'session', value: 'ben-demo', url: demo.faults.url }]);
     const id = randomUUID();
     await ask(page, 'POST', '/api/visits', visit(id));
-    expect(await page.evaluate(settle)).toBe('user-mismatch');
+    expect(await page.evaluate(settled)).toBe('user-mismatch');
     await expect.poll(heard, patience).toContain('auth-required');
     expect(await demo.visitRows(id)).toEqual([]);
     expect(await stateOf(page)).toMatchObject({ pending: 1, failures: 0, authRequired: true });

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright';
+import type { Browser, BrowserContext, Page } from 'playwright';
+import { launchChromium } from '../support/chromium.ts';
 import { startServer, type RunningServer } from '../../demo/server/server.ts';
 import { startFaultServer, type FaultServer } from '../support/faults/fault-server.ts';
 
@@ -22,9 +23,7 @@ export class Demo {
     this.#server = await startServer({ port: 0, places: this.#places, appDir });
     await this.#server.loaded;
     this.#faults = await startFaultServer(this.#server.url);
-    const executablePath = process.env['HOLDFAST_CHROMIUM'] ?? '/usr/bin/chromium';
-    const background = ['--disable-background-networking', '--disable-component-update', '--disable-sync'];
-    this.#browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--no-first-run', ...background] });
+    this.#browser = await launchChromium();
   }
 
   async stop(): Promise<void> {

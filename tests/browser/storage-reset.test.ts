@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { BrowserContext, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { firstOf, on, refuseWith } from '../support/faults/plans.ts';
+import { firstOf, on, refuseWith, withoutNews } from '../support/faults/plans.ts';
 import { ask, Demo, stateOf, stopWorkers } from './fixture.ts';
+import { settled } from '../support/in-page.ts';
 
 const demo = new Demo();
 beforeAll(() => demo.start());
@@ -11,8 +12,6 @@ afterAll(() => demo.stop());
 const patience = { timeout: 30_000, interval: 50 };
 /** Less than the 30 s after which an idle worker is stopped: the next one would tell. */
 const soon = { timeout: 15_000, interval: 50 };
-const withoutNews = on('/sync/live', refuseWith(503));
-const settle = "holdfast.synchronize({ onBusy: 'queue' }).then((result) => result.outcome, (error) => error.code)";
 const noted = `caches.open('holdfast:rounds')
   .then((cache) => cache.match('/.holdfast/' + encodeURIComponent('holdfast:rounds:ana')))
   .then((answer) => answer?.json()).then((note) => note?.unsent ?? null)`;
@@ -42,7 +41,7 @@ async function clearDatabases(device: BrowserContext, page: Page): Promise<void>
 async function hearOfIt(pages: readonly [Page, Page]): Promise<void> {
   for (const page of pages) await expect.poll(() => page.evaluate('told'), soon).toEqual([1]);
   demo.faults.plan = withoutNews;
-  await expect.poll(() => pages[0].evaluate(settle), patience).toBe('finished');
+  await expect.poll(() => pages[0].evaluate(settled), patience).toBe('finished');
   expect(await stateOf(pages[0])).toMatchObject({ user: 'ana', ready: true, storageReset: null });
   expect((await ask(pages[1], 'GET', '/api/visits/ana-visit-1')).status).toBe(200);
 }

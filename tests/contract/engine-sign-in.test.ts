@@ -35,6 +35,9 @@ async function pageOfAnaUnderBen(): Promise<{ readonly device: Device; readonly 
   return { device, first };
 }
 
+/** The answer to a page that is bound to somebody else than who is signed in. */
+const refused = { ok: false, error: { code: 'user-changed' } };
+
 async function databaseNames(): Promise<string[]> {
   const infos = await indexedDB.databases();
   return infos.map((info) => info.name ?? '');
@@ -47,7 +50,6 @@ describe('a page', () => {
     expect(await page.signIn({ user: 'ana' })).toMatchObject({ ok: true });
     expect(await page.state()).toMatchObject({ ok: true, value: { user: 'ana' } });
     expect(await page.signIn({ user: 'ben' })).toMatchObject({ ok: true });
-    const refused = { ok: false, error: { code: 'user-changed' } };
     const calls = [
       page.state(),
       page.synchronize('call', {}),
@@ -75,7 +77,7 @@ describe('a page', () => {
     const { device, first } = await pageOfAnaUnderBen();
     first.kill();
     const again = await pageOf(device.startWorker(), 'page-1');
-    expect(await again.pending()).toMatchObject({ ok: false, error: { code: 'user-changed' } });
+    expect(await again.pending()).toMatchObject(refused);
   });
 
   it('of another than who is signed in stays bound though the databases are gone (Z-1)', async () => {
@@ -85,10 +87,7 @@ describe('a page', () => {
     first.kill();
     await deleteDB(`holdfast:${device.name}`);
     const second = device.startWorker();
-    expect(await (await pageOf(second, 'page-1')).pending()).toMatchObject({
-      ok: false,
-      error: { code: 'user-changed' },
-    });
+    expect(await (await pageOf(second, 'page-1')).pending()).toMatchObject(refused);
     const ben = await pageOf(second, 'page-2');
     expect(await ben.pending()).toMatchObject({ ok: true });
     await ben.signOut({});
@@ -96,10 +95,7 @@ describe('a page', () => {
     await deleteDB(`holdfast:${device.name}`);
     const third = device.startWorker();
     await third.signIn('ana');
-    expect(await (await pageOf(third, 'page-2')).pending()).toMatchObject({
-      ok: false,
-      error: { code: 'user-changed' },
-    });
+    expect(await (await pageOf(third, 'page-2')).pending()).toMatchObject(refused);
   });
 
   it('stays bound though the databases went and somebody else signs in before it has asked anything (Z-1)', async () => {
@@ -113,10 +109,7 @@ describe('a page', () => {
     first.kill();
     const second = device.startWorker();
     await second.signIn('ben');
-    expect(await (await pageOf(second, 'page-1')).pending()).toMatchObject({
-      ok: false,
-      error: { code: 'user-changed' },
-    });
+    expect(await (await pageOf(second, 'page-1')).pending()).toMatchObject(refused);
   });
 
   it('stays bound though the control database goes while its worker lives, over the next worker too (Z-1)', async () => {
@@ -128,10 +121,7 @@ describe('a page', () => {
     // It has not asked anything of this worker.
     await first.signIn('ben');
     first.kill();
-    expect(await (await pageOf(device.startWorker(), 'page-1')).pending()).toMatchObject({
-      ok: false,
-      error: { code: 'user-changed' },
-    });
+    expect(await (await pageOf(device.startWorker(), 'page-1')).pending()).toMatchObject(refused);
   });
 
   it('stays bound though the control database goes when somebody else has just signed in (Z-1)', async () => {
@@ -141,10 +131,7 @@ describe('a page', () => {
     await first.signIn('ana');
     await first.signIn('ben');
     await deleteDB(`holdfast:${device.name}`);
-    expect(await (await pageOf(first, 'page-1')).pending()).toMatchObject({
-      ok: false,
-      error: { code: 'user-changed' },
-    });
+    expect(await (await pageOf(first, 'page-1')).pending()).toMatchObject(refused);
   });
 
   it('may ask after a sign-out why nothing travels, and hears that nobody is signed in (A-03)', async () => {
@@ -155,7 +142,7 @@ describe('a page', () => {
     expect(await page.signOut({})).toMatchObject({ ok: true, value: true });
     expect(await page.whyNotSyncing()).toMatchObject({ ok: true, value: { type: 'signed-out' } });
     expect(await page.state()).toMatchObject({ ok: true, value: { user: '' } });
-    expect(await page.pending()).toMatchObject({ ok: false, error: { code: 'user-changed' } });
+    expect(await page.pending()).toMatchObject(refused);
     expect(await page.signOut({})).toMatchObject({ ok: true, value: false });
   });
 });

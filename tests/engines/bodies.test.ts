@@ -2,11 +2,9 @@ import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EngineBrowser, EnginePage } from '../support/engines/engine.ts';
 import { installedEngines } from '../support/engines/launch.ts';
-import { on, refuseWith } from '../support/faults/plans.ts';
+import { withoutNews } from '../support/faults/plans.ts';
 import { EngineDemo } from './fixture.ts';
-
-const settled = "holdfast.synchronize({ onBusy: 'queue' }).then((result) => result.outcome, (error) => error.code)";
-const withoutNews = on('/sync/live', refuseWith(503));
+import { settled } from '../support/in-page.ts';
 
 /** Bytes in which no piece is like another, made in the page: so many times a thousand. */
 const bytesOf = (thousands: number): string =>

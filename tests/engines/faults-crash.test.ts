@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { installedEngines } from '../support/engines/launch.ts';
 import { on, refuseWith } from '../support/faults/plans.ts';
 import { ask, EngineDemo } from './fixture.ts';
+import { settled } from '../support/in-page.ts';
 
 const patience = { timeout: 60_000, interval: 100 };
-const settled = "holdfast.synchronize({ onBusy: 'queue' }).then((result) => result.outcome, (error) => error.code)";
 
 function isStored(answer: unknown): boolean {
   return typeof answer === 'object' && answer !== null && 'status' in answer && answer.status === 201;

@@ -4,15 +4,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { installedEngines } from '../support/engines/launch.ts';
-import { delayed, firstOf, on, refuseWith } from '../support/faults/plans.ts';
+import { delayed, firstOf, on, withoutNews } from '../support/faults/plans.ts';
 import { createRandom } from '../support/faults/random.ts';
 import { EngineDemo } from './fixture.ts';
+import { settled } from '../support/in-page.ts';
 
 const patience = { timeout: 120_000, interval: 100 };
-const settled = "holdfast.synchronize({ onBusy: 'queue' }).then((result) => result.outcome, (error) => error.code)";
 /** Of the writes, each with a call for a run beside it. */
 const count = 12;
-const withoutNews = on('/sync/live', refuseWith(503));
 
 type Told = readonly [rejected: number, outcomes: readonly string[], longestMs: number];
 

@@ -2,30 +2,15 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EnginePage } from '../support/engines/engine.ts';
 import { installedEngines } from '../support/engines/launch.ts';
-import { firstOf, on, refuseWith } from '../support/faults/plans.ts';
+import { firstOf, on, refuseWith, withoutNews } from '../support/faults/plans.ts';
 import { ask, EngineDemo } from './fixture.ts';
+import { rowsIn, settled } from '../support/in-page.ts';
 
 const patience = { timeout: 60_000, interval: 100 };
-const settled = "holdfast.synchronize({ onBusy: 'queue' }).then((result) => result.outcome, (error) => error.code)";
 const total = "fetch('/api/places?limit=1').then((list) => list.headers.get('X-Total-Count'))";
-const withoutNews = on('/sync/live', refuseWith(503));
 
 /** How many pieces of the copy are stored, staged ones among them. */
-function countPieces(page: EnginePage): Promise<unknown> {
-  return page.evaluate(`new Promise((resolve, reject) => {
-    const opening = indexedDB.open('holdfast:rounds:ana');
-    opening.onerror = () => reject(opening.error);
-    opening.onsuccess = () => {
-      const counts = ['leaves', 'segments'].map((store) => opening.result.transaction(store).objectStore(store).count());
-      const told = () => {
-        if (counts.some(({ readyState }) => readyState === 'pending')) return;
-        opening.result.close();
-        resolve(counts[0].result + counts[1].result);
-      };
-      for (const count of counts) count.onsuccess = told;
-    };
-  })`);
-}
+const countPieces = (page: EnginePage): Promise<unknown> => page.evaluate(rowsIn('leaves', 'segments'));
 
 // WebKitGTK under WebDriver has no setting for the quota of an origin.
 const limited = installedEngines().filter((engine) => engine !== 'webkit');

@@ -13,19 +13,17 @@ import {
   on,
   redirectToLogin,
   refuseWith,
+  withoutNews,
 } from '../support/faults/plans.ts';
 import { createRandom } from '../support/faults/random.ts';
 import { ask, EngineDemo } from './fixture.ts';
+import { settled } from '../support/in-page.ts';
 
 const patience = { timeout: 60_000, interval: 100 };
-const settled = "holdfast.synchronize({ onBusy: 'queue' }).then((result) => result.outcome, (error) => error.code)";
 
 function visit(id: string, note: string): object {
   return { id, date: '2026-03-01', note };
 }
-
-/** The server's own news would begin runs between those of a case. */
-const withoutNews: Plan = on('/sync/live', refuseWith(503));
 
 describe.each(installedEngines())('under faults, %s', (engine) => {
   const demo = new EngineDemo(engine);

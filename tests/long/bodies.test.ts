@@ -3,23 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EngineDemo } from '../engines/fixture.ts';
 import type { EngineBrowser, EnginePage } from '../support/engines/engine.ts';
 import { installedEngines } from '../support/engines/launch.ts';
-import { on, refuseWith } from '../support/faults/plans.ts';
+import { withoutNews } from '../support/faults/plans.ts';
+import { rowsIn, settled } from '../support/in-page.ts';
 
 const patience = { timeout: 60_000, interval: 100 };
-const settled = "holdfast.synchronize({ onBusy: 'queue' }).then((result) => result.outcome, (error) => error.code)";
-const withoutNews = on('/sync/live', refuseWith(503));
 
 /** How many pieces of files are in the database. */
-function countChunks(page: EnginePage): Promise<unknown> {
-  return page.evaluate(`new Promise((resolve, reject) => {
-    const opening = indexedDB.open('holdfast:rounds:ana');
-    opening.onerror = () => reject(opening.error);
-    opening.onsuccess = () => {
-      const counted = opening.result.transaction('files').objectStore('files').count();
-      counted.onsuccess = () => { opening.result.close(); resolve(counted.result); };
-    };
-  })`);
-}
+const countChunks = (page: EnginePage): Promise<unknown> => page.evaluate(rowsIn('files'));
 
 describe.each(installedEngines().filter((engine) => engine !== 'webkit'))('bodies in %s', (engine) => {
   const demo = new EngineDemo(engine);

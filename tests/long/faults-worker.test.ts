@@ -3,18 +3,17 @@ import type { CDPSession, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask, Demo, stateOf } from '../browser/fixture.ts';
 import type { Plan } from '../support/faults/passage.ts';
-import { drop, firstOf, on, refuseWith } from '../support/faults/plans.ts';
+import { drop, firstOf, on, refuseWith, withoutNews } from '../support/faults/plans.ts';
 import { createRandom } from '../support/faults/random.ts';
+import { settled } from '../support/in-page.ts';
 
 const demo = new Demo();
 beforeAll(() => demo.start());
 afterAll(() => demo.stop());
 
 const patience = { timeout: 120_000, interval: 100 };
-const withoutNews: Plan = on('/sync/live', refuseWith(503));
 /** Of the changes that a sync event is to send. */
 const count = 1_500;
-const settle = "holdfast.synchronize({ onBusy: 'queue' }).then((result) => result.outcome, (error) => error.code)";
 
 function pause(page: Page, ms: number): Promise<unknown> {
   return page.evaluate((wait) => new Promise((resolve) => setTimeout(resolve, wait)), ms);
@@ -43,12 +42,12 @@ describe('a worker', () => {
     for (let stop = 0; stop < 200; stop += 1) {
       const note = `${mark} ${stop}`;
       const sent = ask(page, 'POST', '/api/visits', { note });
-      void page.evaluate(settle).catch(() => null);
+      void page.evaluate(settled).catch(() => null);
       await pause(page, Math.floor(random() * 150));
       await session.send('ServiceWorker.stopAllWorkers');
       if ((await sent).status === 201) written.push(note);
     }
-    await expect.poll(() => page.evaluate(settle), patience).toBe('finished');
+    await expect.poll(() => page.evaluate(settled), patience).toBe('finished');
     expect(await notes(mark)).toEqual(written.sort());
     expect(written).toHaveLength(200);
     expect(await stateOf(page)).toMatchObject({ pending: 0, failures: 0 });
@@ -63,7 +62,7 @@ describe('a worker', () => {
     const random = createRandom(21);
     for (let round = 0; round < 1_000; round += 1) {
       const startedAt = Date.now();
-      const call = page.evaluate(settle);
+      const call = page.evaluate(settled);
       await pause(page, Math.floor(random() * 40));
       await session.send('ServiceWorker.stopAllWorkers');
       expect(['worker-lost', 'finished']).toContain(await call);
@@ -102,7 +101,7 @@ describe('a worker', () => {
     );
     await expect.poll(() => page.evaluate('holdfast.update()'), patience).toBe(true);
     demo.faults.plan = firstOf(withoutNews, script);
-    await expect.poll(() => page.evaluate(settle), patience).toBe('finished');
+    await expect.poll(() => page.evaluate(settled), patience).toBe('finished');
     const there = await notes(mark);
     expect(there).toHaveLength(5_000);
     expect(new Set(there).size).toBe(5_000);

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
-import { chromium, type Browser, type CDPSession, type Page } from 'playwright';
+import type { Browser, CDPSession, Page } from 'playwright';
+import { launchChromium } from '../../support/chromium.ts';
 import type { JsonObject, RecordKey } from '../../../sw/protocol/record.ts';
 import { effectsOf, forgetEffects, noteEffects } from '../../support/faults/effects.ts';
 import { startFaultServer, type FaultServer } from '../../support/faults/fault-server.ts';
@@ -67,9 +68,7 @@ export class SweepStand {
       Object.fromEntries(serverTables.map(({ name, key }) => [name, key] as const)),
     );
     this.#faults = await startFaultServer(this.#app.url);
-    const executablePath = process.env['HOLDFAST_CHROMIUM'] ?? '/usr/bin/chromium';
-    const background = ['--disable-background-networking', '--disable-component-update', '--disable-sync'];
-    this.#browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--no-first-run', ...background] });
+    this.#browser = await launchChromium();
   }
 
   async stop(): Promise<void> {

@@ -110,3 +110,6 @@ export function firstOf(...plans: readonly Plan[]): Plan {
     return undefined;
   };
 }
+
+/** The server's own news would begin runs between those of a case. */
+export const withoutNews: Plan = on('/sync/live', refuseWith(503));

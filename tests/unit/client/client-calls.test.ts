@@ -14,6 +14,17 @@ import { fine, never } from './fake-worker.ts';
 describe("a page's calls", () => {
   let page: ClientPage;
 
+  /** The worker dies as often as it is started again. */
+  const dieAndRevive = async (): Promise<void> => {
+    for (let deaths = 1; deaths <= mostRevivals; deaths += 1) {
+      await until(() => page.locks.snapshot().pending.some(({ name }) => name.startsWith('holdfast-connection:')));
+      page.workers.kill();
+      await until(() => page.locks.snapshot().held.length === 0);
+      page.clock.advance(firstRevivalMs * 4 ** mostRevivals);
+      await until(() => page.workers.triggers.length === 1 + deaths);
+    }
+  };
+
   beforeEach(() => {
     page = new ClientPage();
   });
@@ -222,13 +233,7 @@ describe("a page's calls", () => {
     });
     page.workers.tell({ type: 'started', run: runId('run-1'), mode: 'all', trigger: 'call' });
     await started;
-    for (let deaths = 1; deaths <= mostRevivals; deaths += 1) {
-      await until(() => page.locks.snapshot().pending.some(({ name }) => name.startsWith('holdfast-connection:')));
-      page.workers.kill();
-      await until(() => page.locks.snapshot().held.length === 0);
-      page.clock.advance(firstRevivalMs * 4 ** mostRevivals);
-      await until(() => page.workers.triggers.length === 1 + deaths);
-    }
+    await dieAndRevive();
     expect(page.workers.starts).toBe(1 + mostRevivals);
     await until(() => page.locks.snapshot().pending.some(({ name }) => name.startsWith('holdfast-connection:')));
     page.workers.kill();
@@ -241,13 +246,7 @@ describe("a page's calls", () => {
     page.workers.methods.requestRun = never;
     await page.open();
     await until(() => page.workers.triggers.length === 1);
-    for (let deaths = 1; deaths <= mostRevivals; deaths += 1) {
-      await until(() => page.locks.snapshot().pending.some(({ name }) => name.startsWith('holdfast-connection:')));
-      page.workers.kill();
-      await until(() => page.locks.snapshot().held.length === 0);
-      page.clock.advance(firstRevivalMs * 4 ** mostRevivals);
-      await until(() => page.workers.triggers.length === 1 + deaths);
-    }
+    await dieAndRevive();
     page.workers.kill();
     await until(() => page.locks.snapshot().held.length === 0);
     expect(page.clock.waiting).toBe(0);
