@@ -4,6 +4,7 @@ import { rowsBetween, rowsOf } from './changes.ts';
 import type { WriteTransaction } from './database.ts';
 import type { ChangeRow, StoreName } from './format.ts';
 import { packMarks, readMarks, writeMarks } from './marks.ts';
+import { rebase } from './rebase.ts';
 import type { Schema, Table } from './schema.ts';
 import { KeyNames } from '../protocol/key-names.ts';
 import { compareKeys, isJsonObject, type JsonObject, type RecordKey } from '../protocol/record.ts';
@@ -88,13 +89,25 @@ async function renameChanges(
       writes.push(changes.put(next));
     }
     await Promise.all(writes);
-    const drafts = tx.objectStore('drafts');
-    for (const draft of await drafts.getAll(IDBKeyRange.bound([table.name], [table.name, []]))) {
-      const next = renameRow(table, names, draft);
-      if (next === draft) continue;
-      await drafts.delete([draft.table, draft.key]);
-      await drafts.put(next);
-    }
+    await renameDrafts(tx, table, names);
+  }
+}
+
+/** A draft that was begun under each key of a record: what both changed, the later one over the other. */
+function asOneDraft(one: ChangeRow, other: ChangeRow): ChangeRow {
+  const [first, last] = one.madeAt <= other.madeAt ? [one, other] : [other, one];
+  if (first.text === null || last.text === null || last.base === null) return last;
+  return { ...last, text: rebase(first.text, last.base.text, last.text), base: first.base };
+}
+
+async function renameDrafts(tx: WriteTransaction, table: Table, names: KeyNames): Promise<void> {
+  const drafts = tx.objectStore('drafts');
+  for (const draft of await drafts.getAll(IDBKeyRange.bound([table.name], [table.name, []]))) {
+    const next = renameRow(table, names, draft);
+    if (next === draft) continue;
+    const there = next.key === draft.key ? undefined : await drafts.get([next.table, next.key]);
+    await drafts.delete([draft.table, draft.key]);
+    await drafts.put(there === undefined ? next : asOneDraft(renameRow(table, names, there), next));
   }
 }
 

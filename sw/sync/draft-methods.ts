@@ -8,7 +8,7 @@ import { syncTag } from './after-write.ts';
 import { checkRecord, commitDraft, discardDraft, readDraft, readDrafts, writeDraft } from './drafts.ts';
 import { recordKeyOf, tableOf } from './method-arguments.ts';
 import { newMutationId } from './new-mutation-id.ts';
-import { parseStored } from './rebase.ts';
+import { parseStored } from '../store/rebase.ts';
 import { reply } from './reply.ts';
 import type { Sessions } from './sessions.ts';
 import { sessionToWrite } from './signed-in.ts';

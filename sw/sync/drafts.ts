@@ -12,7 +12,7 @@ import type { Schema, Table } from '../store/schema.ts';
 import { readView } from '../store/view.ts';
 import { writeRecord } from '../store/write.ts';
 import { fetchBase, isWhole } from './fetch-base.ts';
-import { parseStored, rebase } from './rebase.ts';
+import { parseStored, rebase } from '../store/rebase.ts';
 import type { Session } from './session.ts';
 
 export interface DraftWrite {

@@ -1,7 +1,7 @@
 import type { Json } from '../protocol/record.ts';
 import type { ChangeRow, FailureRow } from '../store/format.ts';
 import type { JournalRow } from '../store/run-rows.ts';
-import { parseStored } from './rebase.ts';
+import { parseStored } from '../store/rebase.ts';
 import type { Session } from './session.ts';
 import type { SettledFailure } from './settle.ts';
 

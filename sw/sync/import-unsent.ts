@@ -7,7 +7,7 @@ import { packMarks, readMarks, writeMarks } from '../store/marks.ts';
 import { setMeta, takeNumbers } from '../store/meta.ts';
 import { migrateRow } from '../store/migrate-row.ts';
 import { appOf } from './export-unsent.ts';
-import { parseStored } from './rebase.ts';
+import { parseStored } from '../store/rebase.ts';
 import type { Session } from './session.ts';
 import { brokenGroups, placeGroups } from './import-groups.ts';
 import { parseUnsentFile, type UnsentFile } from './unsent-file.ts';

@@ -3,7 +3,7 @@ import type { ParsedRecord } from '../store/leaf-builder.ts';
 import type { Table } from '../store/schema.ts';
 import type { JsonRecord } from '../protocol/record.ts';
 import type { Session } from './session.ts';
-import { parseStored, withFieldsOf } from './rebase.ts';
+import { parseStored, withFieldsOf } from '../store/rebase.ts';
 
 /** The names of a table's columns that are kept here and never sent. */
 function localColumns(table: Table): readonly string[] {

@@ -3,7 +3,7 @@ import { isJsonObject, type Json, type MutationId } from '../protocol/record.ts'
 import type { WriteTransaction } from '../store/database.ts';
 import type { BatchContentRow, BatchItem } from '../store/format.ts';
 import { renameWireChange } from '../store/rename.ts';
-import { parseStored } from './rebase.ts';
+import { parseStored } from '../store/rebase.ts';
 import type { Session } from './session.ts';
 
 /** The stored body without the changes that were answered; the others keep their ids, and name records as they are known now. */

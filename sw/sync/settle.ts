@@ -6,7 +6,7 @@ import type { MutationId, RecordKey } from '../protocol/record.ts';
 import type { FailureCode } from '../protocol/status.ts';
 import type { Outcome } from '../protocol/wire.ts';
 import { withLocalColumns } from './local-columns.ts';
-import { parseStored, rebase } from './rebase.ts';
+import { parseStored, rebase } from '../store/rebase.ts';
 
 /** How often a change is sent again after a conflict, before it is left to the user. */
 const conflictRounds = 5;
@@ -60,22 +60,24 @@ function serverBase(key: RecordKey, text: string, version: string | null): BaseE
   return { type: 'put', key, text, version: version ?? '' };
 }
 
-/** The rows over one that was taken, each rebased on what became of the one below it (SPEC 3.2, `applied`). */
-function rebaseAbove(above: readonly ChangeRow[], sent: string, server: ChangeBase): ChangeRow[] {
+/**
+ * The rows over one that was taken, each over what became of the one below it, with what it changed in what it was made on
+ * (SPEC 3.2, `applied`). Those made under the record's other key were made on something else than the row below them (N-3).
+ */
+function rebaseAbove(above: readonly ChangeRow[], server: ChangeBase): ChangeRow[] {
   const rows: ChangeRow[] = [];
-  let oldBelow: string | null = sent;
-  let newBelow: ChangeBase | null = server;
+  let below: ChangeBase | null = server;
   for (const row of above) {
-    if (row.operation === 'create' || newBelow === null) {
-      rows.push(row);
-      oldBelow = row.text;
-      newBelow = row.text === null ? null : { text: row.text, version: null };
-      continue;
+    if (row.operation === 'create') rows.push(row);
+    else if (below === null) {
+      // Deleted under the other key; what was written since makes it anew.
+      if (row.text !== null) rows.push({ ...row, operation: 'create', base: null, whole: true });
+    } else {
+      const text: string | null = row.text === null ? null : rebase(below.text, row.base?.text ?? below.text, row.text);
+      rows.push({ ...row, text, base: below });
     }
-    const text: string | null = row.text === null ? null : rebase(newBelow.text, oldBelow ?? newBelow.text, row.text);
-    rows.push({ ...row, text, base: newBelow });
-    oldBelow = row.text;
-    newBelow = text === null ? null : { text, version: null };
+    const last = rows.at(-1)?.text ?? null;
+    below = last === null ? null : { text: last, version: null };
   }
   return rows;
 }
@@ -84,8 +86,9 @@ function rebaseAbove(above: readonly ChangeRow[], sent: string, server: ChangeBa
  * Taken, and the record is not there: deleted by this change, or by somebody since. What was written over it must not make
  * it anew, but for what the user made anew after a delete of their own.
  */
-function appliedAndGone({ row, above }: SettleInput): Settlement {
+function appliedAndGone({ row, above: made }: SettleInput): Settlement {
   const base: BaseEffect = { type: 'remove', key: row.key };
+  const above = row.text === null ? made : rebaseAbove(made, { text: row.text, version: null });
   const anew = above.findIndex((upper) => upper.operation === 'create');
   const rows = anew < 0 ? [] : above.slice(anew);
   const last = above.at(-1);
@@ -103,9 +106,7 @@ function applied(input: SettleInput, outcome: Extract<Outcome, { type: 'applied'
   const verdict = { verdict: 'uploaded', failure: null, again: false } as const;
   const text = withLocalColumns(table, outcome.record, row.text);
   const base = { text, version: outcome.version };
-  // A delete whose replay finds a record: somebody made it anew since.
-  const sent = row.text ?? text;
-  return { ...verdict, rows: rebaseAbove(above, sent, base), base: serverBase(row.key, text, outcome.version) };
+  return { ...verdict, rows: rebaseAbove(above, base), base: serverBase(row.key, text, outcome.version) };
 }
 
 /** A row and the one over it as one, for when the lower one was not taken (SPEC 3.1, applied after the fact). */

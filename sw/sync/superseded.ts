@@ -8,7 +8,7 @@ import { readMarks, removeMarks } from '../store/marks.ts';
 import { getMeta } from '../store/meta.ts';
 import { floorIndex, recordAt, recordOf, type StoredRecord } from '../store/packed.ts';
 import type { RecordKey, RunId } from '../protocol/record.ts';
-import { parseStored } from './rebase.ts';
+import { parseStored } from '../store/rebase.ts';
 import type { Session } from './session.ts';
 
 /** The held records of a table that a download brings in another version, or whose removal it brings (K-04). */

@@ -7,7 +7,7 @@ import { SyncError } from '../protocol/errors.ts';
 import type { MutationId } from '../protocol/record.ts';
 import { getMeta } from '../store/meta.ts';
 import { noteOutcomes } from '../store/outcomes.ts';
-import { parseStored } from './rebase.ts';
+import { parseStored } from '../store/rebase.ts';
 import type { Session } from './session.ts';
 
 const message =

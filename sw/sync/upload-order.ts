@@ -2,7 +2,7 @@ import type { ChangeRow, CommandRow } from '../store/format.ts';
 import type { RecordRef } from '../store/blocked.ts';
 import type { Schema, Table } from '../store/schema.ts';
 import { isRecordKey } from '../protocol/record.ts';
-import { parseStored } from './rebase.ts';
+import { parseStored } from '../store/rebase.ts';
 
 export type UploadItem =
   | { readonly type: 'change'; readonly row: ChangeRow; readonly table: Table }

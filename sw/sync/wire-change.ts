@@ -1,6 +1,6 @@
 import type { ChangeRow, CommandRow } from '../store/format.ts';
 import type { Table } from '../store/schema.ts';
-import { differingFields, parseStored } from './rebase.ts';
+import { differingFields, parseStored } from '../store/rebase.ts';
 
 function withoutLocal(table: Table, text: string): string {
   const local = [...table.columns.values()].filter((column) => column.local).map((column) => column.name);

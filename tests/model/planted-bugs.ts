@@ -133,7 +133,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: 'sw/sync/settle.ts',
-        find: 'return { ...verdict, rows: rebaseAbove(above, sent, base), base: serverBase',
+        find: 'return { ...verdict, rows: rebaseAbove(above, base), base: serverBase',
         replace: 'return { ...verdict, rows: [], base: serverBase',
       },
     ],
@@ -272,7 +272,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'Object.assign merge',
     edits: [
       {
-        file: 'sw/sync/rebase.ts',
+        file: 'sw/store/rebase.ts',
         find: 'return fields.length === 0 ? server : JSON.stringify(withFieldsOf(parseStored(server), target, fields));',
         replace: 'return JSON.stringify(Object.assign({}, parseStored(server), target));',
       },

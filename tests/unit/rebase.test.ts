@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isJsonObject, type JsonObject } from '../../sw/protocol/record.ts';
-import { differingFields, rebase } from '../../sw/sync/rebase.ts';
+import { differingFields, rebase } from '../../sw/store/rebase.ts';
 
 function rebased(server: object, from: object, to: object): unknown {
   return JSON.parse(rebase(JSON.stringify(server), JSON.stringify(from), JSON.stringify(to)));

@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { JsonObject } from '../../sw/protocol/record.ts';
+import { losingUploads, openDevice, valueOf, type Opened } from './engine-page.ts';
+import { ask, type PageAnswer } from './page-requests.ts';
+import { Fixture } from './server-fixture.ts';
+
+const fixture = new Fixture('embedded');
+beforeAll(() => fixture.start());
+afterAll(() => fixture.stop());
+
+interface Twice extends Opened {
+  readonly visitId: string;
+  /** The key that the page gave, and the one that the server has given and this device does not know yet. */
+  readonly old: number;
+  readonly now: number;
+}
+
+function tasksOf(visitId: string): Promise<readonly Record<string, unknown>[]> {
+  const query = 'select id, title, "afterId", done from tasks where "visitId" = $1 order by id';
+  return fixture.server.database.query(query, [visitId]);
+}
+
+/** A device that has downloaded nothing made a task, and the answer to its upload was lost. */
+async function withTwoKeys(fields: JsonObject = {}): Promise<Twice> {
+  const opened = await openDevice(fixture);
+  const { session, device } = opened;
+  const visitId = randomUUID();
+  await ask(session, 'PUT', `/api/visits/${visitId}`, { id: visitId, note: 'a visit' });
+  const made = await ask(session, 'POST', '/api/tasks', { title: 'Call', visitId, ...fields });
+  device.network = losingUploads(1);
+  await expect(session.engine.synchronize('lost', { mode: 'unsynchronized' })).rejects.toMatchObject({
+    code: 'network',
+  });
+  const [task] = await tasksOf(visitId);
+  return { ...opened, visitId, old: Number(made.record['id']), now: Number(task?.['id']) };
+}
+
+function write({ session }: Twice, method: string, key: number, body?: JsonObject): Promise<PageAnswer> {
+  return ask(session, method, `/api/tasks/${key}`, body);
+}
+
+function upload({ session }: Twice): Promise<unknown> {
+  return session.engine.synchronize('answered', { mode: 'unsynchronized' });
+}
+
+describe('What is written under both keys of a record, while the answer to its create is out (N-3)', () => {
+  it.each(['the page’s', 'the server’s'])('is kept whole, by %s key first', async (first) => {
+    const twice = await withTwoKeys();
+    const isOldFirst = first === 'the page’s';
+    const [one, other] = isOldFirst ? [twice.old, twice.now] : [twice.now, twice.old];
+    expect((await write(twice, 'PATCH', one, { title: 'Call back' })).status).toBe(200);
+    expect((await write(twice, 'PATCH', other, { afterId: other })).status).toBe(200);
+    expect(await upload(twice)).toMatchObject({ outcome: 'finished', failed: 0 });
+    expect(await tasksOf(twice.visitId)).toMatchObject([{ id: twice.now, title: 'Call back', afterId: twice.now }]);
+    const { record } = await ask(twice.session, 'GET', `/api/tasks/${twice.now}`);
+    expect(record).toMatchObject({ title: 'Call back', afterId: twice.now });
+    expect(await valueOf(twice.page.pending())).toMatchObject({ total: 0 });
+  });
+
+  it('stays taken away where a replacement by the one did so before the other was written', async () => {
+    const twice = await withTwoKeys({ done: true });
+    const { old, now, visitId } = twice;
+    await write(twice, 'PUT', now, { id: now, visitId, title: 'Put' });
+    await write(twice, 'PATCH', old, { afterId: old });
+    expect(await upload(twice)).toMatchObject({ outcome: 'finished', failed: 0 });
+    expect(await tasksOf(visitId)).toMatchObject([{ id: now, title: 'Put', afterId: now, done: null }]);
+  });
+
+  it.each(['PATCH', 'PUT'])('outlives a delete by the other that was made before it: %s', async (method) => {
+    const twice = await withTwoKeys();
+    const { old, now, visitId } = twice;
+    expect((await write(twice, 'DELETE', now)).status).toBe(204);
+    expect((await write(twice, method, old, { id: old, visitId, title: 'Kept' })).status).toBe(200);
+    expect(await upload(twice)).toMatchObject({ outcome: 'finished', failed: 0 });
+    expect(await tasksOf(visitId)).toMatchObject([{ title: 'Kept' }]);
+    const { record } = await ask(twice.session, 'GET', `/api/tasks/${old}`);
+    expect(record).toMatchObject({ title: 'Kept' });
+  });
+
+  it('goes with a delete by the other that was made after it, or by both', async () => {
+    const edited = await withTwoKeys();
+    await write(edited, 'PATCH', edited.old, { title: 'Edited' });
+    await write(edited, 'DELETE', edited.now);
+    expect(await upload(edited)).toMatchObject({ outcome: 'finished', failed: 0 });
+    expect(await tasksOf(edited.visitId)).toEqual([]);
+    const gone = await withTwoKeys();
+    await write(gone, 'DELETE', gone.old);
+    await write(gone, 'DELETE', gone.now);
+    expect(await upload(gone)).toMatchObject({ outcome: 'finished', failed: 0 });
+    expect(await tasksOf(gone.visitId)).toEqual([]);
+    expect(await valueOf(gone.page.pending())).toMatchObject({ total: 0 });
+  });
+
+  it('is all in the failure, where somebody else has deleted the record', async () => {
+    const twice = await withTwoKeys();
+    const { old, now, session } = twice;
+    await write(twice, 'PATCH', old, { title: 'Edited' });
+    await write(twice, 'PATCH', now, { afterId: now });
+    const other = await openDevice(fixture);
+    await other.session.engine.synchronize('down', { mode: 'all' });
+    await ask(other.session, 'DELETE', `/api/tasks/${now}`);
+    await other.session.engine.synchronize('up', { mode: 'all' });
+    expect(await upload(twice)).toMatchObject({ failed: 1 });
+    const [failure] = await session.database.read(['failures'], (tx) => tx.objectStore('failures').getAll());
+    expect(failure).toMatchObject({ code: 'gone', key: now, content: { title: 'Edited', afterId: now } });
+  });
+
+  it('is one draft, where each key had one', async () => {
+    const twice = await withTwoKeys();
+    const { old, now, visitId, page } = twice;
+    await valueOf(page.draft('tasks', { id: old, title: 'Drafted', visitId }));
+    await valueOf(page.draft('tasks', { id: now, title: 'Call', visitId, afterId: now }));
+    await upload(twice);
+    expect(await valueOf(page.drafts('tasks'))).toMatchObject([
+      { key: now, isNew: false, record: { title: 'Drafted', afterId: now } },
+    ]);
+    await valueOf(page.commit('tasks', now));
+    expect(await upload(twice)).toMatchObject({ outcome: 'finished', failed: 0 });
+    expect(await tasksOf(visitId)).toMatchObject([{ title: 'Drafted', afterId: now }]);
+  });
+});
