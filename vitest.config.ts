@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { findBrowser } from './tests/support/setup/browser-path.mjs';
@@ -14,13 +15,13 @@ const alias = {
 interface Suite {
   readonly name: string;
   readonly testTimeoutMs: number;
-  /** One browser, one server and the processor's cores are shared: such files run one after another. */
+  /** One browser and the processor's cores are shared: such files run one after another. */
   readonly serial: boolean;
 }
 
 const suites: readonly Suite[] = [
   { name: 'unit', testTimeoutMs: 10_000, serial: false },
-  { name: 'contract', testTimeoutMs: 60_000, serial: true },
+  { name: 'contract', testTimeoutMs: 60_000, serial: false },
   { name: 'model', testTimeoutMs: 180_000, serial: false },
   { name: 'browser', testTimeoutMs: 120_000, serial: true },
   { name: 'engines', testTimeoutMs: 180_000, serial: true },
@@ -54,4 +55,9 @@ const projects = suites
     },
   }));
 
-export default defineConfig({ test: { projects, allowOnly: false, dangerouslyIgnoreUnhandledErrors: false } });
+/** Two on two cores as well, where Vitest would leave one idle. */
+const maxWorkers = Math.max(2, availableParallelism() - 1);
+
+export default defineConfig({
+  test: { projects, maxWorkers, allowOnly: false, dangerouslyIgnoreUnhandledErrors: false },
+});
