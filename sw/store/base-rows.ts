@@ -22,8 +22,18 @@ export interface RootRow {
   readonly numbers: readonly number[];
   readonly firstKeys: readonly RecordKey[];
   readonly counts: readonly number[];
-  /** By indexed column; null where nothing is known of a leaf. */
-  readonly bounds: Readonly<Record<string, readonly (ColumnBounds | null)[]>>;
+}
+
+/** What the leaves of a table hold at least and at most, by indexed column; null where nothing is known of a leaf. */
+export type RootBounds = Readonly<Record<string, readonly (ColumnBounds | null)[]>>;
+
+export interface BoundedRoot extends RootRow {
+  readonly bounds: RootBounds;
+}
+
+/** A root's bounds, apart from it, since who looks for one record needs none. By column, as JSON: only what a filter names is parsed. */
+export interface BoundsRow {
+  readonly json: Readonly<Record<string, string>>;
 }
 
 export interface SegmentRef {

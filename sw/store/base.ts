@@ -1,8 +1,9 @@
 import type { KnownCounts } from './change-counts.ts';
 import { floorIndex, indexOfKey, recordAt, recordOf, type StoredRecord } from './packed.ts';
-import type { HeadRow, PackedRecords, RootRow, SegmentRef, SegmentRow } from './base-rows.ts';
+import type { HeadRow, PackedRecords, RootBounds, RootRow, SegmentRef, SegmentRow } from './base-rows.ts';
 import { StaleReadError, type AnyTransaction } from './database.ts';
 import { LastRequests } from './last-requests.ts';
+import { getBounds, getRoot } from './roots.ts';
 import type { ColumnVectors } from '../filter/index.ts';
 import { StorageError } from '../protocol/errors.ts';
 import type { RecordKey } from '../protocol/record.ts';
@@ -110,6 +111,12 @@ export interface RecentWrites {
 export interface Base {
   readHead(tx: AnyTransaction, table: string): Promise<HeadRow>;
   readRoot(tx: AnyTransaction, head: Pick<HeadRow, 'table' | 'root'>): Promise<RootRow | null>;
+  /** What is known of these columns in the root's leaves. Scope: roots. */
+  readBounds(
+    tx: AnyTransaction,
+    head: Pick<HeadRow, 'table' | 'root'>,
+    columns: readonly string[],
+  ): Promise<RootBounds>;
   readSegment(tx: AnyTransaction, table: string, ref: SegmentRef): Promise<SegmentRow>;
   readLeaf(tx: AnyTransaction, table: string, root: RootRow, index: number): Promise<PackedRecords>;
   /** A leaf's vectors; none where its table has no declared columns. Scope: vectors. */
@@ -136,6 +143,7 @@ export interface Base {
 export function createBase(): Base {
   // Weights are records for segments, leaves for roots, characters for leaves.
   const roots = new WeightedCache<RootRow>(50_000);
+  const bounds = new WeightedCache<RootBounds>(50_000);
   const segments = new WeightedCache<SegmentRow>(50_000);
   const leaves = new WeightedCache<PackedRecords>(4_000_000);
   // In bytes. Searching as one types reads the same vectors again with every letter.
@@ -155,10 +163,24 @@ export function createBase(): Base {
     const id = `${head.table}/${head.root}`;
     const cached = roots.get(id);
     if (cached !== undefined) return cached;
-    const row = await tx.objectStore('roots').get([head.table, head.root]);
+    const row = await getRoot(tx, [head.table, head.root]);
     if (row === undefined) throw new StaleReadError(`root ${id} is missing`);
     roots.set(id, row, row.counts.length);
     return row;
+  };
+
+  const readBounds: Base['readBounds'] = async (tx, head, columns) => {
+    if (head.root === null || columns.length === 0) return {};
+    const id = [head.table, head.root, ...columns].join('/');
+    const cached = bounds.get(id);
+    if (cached !== undefined) return cached;
+    const known = await getBounds(tx, [head.table, head.root], columns);
+    bounds.set(
+      id,
+      known,
+      Object.values(known).reduce((sum, list) => sum + list.length, 1),
+    );
+    return known;
   };
 
   const readSegment = async (tx: AnyTransaction, table: string, ref: SegmentRef): Promise<SegmentRow> => {
@@ -246,6 +268,6 @@ export function createBase(): Base {
   };
   const lastHead = (table: string): HeadRow | undefined => heads.get(table);
   const marks = new Map<string, KnownMarks>();
-  const reads = { readHead, readRoot, readSegment, readLeaf, readVectors, readRecord, prefetch };
+  const reads = { readHead, readRoot, readBounds, readSegment, readLeaf, readVectors, readRecord, prefetch };
   return { ...reads, marks, counted: { known: null }, lastHead, recallRecord, recent };
 }

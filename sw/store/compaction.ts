@@ -1,7 +1,7 @@
 import type { Base } from './base.ts';
 import type { Database } from './database.ts';
 import type { StoreName } from './format.ts';
-import type { HeadRow, PackedRecords, RootRow } from './base-rows.ts';
+import type { BoundedRoot, HeadRow, PackedRecords, RootBounds, RootRow } from './base-rows.ts';
 import {
   createLeafBuilder,
   createRootBuilder,
@@ -11,6 +11,7 @@ import {
 } from './leaf-builder.ts';
 import { takeNumbers } from './meta.ts';
 import { floorIndex, recordAt } from './packed.ts';
+import { putRoot } from './roots.ts';
 import type { Table } from './schema.ts';
 import { compareKeys, isJsonObject, type JsonObject, type RecordKey } from '../protocol/record.ts';
 
@@ -52,6 +53,7 @@ function merged(old: readonly ParsedRecord[], keys: readonly RecordKey[], recent
 interface MergeState {
   readonly head: HeadRow;
   readonly root: RootRow | null;
+  readonly bounds: RootBounds;
   readonly recent: Recent;
 }
 
@@ -59,13 +61,14 @@ async function readMergeState(database: Database, base: Base, table: Table): Pro
   return database.read(['heads', 'roots', 'segments'], async (tx) => {
     const head = await base.readHead(tx, table.name);
     const root = await base.readRoot(tx, head);
+    const bounds = await base.readBounds(tx, head, table.indexed);
     const recent = new Map<RecordKey, ParsedRecord | null>();
     for (const ref of head.segments) {
       const segment = await base.readSegment(tx, table.name, ref);
       for (const record of recordsOf(segment)) recent.set(record.key, record);
       for (const key of segment.removed) recent.set(key, null);
     }
-    return { head, root, recent };
+    return { head, root, bounds, recent };
   });
 }
 
@@ -86,7 +89,7 @@ export async function mergeSegments(
   table: Table,
   shouldYield: () => boolean,
 ): Promise<'merged' | 'yielded'> {
-  const { head, root, recent } = await readMergeState(database, base, table);
+  const { head, root, bounds, recent } = await readMergeState(database, base, table);
   const leafCount = root?.counts.length ?? 0;
   const byLeaf = new Map<number, RecordKey[]>();
   for (const key of recent.keys()) {
@@ -113,7 +116,7 @@ export async function mergeSegments(
     for (let leaf = start; leaf < end; leaf += 1) {
       const keys = byLeaf.get(leaf);
       if (keys === undefined) {
-        if (root !== null) builder.keepLeaf(root, leaf);
+        if (root !== null) builder.keepLeaf(root, bounds, leaf);
         continue;
       }
       const packed = old[touched.indexOf(leaf)] ?? null;
@@ -145,12 +148,10 @@ async function nameRoot(
   database: Database,
   base: Base,
   head: HeadRow,
-  made: { readonly generation: number; readonly root: RootRow },
+  made: { readonly generation: number; readonly root: BoundedRoot },
 ): Promise<void> {
   const count = made.root.counts.reduce((sum, leaf) => sum + leaf, 0);
-  await database.write(['roots'], async (tx) => {
-    await tx.objectStore('roots').put(made.root, [head.table, made.generation]);
-  });
+  await database.write(['roots'], (tx) => putRoot(tx, [head.table, made.generation], made.root));
   await database.write(['heads'], async (tx) => {
     const now = await base.readHead(tx, head.table);
     if (now.root !== head.root) return;

@@ -1,6 +1,6 @@
 import type { DBSchema, IDBPDatabase } from 'idb';
 import type { ColumnVectors } from '../filter/index.ts';
-import type { HeadRow, PackedRecords, RootRow, SegmentRow } from './base-rows.ts';
+import type { BoundedRoot, BoundsRow, HeadRow, PackedRecords, RootRow, SegmentRow } from './base-rows.ts';
 import type { MetaName, MetaRow } from './meta-values.ts';
 import type { OutcomeRow, RequestRow } from './request-rows.ts';
 import type { JournalRow, SelectedRow, StagedRow } from './run-rows.ts';
@@ -166,8 +166,11 @@ export interface Format extends DBSchema {
   leaves: { key: [table: string, generation: number, number: number]; value: PackedRecords };
   vectors: { key: [table: string, generation: number, number: number]; value: ColumnVectors };
   segments: { key: [table: string, id: number]; value: SegmentRow };
-  /** Under three elements: a part of a root that is not complete yet, by the number of its first leaf. */
-  roots: { key: [table: string, id: number] | [table: string, id: number, first: number]; value: RootRow };
+  /** Under three elements: a root's bounds, or a part of a root that is not complete yet, by the number of its first leaf. */
+  roots: {
+    key: [table: string, id: number] | [table: string, id: number, part: number | 'bounds'];
+    value: RootRow | BoundedRoot | BoundsRow;
+  };
   heads: { key: string; value: HeadRow };
   changes: {
     key: [table: string, key: RecordKey, seq: number];

@@ -2,7 +2,7 @@ import type { Base } from './base.ts';
 import { detailOfRows, rowsBetween, seqsInFlight } from './changes.ts';
 import { StaleReadError, type AnyTransaction, type Reader } from './database.ts';
 import type { ChangeRow } from './format.ts';
-import type { HeadRow, PackedRecords, RootRow } from './base-rows.ts';
+import type { HeadRow, PackedRecords, RootBounds, RootRow } from './base-rows.ts';
 import { readMarks } from './marks.ts';
 import { createMatcher, type ListMatcher, type ListQuery } from './list-matcher.ts';
 import { floorIndex, textAt } from './packed.ts';
@@ -41,6 +41,7 @@ interface Scan {
   readonly base: Base;
   readonly head: HeadRow;
   readonly root: RootRow | null;
+  readonly bounds: RootBounds;
   readonly recent: ReadonlyMap<RecordKey, string | null>;
   /** Sorted, as are those that are held. */
   readonly marked: readonly RecordKey[];
@@ -125,7 +126,7 @@ async function scanLeaf(
   const from = leaf === 0 ? null : (root.firstKeys[leaf] ?? null);
   const marked = new Set(keysBetween(scan.marked, from, root.firstKeys[leaf + 1] ?? null));
   // Where no row can match, what lies over the leaf needs no place among its rows, and the leaf is not read.
-  const mayMatch = (matcher.mayMatchClean || marked.size > 0) && matcher.mayMatchLeaf(root, leaf);
+  const mayMatch = (matcher.mayMatchClean || marked.size > 0) && matcher.mayMatchLeaf(scan.bounds, leaf);
   const needsKeys = mayMatch && (overlaid.size > 0 || marked.size > 0);
   let packed: PackedRecords | null = needsKeys ? await base.readLeaf(tx, table.name, root, leaf) : null;
   if (mayMatch) {
@@ -198,13 +199,14 @@ export async function findHits(
   const matcher = createMatcher(table, query);
   const scan = await reader.read(['heads', 'roots', 'segments', 'marks'], async (tx): Promise<Scan> => {
     const head = await base.readHead(tx, table.name);
-    const [root, recent, marked, held] = await Promise.all([
+    const [root, bounds, recent, marked, held] = await Promise.all([
       base.readRoot(tx, head),
+      base.readBounds(tx, head, matcher.bounded),
       readRecent(tx, base, head),
       readMarks(tx, base, head, 'send'),
       readMarks(tx, base, head, 'hold'),
     ]);
-    return { table, base, head, root, recent, marked, held, matcher, includeDeleted };
+    return { table, base, head, root, bounds, recent, marked, held, matcher, includeDeleted };
   });
   const { head, root } = scan;
   const hits: Hit[] = [];
@@ -233,7 +235,7 @@ export async function findHits(
       const numbers = readsAll
         ? Array.from({ length: end - start }, (_value, index) => start + index)
         : [...new Set([...leaves.keys(), ...ofMarked])].sort((a, b) => a - b);
-      skipped ||= numbers.some((leaf) => !matcher.mayMatchLeaf(root, leaf));
+      skipped ||= numbers.some((leaf) => !matcher.mayMatchLeaf(scan.bounds, leaf));
       const found = await Promise.all(numbers.map((leaf) => scanLeaf(tx, scan, root, leaf, leaves.get(leaf) ?? none)));
       for (const list of found) for (const hit of list) hits.push(hit);
     });

@@ -1,6 +1,6 @@
 import { boundsOf, buildVectors } from './vectors.ts';
 import { packRecords, type StoredRecord } from './packed.ts';
-import type { PackedRecords, RootRow } from './base-rows.ts';
+import type { BoundedRoot, PackedRecords, RootBounds, RootRow } from './base-rows.ts';
 import type { Table } from './schema.ts';
 import type { ColumnBounds, ColumnVectors } from '../filter/index.ts';
 import type { JsonRecord } from '../protocol/record.ts';
@@ -60,10 +60,10 @@ export function createLeafBuilder(table: Table): LeafBuilder {
   };
 }
 
-export const emptyRoot: RootRow = { generations: [], numbers: [], firstKeys: [], counts: [], bounds: {} };
+export const emptyRoot: BoundedRoot = { generations: [], numbers: [], firstKeys: [], counts: [], bounds: {} };
 
 /** The root of the leaves of several, one behind the other. */
-export function joinRoots(parts: readonly RootRow[]): RootRow {
+export function joinRoots(parts: readonly BoundedRoot[]): BoundedRoot {
   const names = Object.keys(parts[0]?.bounds ?? {});
   return {
     generations: parts.flatMap((part) => part.generations),
@@ -80,19 +80,18 @@ export function joinRoots(parts: readonly RootRow[]): RootRow {
 export interface RootBuilder {
   addLeaf(generation: number, number: number, leaf: BuiltLeaf): void;
   /** Takes over a leaf of an older root. */
-  keepLeaf(root: RootRow, index: number): void;
+  keepLeaf(root: RootRow, bounds: RootBounds, index: number): void;
   /** A copy of the root so far. */
-  root(): RootRow;
+  root(): BoundedRoot;
 }
 
-export function createRootBuilder(table: Table, from: RootRow = emptyRoot): RootBuilder {
+export function createRootBuilder(table: Table, from: BoundedRoot = emptyRoot): RootBuilder {
   const generations = [...from.generations];
   const numbers = [...from.numbers];
   const firstKeys = [...from.firstKeys];
   const counts = [...from.counts];
-  const indexed = [...table.columns.values()].filter((column) => column.index).map((column) => column.name);
   const bounds = new Map(
-    indexed.map((name) => [name, from.counts.map((_count, index) => from.bounds[name]?.[index] ?? null)]),
+    table.indexed.map((name) => [name, from.counts.map((_count, index) => from.bounds[name]?.[index] ?? null)]),
   );
   // A leaf whose column has no vector could hold anything: null.
   const addBounds = (of: (name: string) => ColumnBounds | null | undefined): void => {
@@ -108,14 +107,14 @@ export function createRootBuilder(table: Table, from: RootRow = emptyRoot): Root
       counts.push(leaf.packed.keys.length);
       addBounds((name) => leaf.bounds[name]);
     },
-    keepLeaf: (root, index) => {
+    keepLeaf: (root, old, index) => {
       const first = root.firstKeys[index];
       if (first === undefined) return;
       generations.push(root.generations[index] ?? 0);
       numbers.push(root.numbers[index] ?? 0);
       firstKeys.push(first);
       counts.push(root.counts[index] ?? 0);
-      addBounds((name) => root.bounds[name]?.[index]);
+      addBounds((name) => old[name]?.[index]);
     },
     root: () => ({
       generations: [...generations],

@@ -14,7 +14,7 @@ import type { FilterTree, OrderTerm } from '../protocol/filter-tree.ts';
 import { isJsonObject, type JsonObject } from '../protocol/record.ts';
 import { statusOfDetail, type StatusDetail, type SyncStatus } from '../protocol/status.ts';
 import { watchColumns } from './column-watch.ts';
-import type { PackedRecords, RootRow } from './base-rows.ts';
+import type { PackedRecords, RootBounds } from './base-rows.ts';
 import type { Table } from './schema.ts';
 import { vectorValue } from './vectors.ts';
 
@@ -43,7 +43,9 @@ export interface ListMatcher {
   readonly needsVectors: boolean;
   /** Whether records without a change or mark can match at all. */
   readonly mayMatchClean: boolean;
-  mayMatchLeaf(root: RootRow, leaf: number): boolean;
+  mayMatchLeaf(bounds: RootBounds, leaf: number): boolean;
+  /** The columns whose bounds tell something. */
+  readonly bounded: readonly string[];
   matchesDetail(detail: StatusDetail): boolean;
   /** The rows that match; null if the vectors do not hold what the query reads. */
   matchVectors(vectors: ColumnVectors, count: number): readonly MatchedRow[] | null;
@@ -76,7 +78,7 @@ export function createMatcher(table: Table, query: ListQuery): ListMatcher {
     ...orderBy.map((term) => declaredName(term.column)),
   ]);
   const orderColumns = orderBy.map((term) => declaredName(term.column));
-  const indexed = [...table.columns.values()].filter((column) => column.index).map((column) => column.name);
+  const bounded = filter === null ? [] : table.indexed.filter((name) => needed.has(name));
 
   const orderOf = (record: JsonObject): OrderValues =>
     orderColumns.length === 0
@@ -93,14 +95,15 @@ export function createMatcher(table: Table, query: ListQuery): ListMatcher {
     finish: () => watch.finish(),
     needsVectors: needed.size > 0,
     mayMatchClean: matchesDetail('clean'),
-    mayMatchLeaf: (root, leaf) => {
+    bounded,
+    mayMatchLeaf: (bounds, leaf) => {
       if (boundsTest === null) return true;
-      const bounds: Record<string, ColumnBounds> = {};
-      for (const name of indexed) {
-        const known = root.bounds[name]?.[leaf];
-        if (known !== null && known !== undefined) bounds[name] = known;
+      const ofLeaf: Record<string, ColumnBounds> = {};
+      for (const name of bounded) {
+        const known = bounds[name]?.[leaf];
+        if (known !== null && known !== undefined) ofLeaf[name] = known;
       }
-      return boundsTest(bounds);
+      return boundsTest(ofLeaf);
     },
     matchesDetail,
     matchVectors: (vectors, count) => {

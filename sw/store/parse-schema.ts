@@ -126,6 +126,7 @@ function parseTable(name: string, options: TableOptions, tableNames: readonly st
     keyType: keyColumn,
     serverKeys,
     columns,
+    indexed: [...columns.values()].filter((column) => column.index).map((column) => column.name),
     columnTypes: types,
     scope: checkScope(`startSync: ${option}.scope`, { name, columnTypes: types }, scope),
     references: parseReferences(name, options, tableNames),

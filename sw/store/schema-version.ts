@@ -7,6 +7,7 @@ import { releaseHolds } from './marks.ts';
 import { parkGroup } from './park-group.ts';
 import { migrateRow, type Migrate } from './migrate-row.ts';
 import { getMeta, setMeta } from './meta.ts';
+import { deleteBounds } from './roots.ts';
 import type { Schema, Table } from './schema.ts';
 import { VersionError } from '../protocol/errors.ts';
 import { compareKeys, type Json, type RecordKey } from '../protocol/record.ts';
@@ -62,9 +63,7 @@ async function resetBase(tx: WriteTransaction, table: string, keyChanged: boolea
     return;
   }
   await tx.objectStore('heads').put(next);
-  const root = head.root === null ? undefined : await tx.objectStore('roots').get([table, head.root]);
-  if (root !== undefined && head.root !== null)
-    await tx.objectStore('roots').put({ ...root, bounds: {} }, [table, head.root]);
+  if (head.root !== null) await deleteBounds(tx, [table, head.root]);
 }
 
 /** Null: it is to be noted. Otherwise whether rows of an older one may be left. */

@@ -88,6 +88,8 @@ export interface Table {
   readonly serverKeys: boolean;
   readonly columns: ReadonlyMap<string, Column>;
   readonly columnTypes: Readonly<Record<string, ColumnType>>;
+  /** The columns of which each leaf's least and greatest value are kept. */
+  readonly indexed: readonly string[];
   readonly scope: ScopeOption;
   readonly references: readonly Reference[];
   readonly direction: 'both' | 'up' | 'down' | 'local';

@@ -7,10 +7,11 @@ import {
   type ParsedRecord,
 } from './leaf-builder.ts';
 import type { Database, WriteTransaction } from './database.ts';
-import type { HeadRow, RootRow, SegmentRow } from './base-rows.ts';
+import type { BoundedRoot, HeadRow, SegmentRow } from './base-rows.ts';
 import type { JournalRow, StagedRow } from './run-rows.ts';
 import { takeNumbers } from './meta.ts';
 import { packRecords } from './packed.ts';
+import { isPart, putRoot } from './roots.ts';
 import type { Table } from './schema.ts';
 import { isWholeGround } from './cursor-ground.ts';
 import { compareKeys, type RecordKey } from '../protocol/record.ts';
@@ -58,7 +59,7 @@ export interface StagingOptions {
   /** The journal's row as it is now: stored with every piece. */
   readonly journal: () => JournalRow;
   /** What `readStagedRoot` gave. */
-  readonly root: RootRow;
+  readonly root: BoundedRoot;
   /** Whether pages ask for something just now. @default never */
   readonly isAsked?: () => boolean;
 }
@@ -94,13 +95,14 @@ export function openStaging(
 }
 
 function partsOf({ table, generation }: StagedRow): IDBKeyRange {
-  return IDBKeyRange.bound([table, generation, 0], [table, generation, []]);
+  return IDBKeyRange.bound([table, generation, 0], [table, generation, Infinity]);
 }
 
 /** The root of what is stored of a full download that goes on. */
-export async function readStagedRoot(database: Database, row: StagedRow): Promise<RootRow> {
+export async function readStagedRoot(database: Database, row: StagedRow): Promise<BoundedRoot> {
   if (row.leaves === 0) return emptyRoot;
-  return joinRoots(await database.read(['roots'], (tx) => tx.objectStore('roots').getAll(partsOf(row))));
+  const parts = await database.read(['roots'], (tx) => tx.objectStore('roots').getAll(partsOf(row)));
+  return joinRoots(parts.filter(isPart));
 }
 
 export function createStaging(options: StagingOptions): Staging {
@@ -164,7 +166,7 @@ export function createStaging(options: StagingOptions): Staging {
         // The root is written before the switch, so that the switch writes heads only.
         const roots = tx.objectStore('roots');
         if (reached.end !== null && row.full) {
-          writes.push(roots.delete(partsOf(row)), roots.put(root.root(), [row.table, row.generation]));
+          writes.push(roots.delete(partsOf(row)), putRoot(tx, [row.table, row.generation], root.root()));
         } else if (built.length > 0) writes.push(roots.put(part.root(), [row.table, row.generation, firstNumber]));
         writes.push(tx.objectStore('runs').put(next), tx.objectStore('runs').put(journal()));
         await Promise.all(writes);

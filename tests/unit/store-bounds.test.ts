@@ -4,8 +4,12 @@ import { parseFilter } from '../../sw/filter/index.ts';
 import { createBase, type Base } from '../../sw/store/base.ts';
 import { mergeSegments } from '../../sw/store/compaction.ts';
 import { createDatabase, type Database } from '../../sw/store/database.ts';
-import type { RootRow } from '../../sw/store/base-rows.ts';
+import type { RootBounds, RootRow } from '../../sw/store/base-rows.ts';
 import { readList } from '../../sw/store/list.ts';
+import { getMeta } from '../../sw/store/meta.ts';
+import { parseSchema } from '../../sw/store/parse-schema.ts';
+import type { Schema, Table } from '../../sw/store/schema.ts';
+import { upgradeSchema } from '../../sw/store/schema-version.ts';
 import { download, type Item, theTable, write } from './store-fixture.ts';
 
 const inLeaf = 6;
@@ -43,6 +47,18 @@ class Store {
     return write(this.database, this.#base, item(index).id, content);
   }
 
+  knownBounds(): Promise<RootBounds> {
+    return this.database.read(['heads', 'roots'], async (tx) =>
+      this.#base.readBounds(tx, await this.#base.readHead(tx, 'items'), ['stock']),
+    );
+  }
+
+  async upgrade(schema: Schema): Promise<void> {
+    const noted = await this.database.read(['meta'], (tx) => getMeta(tx, 'schema'));
+    const context = { database: this.database, base: this.#base, migrate: null, user: 'ana', newId: randomUUID };
+    await upgradeSchema({ ...context, now: () => 0, schema, noted });
+  }
+
   root(): Promise<RootRow> {
     return this.database.read(['heads', 'roots'], async (tx) => {
       const root = await this.#base.readRoot(tx, await this.#base.readHead(tx, 'items'));
@@ -52,23 +68,26 @@ class Store {
   }
 
   /** Who matches, and which leaves were looked into for that: their records, or their vectors. */
-  async count(filter: string): Promise<{ readonly total: number; readonly looked: readonly number[] }> {
+  async count(
+    filter: string,
+    table: Table = theTable(),
+  ): Promise<{ readonly total: number; readonly looked: readonly number[] }> {
     this.#looked = new Set();
     // A new one each time has nothing in memory.
     const base = createBase();
     const counting: Base = {
       ...base,
-      readLeaf: (tx, table, root, index) => {
+      readLeaf: (tx, name, root, index) => {
         this.#looked.add(index);
-        return base.readLeaf(tx, table, root, index);
+        return base.readLeaf(tx, name, root, index);
       },
-      readVectors: (tx, table, root, index) => {
+      readVectors: (tx, name, root, index) => {
         this.#looked.add(index);
-        return base.readVectors(tx, table, root, index);
+        return base.readVectors(tx, name, root, index);
       },
     };
     const query = { filter: parseFilter(filter), params: {}, orderBy: [], limit: 0, offset: 0, status: null };
-    const { total } = await readList(this.database, counting, theTable(), query);
+    const { total } = await readList(this.database, counting, table, query);
     return { total, looked: [...this.#looked].sort((a, b) => a - b) };
   }
 
@@ -88,7 +107,7 @@ class Store {
         }),
       ),
     );
-    return { real, stored: root.bounds['stock'] ?? [] };
+    return { real, stored: (await this.knownBounds())['stock'] ?? [] };
   }
 }
 
@@ -126,6 +145,18 @@ describe('an indexed column', () => {
     }
     const { real, stored } = await store.bounds();
     expect(stored).toEqual(real);
+  });
+
+  it('that has another type now is looked for in every leaf: its bounds are of the old one', async () => {
+    const store = await Store.filled();
+    const versions = (['number', 'string'] as const).map((type, index) =>
+      parseSchema(index + 1, { items: { path: '/items', key: 'id', columns: { stock: { type, index: true } } } }),
+    );
+    for (const schema of versions) await store.upgrade(schema);
+    const table = versions[1]?.tables.get('items');
+    expect(await store.count("stock LIKE '3%'", table)).toMatchObject({ total: 11 });
+    expect(await store.count("stock BETWEEN '5' AND '51'", table)).toMatchObject({ total: 3 });
+    expect((await store.bounds()).stored).toEqual([]);
   });
 
   it('has bounds as tight as its records after every merge, however often they were edited', async () => {

@@ -194,7 +194,10 @@ describe('a staged download', () => {
     expect(root.bounds['stock']).toHaveLength(48);
     expect(await keysOf(database, 'roots')).toEqual([0, 16, 32].map((first) => ['items', generation, first]));
     await staging.end(end(500));
-    expect(await keysOf(database, 'roots')).toEqual([['items', generation]]);
+    expect(await keysOf(database, 'roots')).toEqual([
+      ['items', generation],
+      ['items', generation, 'bounds'],
+    ]);
   });
 
   it('is stored in small pieces while pages ask, so that none of them waits for a large one', async () => {

@@ -19,11 +19,6 @@ const workload: Workload = {
       value: ({ ratio }) => 1 / ratio('seconds', n, 'silent-worker'),
       atMost: 1.1,
     },
-    {
-      says: 'not dearer than a worker that hands requests on, at least 1',
-      value: ({ ratio }) => ratio('seconds', n, 'bare-worker'),
-      atLeast: 1,
-    },
   ],
   remarks: ['The bare worker hands the request on by fetch; ours leaves it to the browser.'],
 };
