@@ -5,7 +5,7 @@ import { bundleModel } from './bundle.ts';
 import { playInThreads, reportOf } from './threads.ts';
 
 const { env } = process;
-const runs = Number(env['HOLDFAST_MODEL_RUNS'] ?? 1_000);
+const runs = Number(env['HOLDFAST_MODEL_RUNS'] ?? 2_000);
 const seed = Number(env['HOLDFAST_MODEL_SEED'] ?? 20_260_101);
 const replayed = env['HOLDFAST_MODEL_PATH'] ?? '';
 const commands = 60;

@@ -6,7 +6,7 @@ import { plantedBugs } from './planted-bugs.ts';
 import { playInThreads } from './threads.ts';
 
 /** As many as the histories of the tests: a bug is to be found by these. */
-const runs = 1_000;
+const runs = 2_000;
 
 describe('the model finds a planted bug', () => {
   it.each(plantedBugs)('$name', { timeout: 0 }, async (bug) => {

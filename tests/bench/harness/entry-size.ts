@@ -4,9 +4,16 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'vite';
 
 const bench = path.join(import.meta.dirname, '..');
+const root = path.join(bench, '../..');
 
-/** What a module that exports this costs an app: minified and gzipped, dependencies included, in kB. */
-export async function entrySize(source: string): Promise<number> {
+interface EntrySize {
+  /** What a module that exports this costs an app: minified and gzipped, dependencies included, in kB. */
+  readonly total: number;
+  /** The folders' parts in it, by their share of the code before it is minified, in kB; the sources are named from the root. */
+  readonly of: (folder: string) => number;
+}
+
+export async function entrySize(source: string): Promise<EntrySize> {
   const folder = mkdtempSync(path.join(bench, '.entry-'));
   try {
     const entry = path.join(folder, 'entry.ts');
@@ -24,8 +31,17 @@ export async function entrySize(source: string): Promise<number> {
       },
     });
     const outputs = [built].flat().flatMap((one) => ('output' in one ? one.output : []));
-    const code = outputs.map((file) => (file.type === 'chunk' ? file.code : '')).join('');
-    return gzipSync(code, { level: 9 }).length / 1000;
+    const chunks = outputs.flatMap((file) => (file.type === 'chunk' ? [file] : []));
+    const total = gzipSync(chunks.map(({ code }) => code).join(''), { level: 9 }).length / 1000;
+    const lengths = chunks.flatMap(({ modules }) =>
+      Object.entries(modules).map(([id, { renderedLength }]) => ({ file: path.relative(root, id), renderedLength })),
+    );
+    const sumOf = (list: typeof lengths): number => list.reduce((sum, { renderedLength }) => sum + renderedLength, 0);
+    const all = sumOf(lengths);
+    return {
+      total,
+      of: (part) => (total * sumOf(lengths.filter(({ file }) => file.startsWith(`${part}/`)))) / all,
+    };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -43,6 +43,9 @@ const entries: Readonly<Record<string, readonly { readonly metric: string; reado
   ],
 };
 
+/** What our worker is made of. */
+const folders = ['store', 'sync', 'router', 'backend', 'filter', 'protocol', 'broadcast'];
+
 const stores = ['holdfast', 'idb', 'dexie', 'pouchdb', 'rxdb'];
 
 const workload: Workload = {
@@ -57,13 +60,24 @@ const workload: Workload = {
     ofUuid: { says: 'of the worker: uuidv7', unit: 'kB' },
     ofRouting: { says: 'of the worker: workbox-routing', unit: 'kB' },
     ofWindow: { says: 'of the page: workbox-window', unit: 'kB' },
+    ...Object.fromEntries(
+      folders.map((name) => [
+        `in-${name}`,
+        { says: `of the worker: sw/${name}, by its share of the code`, unit: 'kB' },
+      ]),
+    ),
     disk: { says: 'on disk after the first download', unit: 'MB' },
   },
   cases: [{ n, subjects: Object.keys(entries) }],
   limits: Object.fromEntries(Object.keys(entries).map((name) => [name, 1])),
   measure: async (subject) => {
     const sizes: Record<string, number> = {};
-    for (const { metric, source } of entries[subject.name] ?? []) sizes[metric] = await entrySize(source);
+    for (const { metric, source } of entries[subject.name] ?? []) {
+      const size = await entrySize(source);
+      sizes[metric] = size.total;
+      if (subject.name !== 'holdfast' || metric !== 'worker') continue;
+      for (const name of folders) sizes[`in-${name}`] = size.of(`sw/${name}`);
+    }
     if (!stores.includes(subject.name)) return sizes;
     subject.server.state.loadItems(n);
     await subject.call('download', n);
