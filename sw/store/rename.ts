@@ -101,13 +101,16 @@ function asOneDraft(one: ChangeRow, other: ChangeRow): ChangeRow {
 }
 
 async function renameDrafts(tx: WriteTransaction, table: Table, names: KeyNames): Promise<void> {
-  const drafts = tx.objectStore('drafts');
-  for (const draft of await drafts.getAll(IDBKeyRange.bound([table.name], [table.name, []]))) {
+  const store = tx.objectStore('drafts');
+  const drafts = await store.getAll(IDBKeyRange.bound([table.name], [table.name, []]));
+  const byKey = new Map<RecordKey, ChangeRow>();
+  for (const draft of drafts) {
     const next = renameRow(table, names, draft);
-    if (next === draft) continue;
-    const there = next.key === draft.key ? undefined : await drafts.get([next.table, next.key]);
-    await drafts.delete([draft.table, draft.key]);
-    await drafts.put(there === undefined ? next : asOneDraft(renameRow(table, names, there), next));
+    const there = byKey.get(next.key);
+    const current = there === undefined ? next : asOneDraft(there, next);
+    byKey.set(next.key, current);
+    if (next.key !== draft.key) await store.delete([table.name, draft.key]);
+    if (current !== draft) await store.put(current);
   }
 }
 

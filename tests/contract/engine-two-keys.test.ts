@@ -110,7 +110,7 @@ describe('What is written under both keys of a record, while the answer to its c
     const twice = await withTwoKeys();
     const { old, now, visitId, page } = twice;
     await valueOf(page.draft('tasks', { id: old, title: 'Drafted', visitId }));
-    await valueOf(page.draft('tasks', { id: now, title: 'Call', visitId, afterId: now }));
+    await valueOf(page.draft('tasks', { id: now, title: 'Call', visitId, afterId: old }));
     await upload(twice);
     expect(await valueOf(page.drafts('tasks'))).toMatchObject([
       { key: now, isNew: false, record: { title: 'Drafted', afterId: now } },
