@@ -16,7 +16,9 @@ function decimalOf(text: string): Decimal {
   const all = whole + fraction;
   const digits = all.replace(/^0+/, '');
   if (digits === '') return { digits: '0', exponent: 0 };
-  return { digits: digits.replace(/0+$/, ''), exponent: Number(power) + whole.length - (all.length - digits.length) };
+  let end = digits.length;
+  while (digits[end - 1] === '0') end -= 1;
+  return { digits: digits.slice(0, end), exponent: Number(power) + whole.length - (all.length - digits.length) };
 }
 
 function isExact(text: string): boolean {
