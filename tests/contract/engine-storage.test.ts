@@ -193,6 +193,16 @@ describe('a database that is gone (SPEC Z)', () => {
 });
 
 describe('a database that lost its end (SPEC Z)', () => {
+  it('is none where the last that was noted is there', async () => {
+    const opened = await openDevice(fixture);
+    await unsentOn(opened, 3);
+    opened.worker.kill();
+    opened.session.end();
+    const { state } = await stateOn(opened);
+    expect(resets(opened.device)).toEqual([]);
+    expect(state).toMatchObject({ pending: 3, storageReset: null });
+  });
+
   it('is told with the number of changes that are missing, and downloaded again; what is there stays', async () => {
     const opened = await openDevice(fixture);
     const { device, worker, session } = opened;
