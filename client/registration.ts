@@ -3,6 +3,7 @@ import type { ConnectOptions } from './connect-options.ts';
 import type { WorkerSource } from './worker-source.ts';
 
 const controlTimeoutMs = 3_000;
+const giveWayAgainMs = 1_000;
 
 /** Registers the app's worker through workbox-window. Rejects with `ConfigurationError` if the browser refuses it. */
 export async function registerWorker(options: ConnectOptions): Promise<WorkerSource> {
@@ -57,9 +58,17 @@ export async function registerWorker(options: ConnectOptions): Promise<WorkerSou
     async takeWaiting() {
       const { waiting } = registration;
       if (waiting === null) return false;
-      const message = { holdfast: 1, type: 'skip-waiting' };
-      waiting.postMessage(message);
-      return settledAs(waiting, 'activated');
+      // It becomes the active one only when nothing goes on in the one before it. That one may not know yet that one waits; and
+      // Chromium looks whether it is idle at the end of an event, but not once more if it found it at work.
+      const giveWay = (): void => registration.active?.postMessage({ holdfast: 1, type: 'give-way' });
+      giveWay();
+      waiting.postMessage({ holdfast: 1, type: 'skip-waiting' });
+      const again = setInterval(giveWay, giveWayAgainMs);
+      try {
+        return await settledAs(waiting, 'activated');
+      } finally {
+        clearInterval(again);
+      }
     },
   };
 }

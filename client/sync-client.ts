@@ -222,7 +222,10 @@ export interface SyncClient extends EventTarget {
    */
   signOut(options?: SignOutOptions): Promise<boolean>;
 
-  /** Lets a waiting worker take over; resolves when it has, with `false` if none was waiting. The page is not reloaded. */
+  /**
+   * Lets a waiting worker take over; resolves when it has, with `false` if none was waiting. The page is not reloaded. A run that is
+   * going ends at its next step, where the new worker goes on; calls that wait for it reject with `worker-lost`.
+   */
   update(): Promise<boolean>;
   /** Asks the browser not to evict the local data under storage pressure; resolves with its answer. */
   persist(): Promise<boolean>;

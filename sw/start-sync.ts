@@ -20,6 +20,7 @@ import { createSessions } from './sync/create-sessions.ts';
 import { stateForStranger, stateWhileLocked } from './sync/state.ts';
 import { createWorkerMethods } from './sync/worker-methods.ts';
 import type { WorkerMethods } from './protocol/api.ts';
+import { createSuccession, type Succession } from './succession.ts';
 
 declare const self: ServiceWorkerGlobalScope;
 
@@ -64,12 +65,7 @@ interface SyncRegistration {
   readonly sync?: { register(tag: string): Promise<void> };
 }
 
-/** The worker's own state; Firefox does not tell it: https://developer.mozilla.org/docs/Web/API/ServiceWorkerGlobalScope/serviceWorker */
-function ownState(scope: Partial<Pick<ServiceWorkerGlobalScope, 'serviceWorker'>>): ServiceWorkerState | null {
-  return scope.serviceWorker?.state ?? null;
-}
-
-function createEnvironment(scope: ServiceWorkerGlobalScope, name: string): Environment {
+function createEnvironment(scope: ServiceWorkerGlobalScope, name: string, succession: Succession): Environment {
   return {
     now: () => Date.now(),
     random: () => Math.random(),
@@ -95,7 +91,7 @@ function createEnvironment(scope: ServiceWorkerGlobalScope, name: string): Envir
         return false;
       }
     },
-    isReplaced: () => ownState(scope) === 'redundant',
+    isReplaced: succession.isReplaced,
   };
 }
 
@@ -147,7 +143,8 @@ export function startSync(options: StartSyncOptions): void {
   checkOptions(options);
   const { name, version, tables, commands = [], backend, headers = null, encryption = null, migrate = null } = options;
   const schema = parseSchema(version, tables);
-  const environment = createEnvironment(self, name);
+  const succession = createSuccession(self);
+  const environment = createEnvironment(self, name, succession);
   const { origin } = self.location;
   const broadcast = createBroadcast({ name, now: environment.now });
   const announce = broadcast.post.bind(broadcast);
@@ -177,9 +174,10 @@ export function startSync(options: StartSyncOptions): void {
     locks: environment.locks,
     origin,
     skipWaiting: () => self.skipWaiting(),
+    giveWay: succession.giveWay,
     claim: () => self.clients.claim(),
     live: sessions.liveUrl,
-    isActive: () => [null, 'activating', 'activated'].includes(ownState(self)),
+    isActive: () => [null, 'activating', 'activated'].includes(succession.ownState()),
     state: async (page) => {
       // A page that connects may be the one that has the key.
       const state = await Promise.race([methods(page).state(), sessions.locked()]);

@@ -22,6 +22,8 @@ export interface LinkOptions {
   /** The worker's own origin. */
   readonly origin: string;
   readonly skipWaiting: () => Promise<void>;
+  /** Ends what is going at its next step, for a worker that waits to take over. @default does nothing */
+  readonly giveWay?: () => void;
   /** Makes the worker the controller of uncontrolled pages. */
   readonly claim?: () => Promise<void>;
   /** Address of the server's events, if it has them. @default null */
@@ -97,6 +99,9 @@ export function createLink(options: LinkOptions): Link {
           break;
         case 'skip-waiting':
           event.waitUntil(options.skipWaiting());
+          break;
+        case 'give-way':
+          options.giveWay?.();
           break;
       }
     },

@@ -150,7 +150,9 @@ export type PageMessage =
     }
   /** Keeps the worker alive while a call is under way: its `waitUntil` lasts until the call has settled, or 60 s. */
   | { readonly holdfast: 1; readonly type: 'keep-alive'; readonly connection: string; readonly call: string }
-  | { readonly holdfast: 1; readonly type: 'skip-waiting' };
+  | { readonly holdfast: 1; readonly type: 'skip-waiting' }
+  /** To the active worker, when the waiting one is told to take over: that waits for what is going here. */
+  | { readonly holdfast: 1; readonly type: 'give-way' };
 
 /** The page's last word on a port. */
 export interface CloseMessage {
@@ -181,7 +183,7 @@ export function isPageMessage(value: unknown): value is PageMessage {
   if (typeof value !== 'object' || value === null) return false;
   const message = value as Partial<Record<'holdfast' | 'type' | 'connection' | 'call', unknown>>;
   if (message.holdfast !== 1) return false;
-  if (message.type === 'skip-waiting') return true;
+  if (message.type === 'skip-waiting' || message.type === 'give-way') return true;
   if (typeof message.connection !== 'string') return false;
   return message.type === 'connect' || (message.type === 'keep-alive' && typeof message.call === 'string');
 }

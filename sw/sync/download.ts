@@ -11,6 +11,7 @@ import type { WireScope } from '../protocol/wire.ts';
 import { keepLocalColumns } from './local-columns.ts';
 import { report } from './progress.ts';
 import { callFor, type ActiveRun, type Session } from './session.ts';
+import { SliceOverError } from './transfer-fault.ts';
 
 export function scopeOf(table: Table): WireScope {
   const { scope } = table;
@@ -207,6 +208,7 @@ export async function downloadAll(active: ActiveRun): Promise<void> {
       call,
     )) {
       active.signal.throwIfAborted();
+      if (session.environment.isReplaced()) throw new SliceOverError();
       await receiver.take(piece);
     }
   } finally {

@@ -152,7 +152,8 @@ export function createEngine(session: Session): Engine {
     });
 
   const afterRun = async (): Promise<void> => {
-    if (session.signal.aborted) return;
+    // Where another is to be the active worker, what is left to do is for that one.
+    if (session.signal.aborted || environment.isReplaced()) return;
     try {
       const again = await environment.locks.request(lockName, { ifAvailable: true }, (lock) =>
         // While another worker runs it is for that one to take, at its end; taken here, it would be put back at once, for ever.

@@ -16,6 +16,7 @@ import { nextState, type RunEvent, type RunFacts } from './run-state.ts';
 import type { ActiveRun, Session } from './session.ts';
 import { findSuperseded, supersede, supersedeScope, type Superseded } from './superseded.ts';
 import { addToTally } from './tally.ts';
+import { SliceOverError } from './transfer-fault.ts';
 import { refreshStep } from './refresh.ts';
 import { resolveSelection, type Selection } from './selection.ts';
 import { storeSelection } from '../store/selected.ts';
@@ -226,6 +227,7 @@ export async function runSlice(active: ActiveRun): Promise<SliceResult> {
       }
     }
   } catch (caught) {
+    if (caught instanceof SliceOverError) return { type: 'paused' };
     const error = toSyncError(caught);
     if (session.signal.aborted) throw error;
     // An abort shows as a network error of the fetch that it ended.

@@ -74,41 +74,6 @@ describe('a worker', () => {
     await device.close();
   });
 
-  it('of a new version takes over with 5,000 pending: what the old one stored is sent by the new one, once', async () => {
-    const device = await demo.device();
-    let isNew = false;
-    const script: Plan = (passage) => {
-      if (!isNew || passage.path !== '/sw.js') return undefined;
-      return fetch(`${demo.server.url}/sw.js`)
-        .then((answer) => answer.text())
-        .then((text) => passage.answer(200, { 'Content-Type': 'text/javascript' }, `${text}\n// Another version.`));
-    };
-    demo.faults.plan = firstOf(withoutNews, script, on('/sync/upload', refuseWith(503)));
-    const page = await demo.open(device);
-    const mark = randomUUID();
-    await page.evaluate(
-      `Promise.all(Array.from({ length: 20 }, async (_value, lane) => {
-        for (let n = lane; n < 5_000; n += 20) {
-          const body = JSON.stringify({ note: '${mark} ' + n });
-          await fetch('/api/visits', { method: 'POST', body, headers: { 'Content-Type': 'application/json' } });
-        }
-      })).then(() => null)`,
-    );
-    expect((await stateOf(page)).pending).toBe(5_000);
-    isNew = true;
-    await page.evaluate(
-      'navigator.serviceWorker.getRegistration().then((registration) => registration.update()).then(() => null)',
-    );
-    await expect.poll(() => page.evaluate('holdfast.update()'), patience).toBe(true);
-    demo.faults.plan = firstOf(withoutNews, script);
-    await expect.poll(() => page.evaluate(settled), patience).toBe('finished');
-    const there = await notes(mark);
-    expect(there).toHaveLength(5_000);
-    expect(new Set(there).size).toBe(5_000);
-    expect(await stateOf(page)).toMatchObject({ pending: 0, failures: 0 });
-    await device.close();
-  });
-
   it('in a sync event whose work takes 6 minutes finishes over as many events as the browser makes of it, and repeats a batch at most for each', async () => {
     const device = await demo.device();
     const page = await demo.open(device);

@@ -66,6 +66,7 @@ describe("the worker's end of a port", () => {
   let link: Link;
   let state: () => Promise<SyncState>;
   let skipped: number;
+  let gaveWay: number;
   let claimed: number;
   let setStatusCalls: unknown[][];
   let ports: MessagePort[];
@@ -75,6 +76,7 @@ describe("the worker's end of a port", () => {
     clock = new ManualClock();
     state = () => Promise.resolve(syncState({ pending: 3 }));
     skipped = 0;
+    gaveWay = 0;
     claimed = 0;
     setStatusCalls = [];
     ports = [];
@@ -89,6 +91,9 @@ describe("the worker's end of a port", () => {
       skipWaiting: () => {
         skipped += 1;
         return Promise.resolve();
+      },
+      giveWay: () => {
+        gaveWay += 1;
       },
       claim: () => {
         claimed += 1;
@@ -286,6 +291,11 @@ describe("the worker's end of a port", () => {
   it('takes over when a page asks for it', async () => {
     await Promise.all(post({ holdfast: 1, type: 'skip-waiting' }));
     expect(skipped).toBe(1);
+  });
+
+  it('gives way when a page asks for it', async () => {
+    await Promise.all(post({ holdfast: 1, type: 'give-way' }));
+    expect([gaveWay, skipped]).toEqual([1, 0]);
   });
 
   it('claims a page without a controller, and links up even where that is refused', async () => {
