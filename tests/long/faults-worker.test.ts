@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { CDPSession, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask, Demo, stateOf } from '../browser/fixture.ts';
-import type { Plan } from '../support/faults/passage.ts';
-import { drop, firstOf, on, refuseWith, withoutNews } from '../support/faults/plans.ts';
+import { drop, firstOf, on, withoutNews } from '../support/faults/plans.ts';
 import { createRandom } from '../support/faults/random.ts';
 import { settled } from '../support/in-page.ts';
 
