@@ -29,7 +29,8 @@ export function createSuccession(scope: SuccessionScope): Succession {
   return {
     ownState,
     giveWay: () => {
-      successor = scope.registration.waiting;
+      // Told again while that one is about to become active, it does not wait any more.
+      successor = scope.registration.waiting ?? successor;
     },
     // One that was discarded before it became active leaves the work here.
     isReplaced: () => ownState() === 'redundant' || (successor !== null && successor.state !== 'redundant'),

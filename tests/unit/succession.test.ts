@@ -18,6 +18,18 @@ describe('a worker during an update', () => {
     expect(succession.isReplaced()).toBe(false);
   });
 
+  it('gives way on, told once more when the other one does not wait any more', () => {
+    const registration: { waiting: { readonly state: ServiceWorkerState } | null } = { waiting: null };
+    const succession = createSuccession({ registration });
+    succession.giveWay();
+    expect(succession.isReplaced()).toBe(false);
+    registration.waiting = { state: 'installed' };
+    succession.giveWay();
+    registration.waiting = null;
+    succession.giveWay();
+    expect(succession.isReplaced()).toBe(true);
+  });
+
   it('is replaced where the browser says so', () => {
     const serviceWorker: { state: ServiceWorkerState } = { state: 'activated' };
     const succession = createSuccession({ registration: { waiting: null }, serviceWorker });
