@@ -19,7 +19,7 @@ interface Overlaid {
   readonly detail: StatusDetail;
 }
 
-/** One match. Its place is in a leaf, or it brings its text along. */
+/** One match. It brings its text along, or has its place in a leaf. */
 export interface Hit {
   /** Leaf and row, or where it would stand: the order by key. */
   readonly position: number;
@@ -36,6 +36,11 @@ export interface Hit {
 export const leavesInSlice = 32;
 const rowsInLeaf = 1_000_000;
 
+/** From a leaf that was read to find them, so few matches bring their texts along: it is not read once more. */
+const textsOfLeaf = 8;
+/** A text keeps all of its leaf in memory. */
+const leavesWithTexts = 256;
+
 interface Scan {
   readonly table: Table;
   readonly base: Base;
@@ -48,6 +53,8 @@ interface Scan {
   readonly held: readonly RecordKey[];
   readonly matcher: ListMatcher;
   readonly includeDeleted: boolean;
+  /** How many further leaves may stay in memory by the texts of matches. */
+  texts: number;
 }
 
 async function readRecent(tx: AnyTransaction, base: Base, head: HeadRow): Promise<Map<RecordKey, string | null>> {
@@ -136,13 +143,16 @@ async function scanLeaf(
       packed ??= await base.readLeaf(tx, table.name, root, leaf);
       rows = matcher.matchLeaf(packed);
     }
-    const keys = needsKeys ? packed?.keys : undefined;
+    const keys = packed?.keys;
+    const withTexts = rows.length > 0 && rows.length <= textsOfLeaf && scan.texts > 0 ? packed : null;
+    if (withTexts !== null) scan.texts -= 1;
     for (const { row, order } of rows) {
       const key = keys?.[row] ?? null;
       if (key !== null && overlaid.has(key)) continue;
       const detail: StatusDetail = key !== null && marked.has(key) ? 'pending' : 'clean';
       if (!matcher.matchesDetail(detail)) continue;
-      hits.push({ position: base0 + row, leaf, row, key, text: null, detail, isDeleted: false, order });
+      const text = withTexts === null ? null : textAt(withTexts, row);
+      hits.push({ position: base0 + row, leaf, row, key, text, detail, isDeleted: false, order });
     }
   }
   if (overlaid.size > 0) {
@@ -206,7 +216,8 @@ export async function findHits(
       readMarks(tx, base, head, 'send'),
       readMarks(tx, base, head, 'hold'),
     ]);
-    return { table, base, head, root, bounds, recent, marked, held, matcher, includeDeleted };
+    const texts = leavesWithTexts;
+    return { table, base, head, root, bounds, recent, marked, held, matcher, includeDeleted, texts };
   });
   const { head, root } = scan;
   const hits: Hit[] = [];

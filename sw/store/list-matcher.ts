@@ -40,6 +40,7 @@ interface MatchedRow {
 /** What a query asks of a record, of a leaf's vectors, and of a leaf's bounds. */
 export interface ListMatcher {
   readonly warnings: readonly string[];
+  /** Whether the vectors hold all that the query reads. */
   readonly needsVectors: boolean;
   /** Whether records without a change or mark can match at all. */
   readonly mayMatchClean: boolean;
@@ -93,7 +94,7 @@ export function createMatcher(table: Table, query: ListQuery): ListMatcher {
   return {
     warnings,
     finish: () => watch.finish(),
-    needsVectors: needed.size > 0,
+    needsVectors: needed.size > 0 && [...needed].every((name) => Object.hasOwn(table.columnTypes, name)),
     mayMatchClean: matchesDetail('clean'),
     bounded,
     mayMatchLeaf: (bounds, leaf) => {
