@@ -35,7 +35,8 @@ export type Command =
   | (At & { readonly type: 'list'; readonly table: TableName })
   | (OnRecord & {
       readonly type: 'draft';
-      readonly what: 'write' | 'commit' | 'discard';
+      /** `attach`: gives it a file, where its table has one. */
+      readonly what: 'write' | 'attach' | 'commit' | 'discard';
       readonly fields: readonly string[];
     })
   | (At & {
@@ -158,6 +159,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
         'write' as const,
         'write' as const,
         'write' as const,
+        'attach' as const,
         'commit' as const,
         'commit' as const,
         'discard' as const,

@@ -12,6 +12,8 @@ export interface PageRequest {
   readonly idempotencyKey: string | null;
   /** @default 'application/json' */
   readonly contentType?: string;
+  /** @default false */
+  readonly isDraft?: boolean;
 }
 
 export interface PageAnswer {
@@ -182,10 +184,11 @@ export class Device {
   /** A page's fetch. A worker that dies over it is started again and gets it once more, as in Chromium; then it fails. */
   fetch(page: string, request: PageRequest, isAgain = false): Promise<PageAnswer> {
     const worker = this.#running();
-    const { method, path, body, idempotencyKey, contentType = 'application/json' } = request;
+    const { method, path, body, idempotencyKey, contentType = 'application/json', isDraft = false } = request;
     const headers = {
       ...(body === null ? {} : { 'Content-Type': contentType }),
       ...(idempotencyKey === null ? {} : { 'Idempotency-Key': idempotencyKey }),
+      ...(isDraft ? { 'Sync-Draft': 'true' } : {}),
     };
     const sent = new Request(`${origin}${path}`, { method, body, headers });
     const work = worker.fetch(page, sent).then(async (response) => {

@@ -1,6 +1,8 @@
+import { withContentNamed } from '../../support/oracle-files.ts';
 import { referenceTables } from '../../support/reference/tables.ts';
 import type { Chronicle } from './chronicle.ts';
 import { fieldNames, type Command } from './commands.ts';
+import { newContent } from './file-actions.ts';
 import type { KnownKeys } from './known-keys.ts';
 import type { Page, PageLink } from './page-link.ts';
 import type { SignIns } from './sign-ins.ts';
@@ -15,6 +17,7 @@ interface Parts {
 }
 
 const never = Number.POSITIVE_INFINITY;
+const bytesInFile = 12;
 
 /** Writes a draft, commits it or gives it up, where it is known whose it is. */
 export async function draft(
@@ -34,7 +37,24 @@ export async function draft(
   const onRefused = (): void => {
     isRefused = true;
   };
+  const { file } = referenceTables[table] ?? {};
   switch (what) {
+    case 'attach': {
+      if (file === undefined) return;
+      const { value, content } = newContent({ chronicle }, user, bytesInFile);
+      const path = `/api/${table}/${String(key)}/${file}`;
+      const wrote = (endedAt: number): void =>
+        chronicle.drafts.wrote({ place, values: { [file]: value }, startedAt, endedAt });
+      link.fetch(
+        page,
+        { method: 'PUT', path, body: content, idempotencyKey: null, contentType: 'text/plain', isDraft: true },
+        (answer) => {
+          if (answer.status < 300) wrote(chronicle.tick());
+        },
+        () => wrote(never),
+      );
+      return;
+    }
     case 'write': {
       const values = Object.fromEntries(fields.map((field) => [field, chronicle.newValue(user)]));
       const keyField = referenceTables[table]?.key ?? 'id';
@@ -49,8 +69,10 @@ export async function draft(
       const record = await link.call(page, 'commit', (methods) => methods.commit(table, key), onRefused);
       if (isRefused) return;
       // Unheard, it may have replaced any field.
-      const nothing = Object.fromEntries(fieldNames.map((field) => [field, '']));
-      const set = record === null ? nothing : chronicle.drafts.committed(place, record, fieldNames);
+      const mayBeSet = file === undefined ? fieldNames : [...fieldNames, file];
+      const nothing = Object.fromEntries(mayBeSet.map((field) => [field, '']));
+      const named = record === null ? null : withContentNamed(record, chronicle.contents);
+      const set = named === null ? nothing : chronicle.drafts.committed(place, named, mayBeSet);
       const ended = record === null ? { endedAt: never, isUnheard: true } : { endedAt: chronicle.tick() };
       chronicle.wrote({ ...place, fields: set, startedAt, ...ended });
       return;

@@ -41,7 +41,12 @@ export function file(parts: Parts, page: Page, command: FileCommand): void {
   else put(parts, page, { ...command, key }, user);
 }
 
-function newContent({ chronicle }: Parts, author: User | '', bytes: number): { value: string; content: string } {
+/** A content that nobody has written yet, and the value by which it is known. */
+export function newContent(
+  { chronicle }: Pick<Parts, 'chronicle'>,
+  author: User | '',
+  bytes: number,
+): { value: string; content: string } {
   const value = chronicle.newValue(author);
   const content = value + '.'.repeat(bytes);
   chronicle.contents.set(hashOfText(content), value);
