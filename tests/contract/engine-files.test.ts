@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { isWhole } from '../../sw/store/contents.ts';
 import { readFailures, retryFailure } from '../../sw/store/failures.ts';
 import { writeFile } from '../../sw/router/file-route.ts';
 import { sweepContents } from '../../sw/sync/sweep-contents.ts';
@@ -348,6 +349,30 @@ describe('the contents of downloaded records', () => {
     };
     expect(await session.engine.synchronize('again', {})).toMatchObject({ outcome: 'finished' });
     expect(ranges).toEqual([`bytes=${2 * mebibyte}-`]);
+    expect(hashOf(await bytesIn(await getFile(session, id)))).toBe(hashOf(bytes));
+  });
+
+  it('for which there is no space leave no part of them, and small writes have room (X-03)', async () => {
+    const bytes = photo(3 * mebibyte);
+    const id = await photoFromElsewhere(bytes);
+    const device = new Device(fixture);
+    const session = await device.startWorker().signIn('ana');
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called on the store
+    const { put } = IDBObjectStore.prototype;
+    vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore, value, key) {
+      const isSecondChunk = this.name === 'files' && Array.isArray(key) && key[1] === 1;
+      if (isSecondChunk) throw new DOMException('There is no space.', 'QuotaExceededError');
+      return put.call(this, value, key);
+    });
+    const result = await session.engine.synchronize('call', {});
+    expect(result).toMatchObject({ outcome: 'finished', warnings: [expect.stringContaining('no space')] });
+    const rows = await session.database.read(['contents'], (tx) => tx.objectStore('contents').getAll());
+    expect(rows.filter((row) => !isWhole(row))).toEqual([]);
+    expect(await chunksHere(session)).toBe(rows.reduce((sum, { size }) => sum + Math.ceil(size / mebibyte), 0));
+    expect((await see(session, 'photos', id)).record).toMatchObject({ id });
+    await newVisit(session);
+    vi.restoreAllMocks();
+    expect(await session.engine.synchronize('again', {})).toMatchObject({ outcome: 'finished', warnings: [] });
     expect(hashOf(await bytesIn(await getFile(session, id)))).toBe(hashOf(bytes));
   });
 
