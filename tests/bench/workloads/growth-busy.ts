@@ -15,7 +15,6 @@ const workload: Workload = {
     writeBusy: { says: 'one write, during the download, p95', unit: 's' },
   },
   cases: [{ n: million, subjects: ['holdfast'] }],
-  limits: { holdfast: 2 },
   measure: async (subject) => {
     const { state } = subject.server;
     state.loadItems(table);

@@ -8,7 +8,6 @@ const workload: Workload = {
   title: 'what a user waits for, with n changes pending in a table of 10,000 records',
   metrics: growthMetrics,
   cases: [10, 100, 1000, 10_000, 100_000].map((n) => ({ n, subjects: ['holdfast'] })),
-  limits: { holdfast: 1 },
   measure: async (subject, n) => {
     const { state } = subject.server;
     state.loadItems(records);

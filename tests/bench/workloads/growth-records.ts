@@ -8,7 +8,6 @@ const workload: Workload = {
   title: 'what a user waits for, in a table of n records',
   metrics: growthMetrics,
   cases: sizes.map((n) => ({ n, subjects: ['holdfast'] })),
-  limits: { holdfast: 2 },
   measure: async (subject, n) => {
     subject.server.state.loadItems(n);
     await subject.call('download', n);

@@ -8,7 +8,6 @@ const workload: Workload = {
   title: 'what a user waits for, with n tables of 1,000 records',
   metrics: growthMetrics,
   cases: [1, 10, 100].map((n) => ({ n, subjects: ['holdfast'] })),
-  limits: { holdfast: 2 },
   measure: async (subject, n) => {
     subject.server.state.loadItems(records);
     await subject.open(`tables=${n}`);
