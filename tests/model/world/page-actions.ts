@@ -1,5 +1,6 @@
 import { isJsonObject } from '../../../sw/protocol/record.ts';
 import type { AnsweredRead } from '../../support/oracle.ts';
+import { withContentNamed } from '../../support/oracle-files.ts';
 import type { ReferenceServer } from '../../support/reference/reference-server.ts';
 import { referenceTables } from '../../support/reference/tables.ts';
 import type { Chronicle } from './chronicle.ts';
@@ -194,11 +195,13 @@ export class PageActions {
       .then(async (failures) => {
         const failure = failures?.[command.index];
         if (failure === undefined) return;
+        const { chronicle } = this.#parts;
         // Of a command, its body.
-        this.#parts.chronicle.excuse(objectOf(failure.content));
+        const content = objectOf(failure.content);
+        chronicle.excuse(content === null ? null : withContentNamed(content, chronicle.contents));
         const { table, key } = failure;
         if (failure.operation === 'delete')
-          this.#parts.chronicle.discardDeletion({ device: page.device.name, table, key });
+          chronicle.discardDeletion({ device: page.device.name, table, key });
         await this.#parts.link.call(page, command.what, (methods) => methods[command.what](failure.id));
       });
   }
