@@ -200,8 +200,7 @@ export class PageActions {
         const content = objectOf(failure.content);
         chronicle.excuse(content === null ? null : withContentNamed(content, chronicle.contents));
         const { table, key } = failure;
-        if (failure.operation === 'delete')
-          chronicle.discardDeletion({ device: page.device.name, table, key });
+        if (failure.operation === 'delete') chronicle.discardDeletion({ device: page.device.name, table, key });
         await this.#parts.link.call(page, command.what, (methods) => methods[command.what](failure.id));
       });
   }
