@@ -37,25 +37,26 @@ export async function readFailures(
 
 /** Whether what failed is still here as it was: it may have been edited, and sent, since. */
 async function isRetriable(tx: AnyTransaction, failure: FailureRow): Promise<boolean> {
-  const subject = await subjectOf(tx, failure);
-  return subject !== null && subject.state !== 'pending';
+  return (await subjectOf(tx, failure)) !== null;
 }
 
-/** The change or command that still stands for a failure. */
+/**
+ * The change or command that still stands for a failure: it names it. An edit keeps the row's `seq`, not the failure's name, and
+ * may wait or have failed anew since then, under another one.
+ */
 async function subjectOf(tx: AnyTransaction, failure: FailureRow): Promise<ChangeRow | CommandRow | null> {
   if (failure.seq === null) return null;
-  const { table, key, seq, operation } = failure;
-  if (operation === 'command') return (await tx.objectStore('commands').get(seq)) ?? null;
-  const rows = await rowsOf(tx, table, key);
-  return rows.find((row) => row.seq === seq) ?? null;
+  const { id, table, key, seq, operation } = failure;
+  const rows: readonly (ChangeRow | CommandRow | undefined)[] =
+    operation === 'command' ? [await tx.objectStore('commands').get(seq)] : await rowsOf(tx, table, key);
+  return rows.find((row) => row?.seq === seq && row.reason?.failure === id) ?? null;
 }
 
 /** A group is tried again, or given up, as a whole: the failures of its other members go with this one. */
 async function membersOf(tx: WriteTransaction, failure: FailureRow): Promise<readonly (ChangeRow | CommandRow)[]> {
   const subject = await subjectOf(tx, failure);
   await tx.objectStore('failures').delete(failure.id);
-  // An edit made since then is not what failed.
-  if (subject === null || subject.state === 'pending') return [];
+  if (subject === null) return [];
   if (subject.group === undefined) return [subject];
   for (const other of await tx.objectStore('failures').getAll()) {
     if (other.group === subject.group.id && other.seq !== null) await tx.objectStore('failures').delete(other.id);

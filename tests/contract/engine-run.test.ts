@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { busyText } from '../../sw/protocol/errors.ts';
-import { readFailures, discardFailure } from '../../sw/store/failures.ts';
+import { discardFailure, readFailures, retryFailure } from '../../sw/store/failures.ts';
 import { readState, findObstacle } from '../../sw/sync/state.ts';
+import { newMutationId } from './close-command.ts';
 import { Device, see, signal, write } from './engine-fixture.ts';
 import { losingUploads } from './engine-page.ts';
 import { Fixture } from './server-fixture.ts';
@@ -175,6 +176,29 @@ describe('a run', () => {
     expect(await onServer(bad)).toMatchObject({ rating: 5 });
     if (failure !== undefined) await discardFailure(session.database, failure.id);
     expect(await readFailures(session.database, { limit: 10, offset: 0 })).toEqual([]);
+  });
+
+  it('that fails an edit of what had failed keeps the edit from the word on the older failure (S-12)', async () => {
+    const session = await new Device(fixture).startWorker().signIn('ana');
+    const id = randomUUID();
+    const failuresOf = () => readFailures(session.database, { limit: 10, offset: 0 });
+    await write(session, 'visits', id, visit(id, { rating: 9 }));
+    await session.engine.synchronize('call', { mode: 'unsynchronized' });
+    await write(session, 'visits', id, visit(id, { rating: 8 }));
+    await session.engine.synchronize('again', { mode: 'unsynchronized' });
+    const [newer, older] = await failuresOf();
+    expect(newer).toMatchObject({ content: { rating: 8 }, retriable: true });
+    expect(older).toMatchObject({ content: { rating: 9 }, retriable: false });
+    expect(await retryFailure(session.database, older?.id ?? '', newMutationId)).toBe(false);
+    await write(session, 'visits', id, visit(id, { rating: 7 }));
+    await session.engine.synchronize('third', { mode: 'unsynchronized' });
+    const [newest, notNewest] = await failuresOf();
+    expect(notNewest).toMatchObject({ id: newer?.id, retriable: false });
+    await discardFailure(session.database, newer?.id ?? '');
+    expect(await see(session, 'visits', id)).toMatchObject({ detail: 'rejected', record: { rating: 7 } });
+    expect(await failuresOf()).toMatchObject([{ id: newest?.id, retriable: true }]);
+    expect(await retryFailure(session.database, newest?.id ?? '', newMutationId)).toBe(true);
+    expect(await see(session, 'visits', id)).toMatchObject({ detail: 'pending', record: { rating: 7 } });
   });
 
   it('sends a child after its parent, and blocks a child of a rejected parent by name (U-01, U-07)', async () => {
