@@ -1,6 +1,7 @@
 import { SyncError } from '../protocol/errors.ts';
 import { requestRowKey } from '../store/requests.ts';
 import { writeCommand } from '../store/command-write.ts';
+import { expandMarks } from '../sync/expand-marks.ts';
 import { checkSignedIn } from '../sync/signed-in.ts';
 import { identify } from './identity.ts';
 import { namesOfCommand, type CommandPattern } from './match.ts';
@@ -31,6 +32,7 @@ export async function takeCommand(
   const identity = identify(request, body.text, { client: context.client, environment: session.environment });
   const mutationId = newMutationId(session);
   const seconds = waitSecondsOf(request);
+  await expandMarks(session);
   const result = await writeCommand(
     session.database,
     {

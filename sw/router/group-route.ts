@@ -7,6 +7,7 @@ import type { ChangeBase } from '../store/format.ts';
 import { writeGroup, type GroupWrite } from '../store/group-write.ts';
 import { isSendable, isUploaded, type Schema } from '../store/schema.ts';
 import { changedTables } from './changed-tables.ts';
+import { expandMarks } from '../sync/expand-marks.ts';
 import { fetchBase } from '../sync/fetch-base.ts';
 import { reply } from '../sync/reply.ts';
 import type { Session } from '../sync/session.ts';
@@ -151,6 +152,7 @@ async function storeGroup(
     const writes: GroupWrite[] = [];
     const names = new GroupNames(schema, requests);
     for (const member of members) writes.push(await writeOf(session, options, names, member));
+    if (writes.some((member) => member.type === 'command')) await expandMarks(session);
     const stored = await writeGroup({ database, base, schema, id, request, now: environment.now() }, writes);
     switch (stored.type) {
       case 'stored':

@@ -9,12 +9,15 @@ import { isMutationId } from '../protocol/record.ts';
 import type { Session } from './session.ts';
 
 /**
- * Makes changes of the records that were set *not synchronized* by hand, whole (K-03). Marks are packed, and expanded only
- * now, at the start of a run; a record that has a change anyway loses its mark.
+ * Makes changes of the records that were set *not synchronized* by hand, whole (K-03). Marks are packed, and expanded only at
+ * the start of a run, or before a command, which goes behind them (SPEC K-S3). A record that has a change anyway loses its mark.
  */
 export async function expandMarks(session: Session): Promise<void> {
-  for (const table of session.schema.tables.values()) {
-    if (!isSendable(table)) continue;
+  const { database, base, schema } = session;
+  const sendable = [...schema.tables.values()].filter(isSendable);
+  const heads = await database.read(['heads'], (tx) => Promise.all(sendable.map(({ name }) => base.readHead(tx, name))));
+  for (const [index, table] of sendable.entries()) {
+    if (heads[index]?.sendMarks === 0) continue;
     while (await untilUnmoved(() => expandSome(session, table))) {
       if (session.signal.aborted) return;
     }

@@ -158,6 +158,24 @@ describe('An atomic group', () => {
     expect(await see(session, 'visits', id)).toMatchObject({ record: { note: 'third', status: 'closed' } });
   });
 
+  it.each(['alone', 'in a group'])(
+    'of a command %s goes behind what was set to be sent before it (K-03, U-12)',
+    async (how) => {
+      const opened = await openDevice(fixture);
+      const { session, page } = opened;
+      const id = randomUUID();
+      await ask(session, 'POST', '/api/visits', visit(id, { note: 'first' }));
+      await session.engine.synchronize('one', {});
+      await valueOf(page.setStatus('visits', 'not-synchronized', `FIELD(visits,id) = "${id}"`, {}));
+      if (how === 'alone') await ask(session, 'POST', `/api/visits/${id}/close`);
+      else await valueOf(page.group([{ method: 'POST', url: `/api/visits/${id}/close` }], {}));
+      const { uploads } = watchUploads(opened);
+      expect(await session.engine.synchronize('two', {})).toMatchObject({ outcome: 'finished', failed: 0 });
+      expect(uploads.flatMap(typesOf)).toEqual(['update', 'command']);
+      expect(await see(session, 'visits', id)).toMatchObject({ detail: 'clean', record: { status: 'closed' } });
+    },
+  );
+
   it('joins two writes of one record, but not over a command', async () => {
     const opened = await openDevice(fixture);
     const { session, page } = opened;

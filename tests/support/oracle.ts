@@ -68,9 +68,9 @@ export interface Evidence {
   readonly isExcused: (value: string) => boolean;
   /**
    * Whether the effect, by its place among all, may come from a record that its device had marked to be sent as it is
-   * (K-03): then a value may come back, whoever wrote it.
+   * (K-03), after `since` if that is given: then a value may come back, whoever wrote it.
    */
-  readonly mayResend?: (effect: Effect, index: number) => boolean;
+  readonly mayResend?: (effect: Effect, index: number, since?: number) => boolean;
   /** Whether a user threw away what had become of a deletion. */
   readonly isDiscarded: (deletion: AnsweredWrite) => boolean;
 }
@@ -197,7 +197,9 @@ function outOfOrder(evidence: Evidence): Violation[] {
       if (effect.device !== write.device && evidence.mayResend?.(effect, index) === true) continue;
       const id = `${write.device} ${write.user} ${write.table} ${write.key} ${field}`;
       const before = last.get(id);
-      if (before !== undefined && before.startedAt > write.endedAt) {
+      const isUndone = before !== undefined && before.startedAt > write.endedAt;
+      // What was marked after the later write, which the server had not answered, is sent as it was here.
+      if (isUndone && evidence.mayResend?.(effect, index, before.startedAt) !== true) {
         violations.push({
           oracle: 'O3',
           message: `${id}: ${JSON.stringify(value)} was applied after what was written later`,

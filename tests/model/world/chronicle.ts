@@ -26,6 +26,8 @@ interface Mark {
   readonly table: string;
   /** How many the server had had before. */
   readonly effects: number;
+  /** When it was answered, if it was. */
+  endedAt: number;
 }
 
 /** What the pages of a world wrote, read and threw away, in the order of one clock. */
@@ -129,9 +131,13 @@ export class Chronicle {
     }
   }
 
-  /** The device marks records to be sent as it has them. */
-  marks(mark: Mark): void {
+  /** The device marks records to be sent as it has them; gives what is to be called when it was answered. */
+  marks(given: Omit<Mark, 'endedAt'>): () => void {
+    const mark = { ...given, endedAt: Number.POSITIVE_INFINITY };
     this.#marks.push(mark);
+    return () => {
+      mark.endedAt = this.tick();
+    };
   }
 
   discardDeletion(where: Pick<AnsweredWrite, 'device' | 'table' | 'key'>): void {
@@ -140,8 +146,10 @@ export class Chronicle {
 
   readonly authorOf = (value: string): string | undefined => this.#authors.get(value);
   readonly isExcused: Evidence['isExcused'] = (value) => value === '' || this.#excused.has(value);
-  readonly mayResend: NonNullable<Evidence['mayResend']> = ({ device, table }, index) =>
-    this.#marks.some((mark) => mark.device === device && mark.table === table && index >= mark.effects);
+  readonly mayResend: NonNullable<Evidence['mayResend']> = ({ device, table }, index, since = 0) =>
+    this.#marks.some(
+      (mark) => mark.device === device && mark.table === table && index >= mark.effects && mark.endedAt > since,
+    );
   readonly isDiscarded: Evidence['isDiscarded'] = (deletion) =>
     this.#discarded.some((each) => each.device === deletion.device && this.#isSame(each, deletion));
 }

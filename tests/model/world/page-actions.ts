@@ -82,9 +82,11 @@ export class PageActions {
       case 'set-status': {
         const { table, field, status } = command;
         const effects = this.#parts.server.effects.all.length;
-        if (status === 1) this.#parts.chronicle.marks({ device: device.name, table, effects });
+        const onMarked = status === 1 ? this.#parts.chronicle.marks({ device: device.name, table, effects }) : null;
         const filter = `${field} IS NOT NULL`;
-        void this.#parts.link.call(page, 'setStatus', (methods) => methods.setStatus(table, status, filter, {}));
+        void this.#parts.link
+          .call(page, 'setStatus', (methods) => methods.setStatus(table, status, filter, {}))
+          .then((result) => (result === null ? undefined : onMarked?.()));
         return;
       }
       case 'failure':
