@@ -5,7 +5,7 @@ import { readMany, readOne } from '../../sw/router/read-route.ts';
 import type { Table, TableOptions } from '../../sw/store/schema.ts';
 import { readState } from '../../sw/sync/state.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
-import { see, write, type Device } from './engine-fixture.ts';
+import { see, signal, write, type Device } from './engine-fixture.ts';
 import { network, noNetwork, openDevice, valueOf, visit } from './engine-page.ts';
 import { arrayOf, asJson, asObject, Fixture } from './server-fixture.ts';
 
@@ -86,6 +86,42 @@ describe('a download', () => {
     });
     expect(rest[0]?.map(({ table }) => table)).toEqual(['visits']);
     expect((await see(next, 'places', 'AD-1')).record).not.toBeNull();
+  });
+
+  it('that never ends stops at its next piece when another worker is to go on, which asks for the rest only (R-6a, D-04)', async () => {
+    const { device, worker, session } = await openDevice(fixture, both);
+    const part = signal();
+    device.network = async (path, forward) => {
+      const answer = await forward();
+      if (path !== '/sync/download') return answer;
+      const lines = (await answer.text()).split('\n').map((line) => `${line}\n`);
+      const end = lines.findIndex((line) => isMark(line, 'end', 'places')) + 1;
+      const encoder = new TextEncoder();
+      const body = new ReadableStream<Uint8Array>({
+        start: async (controller) => {
+          controller.enqueue(encoder.encode(lines.slice(0, end).join('')));
+          await part.given;
+          controller.enqueue(encoder.encode(lines.slice(end, -2).join('')));
+        },
+      });
+      return new Response(body, { headers: answer.headers });
+    };
+    const run = session.engine.synchronize('call', {});
+    const isStaged = async (): Promise<void> => {
+      const runs = await session.database.read(['runs'], (tx) => tx.objectStore('runs').getAll());
+      expect(JSON.stringify(runs)).toContain('"end":{');
+    };
+    await vi.waitFor(isStaged, { timeout: 10_000 });
+    worker.replace();
+    part.give();
+    await expect(run).rejects.toMatchObject({ code: 'worker-lost' });
+    expect(await readState(session)).toMatchObject({ syncing: true, ready: false });
+    worker.kill();
+    const next = await device.startWorker().sessions.current();
+    const asked = rewriting(device, (lines) => lines);
+    expect(await next.engine.requestRun('start')).toBe(true);
+    expect(asked.map((tables) => tables.map(({ table }) => table))).toEqual([['visits']]);
+    expect(await readState(next)).toMatchObject({ syncing: false, ready: true });
   });
 
   it.each([

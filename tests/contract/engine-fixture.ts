@@ -101,6 +101,7 @@ export class Device {
     this.#workers += 1;
     const owner = `worker-${this.#workers}`;
     let isAlive = true;
+    let isReplaced = false;
     const fetchOfWorker: Fetch = async (input, init) => {
       const url = new URL(typeof input === 'string' ? input : input.url);
       const headers = new Headers(init?.headers);
@@ -139,12 +140,17 @@ export class Device {
         openClients: () => Promise.resolve(this.openPages),
         isOnline: () => this.claimsOnline,
         registerSync: () => Promise.resolve(false),
-        isReplaced: () => false,
+        isReplaced: () => isReplaced,
       },
     });
-    return new Worker(sessions, () => {
-      isAlive = false;
-      this.#locks.kill(owner);
+    return new Worker(sessions, {
+      kill: () => {
+        isAlive = false;
+        this.#locks.kill(owner);
+      },
+      replace: () => {
+        isReplaced = true;
+      },
     });
   }
 }
@@ -153,10 +159,13 @@ export class Worker {
   readonly sessions: Sessions;
   /** Ends the worker as a browser does: its locks are free, nothing that it waits for comes. */
   readonly kill: () => void;
+  /** Tells it that another is to be the active worker. */
+  readonly replace: () => void;
 
-  constructor(sessions: Sessions, kill: () => void) {
+  constructor(sessions: Sessions, { kill, replace }: Pick<Worker, 'kill' | 'replace'>) {
     this.sessions = sessions;
     this.kill = kill;
+    this.replace = replace;
   }
 
   async signIn(user: User): Promise<OpenSession> {
