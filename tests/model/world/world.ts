@@ -12,6 +12,7 @@ import { PageActions } from './page-actions.ts';
 import { PageLink } from './page-link.ts';
 import { Random } from './random.ts';
 import { SignIns } from './sign-ins.ts';
+import { installSignals } from './signals.ts';
 import { forgetConnections, installDatabases, untilIdle } from './tasks.ts';
 import type { WorkerContext } from './worker.ts';
 
@@ -37,6 +38,7 @@ export class World {
     this.random = new Random(seed);
     this.network = new Network(this.server, this.random);
     this.clock.install();
+    installSignals();
     forgetConnections();
     const context = {
       clock: this.clock,
