@@ -2,9 +2,10 @@ import type { Conflict } from '../protocol/conflict.ts';
 import { isJsonObject, type JsonRecord, type MutationId } from '../protocol/record.ts';
 import type { Base } from './base.ts';
 import type { RecordRef } from './blocked.ts';
-import { rowsOf, withState } from './changes.ts';
+import { withState } from './changes.ts';
 import { StaleReadError, type Database, type WriteTransaction } from './database.ts';
 import type { DeleteRules } from './delete-rules.ts';
+import { subjectOf } from './failures.ts';
 import type { ChangeBase, ChangeRow, StoreName } from './format.ts';
 import { writeScope, writeWithin } from './write.ts';
 
@@ -93,10 +94,8 @@ async function storeChoice(
   { record, mutationId }: Choice,
 ): Promise<ChangeRow | null> {
   const failure = await tx.objectStore('failures').get(id);
-  if (failure === undefined || failure.seq === null) return null;
-  const rows = await rowsOf(tx, failure.table, failure.key);
-  const row = rows.find((candidate) => candidate.seq === failure.seq);
-  if (row === undefined || row.state === 'pending') return null;
+  const row = failure === undefined ? null : await subjectOf(tx, failure);
+  if (row === null || 'method' in row) return null;
   await tx.objectStore('failures').delete(id);
   const base = baseOf(row);
   const text = record === null ? null : JSON.stringify(record);

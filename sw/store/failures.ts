@@ -44,7 +44,7 @@ async function isRetriable(tx: AnyTransaction, failure: FailureRow): Promise<boo
  * The change or command that still stands for a failure: it names it. An edit keeps the row's `seq`, not the failure's name, and
  * may wait or have failed anew since then, under another one.
  */
-async function subjectOf(tx: AnyTransaction, failure: FailureRow): Promise<ChangeRow | CommandRow | null> {
+export async function subjectOf(tx: AnyTransaction, failure: FailureRow): Promise<ChangeRow | CommandRow | null> {
   if (failure.seq === null) return null;
   const { id, table, key, seq, operation } = failure;
   const rows: readonly (ChangeRow | CommandRow | undefined)[] =

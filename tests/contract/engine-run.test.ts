@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { busyText } from '../../sw/protocol/errors.ts';
+import { resolveFailure } from '../../sw/store/conflicts.ts';
 import { discardFailure, readFailures, retryFailure } from '../../sw/store/failures.ts';
 import { readState, findObstacle } from '../../sw/sync/state.ts';
 import { newMutationId } from './close-command.ts';
@@ -189,11 +190,13 @@ describe('a run', () => {
     const [newer, older] = await failuresOf();
     expect(newer).toMatchObject({ content: { rating: 8 }, retriable: true });
     expect(older).toMatchObject({ content: { rating: 9 }, retriable: false });
-    expect(await retryFailure(session.database, older?.id ?? '', newMutationId)).toBe(false);
     await write(session, 'visits', id, visit(id, { rating: 7 }));
     await session.engine.synchronize('third', { mode: 'unsynchronized' });
     const [newest, notNewest] = await failuresOf();
     expect(notNewest).toMatchObject({ id: newer?.id, retriable: false });
+    const choice = { record: visit(id, { rating: 5 }), mutationId: newMutationId(), rules: null, now: 1 };
+    expect(await resolveFailure(session, newer?.id ?? '', choice)).toBeNull();
+    expect(await retryFailure(session.database, older?.id ?? '', newMutationId)).toBe(false);
     await discardFailure(session.database, newer?.id ?? '');
     expect(await see(session, 'visits', id)).toMatchObject({ detail: 'rejected', record: { rating: 7 } });
     expect(await failuresOf()).toMatchObject([{ id: newest?.id, retriable: true }]);

@@ -81,7 +81,8 @@ export type Command =
   | (At & { readonly type: 'open-page' })
   | (At & { readonly type: 'close-page' })
   | (At & { readonly type: 'stop-worker'; readonly afterSteps: number })
-  | (At & { readonly type: 'replace-worker' })
+  /** By a new version of the app, which may have another schema. */
+  | (At & { readonly type: 'replace-worker'; readonly withSchema: boolean })
   | (At & { readonly type: 'break-connections' })
   | (At & { readonly type: 'lose-storage'; readonly what: StorageLoss; readonly stopsWorker: boolean })
   | (At & { readonly type: 'network-fault'; readonly kind: RequestKind; readonly fault: NetworkFault })
@@ -246,7 +247,10 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ type: fc.constant('open-page' as const), ...at }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('close-page' as const), ...at }) },
   { weight: 7, arbitrary: fc.record({ type: fc.constant('stop-worker' as const), ...at, afterSteps: fc.nat(60) }) },
-  { weight: 3, arbitrary: fc.record({ type: fc.constant('replace-worker' as const), ...at }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ type: fc.constant('replace-worker' as const), ...at, withSchema: fc.boolean() }),
+  },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('break-connections' as const), ...at }) },
   {
     weight: 1,

@@ -32,7 +32,10 @@ interface Waiting {
   readonly onClosed: () => void;
 }
 
-type Context = Omit<WorkerContext, 'device' | 'number' | 'announce' | 'onStopped' | 'locks' | 'witness' | 'pages'>;
+type Context = Omit<
+  WorkerContext,
+  'device' | 'number' | 'version' | 'announce' | 'onStopped' | 'locks' | 'witness' | 'pages'
+>;
 
 /** The page does not learn what came of it: the worker died over it, or the page was closed. */
 export class UnheardError extends Error {
@@ -50,6 +53,7 @@ export class Device {
   #worker: ModelWorker | null = null;
   #replaced: ModelWorker[] = [];
   #workers = 0;
+  #version = 1;
   #pages = 0;
   #waiting: Waiting[] = [];
   readonly #forgotten = new Set<string>();
@@ -106,6 +110,7 @@ export class Device {
       ...this.#context,
       device: this.name,
       number: this.#workers,
+      version: this.#version,
       locks: this.#locks,
       witness: this.witness,
       pages: () => this.pages,
@@ -125,8 +130,9 @@ export class Device {
     for (const each of waiting) queueMicrotask(each.onStopped);
   }
 
-  /** A new version takes over: what the old one has begun it may still end. */
-  replaceWorker(): void {
+  /** A new version takes over, with another schema or the same: what the old one has begun it may still end. */
+  replaceWorker(withSchema: boolean): void {
+    if (withSchema) this.#version += 1;
     if (this.#worker === null) return;
     this.#worker.owner.isReplaced = true;
     this.#replaced.push(this.#worker);

@@ -110,7 +110,7 @@ export class PageActions {
         device.stopWorker(command.afterSteps);
         return;
       case 'replace-worker':
-        device.replaceWorker();
+        device.replaceWorker(command.withSchema);
         return;
       case 'break-connections':
         device.breakConnections();

@@ -5,11 +5,13 @@ import type { SyncEvent } from '../../../sw/protocol/events.ts';
 import { createGroupMethods } from '../../../sw/router/group-route.ts';
 import { parseCommand } from '../../../sw/router/match.ts';
 import type { TableOptions } from '../../../sw/store/schema.ts';
+import type { StoredCopy } from '../../../sw/store/migrate-row.ts';
 import { parseSchema } from '../../../sw/store/parse-schema.ts';
 import type { Environment } from '../../../sw/sync/environment.ts';
 import type { Witness } from '../../../sw/store/witness.ts';
 import { createSessions } from '../../../sw/sync/create-sessions.ts';
 import { createWorkerMethods } from '../../../sw/sync/worker-methods.ts';
+import { faultsOf } from '../../support/reference/tables.ts';
 import type { LockSpace } from '../../support/locks.ts';
 import type { MemoryWitness } from '../../support/memory-witness.ts';
 import type { Clock } from './clock.ts';
@@ -20,20 +22,31 @@ import { closeConnections, plainName, type Owner } from './tasks.ts';
 
 const origin = 'https://app.example';
 
-const tables: Readonly<Record<string, TableOptions>> = {
-  visits: { path: '/api/visits', key: 'id', conflict: 'merge', file: 'photo' },
-  lines: { path: '/api/lines', key: 'id', references: { visitId: 'visits', taskId: 'tasks' } },
-  products: { path: '/api/products', key: 'Code', columns: { Code: 'number' }, conflict: 'server-wins' },
-  tasks: {
-    ...{ path: '/api/tasks', key: 'id', columns: { id: 'number' }, serverKeys: true },
-    ...{ conflict: 'merge', references: { afterId: 'tasks' }, file: 'photo' },
-  },
-};
+/** What a version of the app declares: every other one has a column more, so that the shape of the base changes. */
+function tablesOf(version: number): Readonly<Record<string, TableOptions>> {
+  const columns = version % 2 === 0 ? ({ a: 'string' } as const) : {};
+  return {
+    visits: { path: '/api/visits', key: 'id', conflict: 'merge', file: 'photo', columns },
+    lines: { path: '/api/lines', key: 'id', references: { visitId: 'visits', taskId: 'tasks' } },
+    products: { path: '/api/products', key: 'Code', columns: { Code: 'number', ...columns }, conflict: 'server-wins' },
+    tasks: {
+      ...{ path: '/api/tasks', key: 'id', columns: { id: 'number' }, serverKeys: true },
+      ...{ conflict: 'merge', references: { afterId: 'tasks' }, file: 'photo' },
+    },
+  };
+}
+
+/** What the app does with copies of an older version: those that the server would refuse do not fit the next. */
+function migrate(copy: StoredCopy, from: number): StoredCopy | null {
+  return faultsOf(copy.record) === null ? { ...copy, record: { ...copy.record, madeIn: from } } : null;
+}
 
 export interface WorkerContext {
   readonly device: string;
   /** Of this worker among those of the device. */
   readonly number: number;
+  /** Of the app and its schema. */
+  readonly version: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly network: Network;
@@ -127,10 +140,11 @@ export function startWorker(context: WorkerContext): ModelWorker {
     incarnation: newId(),
     isReplaced: () => owner.isReplaced,
   };
-  const schema = parseSchema(1, tables);
+  const schema = parseSchema(context.version, tablesOf(context.version));
   const sessions = createSessions({
     name: id,
     schema,
+    migrate,
     backend: batchBackend(),
     environment,
     origin,
