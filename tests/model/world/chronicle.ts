@@ -100,6 +100,15 @@ export class Chronicle {
     for (const write of this.writes) if (write.device === device && write.user === user) this.#giveUp(write);
   }
 
+  /** The user cleared records of the table, with what was unsent of them. */
+  clear(where: Pick<AnsweredWrite, 'device' | 'user' | 'table'>): void {
+    for (const write of this.writes) {
+      const { device, user, table, isCommand } = write;
+      if (device === where.device && user === where.user && table === where.table && isCommand !== true)
+        this.#giveUp(write);
+    }
+  }
+
   #giveUp(write: AnsweredWrite): void {
     if (write.fields === null) this.discardDeletion(write);
     else this.excuse(write.fields);

@@ -70,6 +70,9 @@ export type Command =
   | (At & { readonly type: 'cancel' })
   | (At & { readonly type: 'set-status'; readonly table: TableName; readonly status: 0 | 1; readonly field: string })
   | (At & { readonly type: 'failure'; readonly what: 'retry' | 'discard'; readonly index: number })
+  /** Of a record whose conflict is the user's to resolve. */
+  | (At & { readonly type: 'resolve'; readonly choice: 'both' | 'server'; readonly index: number })
+  | (At & { readonly type: 'clear'; readonly table: TableName; readonly field: string; readonly force: boolean })
   | (At & { readonly type: 'sign-in'; readonly user: User })
   /** The app asks the next one to sign in at once. */
   | (At & {
@@ -232,6 +235,19 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       what: fc.constantFrom('retry' as const, 'discard' as const),
       index: fc.nat(2),
     }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant('resolve' as const),
+      ...at,
+      choice: fc.constantFrom('both' as const, 'server' as const),
+      index: fc.nat(2),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constant('clear' as const), ...at, table, field, force: fc.boolean() }),
   },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('sign-in' as const), ...at, user }) },
   {

@@ -144,8 +144,11 @@ export class Drafts {
       const state = evidence.devices.find((each) => each.device === device && each.user === user);
       if (state === undefined || !this.#isClaimed(draft)) continue;
       const here = state.drafts?.find((each) => this.#isSame(each, draft.place));
+      // One that does not fit the app's new schema is a failure.
+      const misfits = state.failures.filter(({ text }) => text.includes('"code":"schema"'));
       for (const [field, value] of Object.entries(draft.values)) {
-        if (here?.text.includes(JSON.stringify(value)) === true || this.#isElsewhere(draft, value, evidence)) continue;
+        if ([here, ...misfits].some((each) => each?.text.includes(JSON.stringify(value)) === true)) continue;
+        if (evidence.isExcused(value) || this.#isElsewhere(draft, value, evidence)) continue;
         const message = `the draft ${field} = ${value} of ${table} ${key} by ${user} on ${device} is lost`;
         violations.push({ oracle: 'O1', message });
       }

@@ -12,6 +12,7 @@ import type { Losses } from './losses.ts';
 import type { Network } from './network.ts';
 import type { PageAnswer } from './device.ts';
 import { objectOf, parsedText, type Page, type PageLink } from './page-link.ts';
+import { resolve } from './resolve-action.ts';
 import { select } from './select-action.ts';
 import type { SignIns } from './sign-ins.ts';
 import { signOut } from './sign-out-action.ts';
@@ -91,6 +92,12 @@ export class PageActions {
       }
       case 'failure':
         this.#settleFailure(page, command);
+        return;
+      case 'resolve':
+        void resolve(this.#parts, page, command);
+        return;
+      case 'clear':
+        this.#clear(page, command);
         return;
       case 'sign-in':
         this.signIn(page, command.user);
@@ -189,6 +196,20 @@ export class PageActions {
       const read = { ...where, startedAt, endedAt, record: objectOf(record) };
       this.#parts.chronicle.learn({ ...read, isFromNetwork: isFromNetwork(answer) });
     });
+  }
+
+  #clear(page: Page, { table, field, force }: Of<'clear'>): void {
+    const { signIns, link, chronicle } = this.#parts;
+    const user = signIns.userOf(page.device, page.id);
+    let isRefused = false as boolean;
+    const onRefused = (): void => {
+      isRefused = true;
+    };
+    void link
+      .call(page, 'clear', (methods) => methods.clear(table, `${field} IS NOT NULL`, { force }), onRefused)
+      .then(() => {
+        if (force && !isRefused && user !== null) chronicle.clear({ device: page.device.name, user, table });
+      });
   }
 
   #settleFailure(page: Page, command: Of<'failure'>): void {

@@ -22,12 +22,16 @@ import { closeConnections, plainName, type Owner } from './tasks.ts';
 
 const origin = 'https://app.example';
 
-/** What a version of the app declares: every other one has a column more, so that the shape of the base changes. */
+/** What a version of the app declares: every other one has a column more, so that the shape of the base changes, and asks the user. */
 function tablesOf(version: number): Readonly<Record<string, TableOptions>> {
-  const columns = version % 2 === 0 ? ({ a: 'string' } as const) : {};
+  const isOdd = version % 2 === 1;
+  const columns = isOdd ? {} : ({ a: 'string' } as const);
   return {
     visits: { path: '/api/visits', key: 'id', conflict: 'merge', file: 'photo', columns },
-    lines: { path: '/api/lines', key: 'id', references: { visitId: 'visits', taskId: 'tasks' } },
+    lines: {
+      ...{ path: '/api/lines', key: 'id', references: { visitId: 'visits', taskId: 'tasks' } },
+      conflict: isOdd ? 'last-write-wins' : 'manual',
+    },
     products: { path: '/api/products', key: 'Code', columns: { Code: 'number', ...columns }, conflict: 'server-wins' },
     tasks: {
       ...{ path: '/api/tasks', key: 'id', columns: { id: 'number' }, serverKeys: true },
