@@ -8,6 +8,7 @@ import {
 } from '../../support/oracle.ts';
 import { withContentNamed } from '../../support/oracle-files.ts';
 import { Drafts } from './drafts.ts';
+import { Groups } from './groups.ts';
 
 /** The key under which a record goes on the server. */
 export type NameOf = (table: string, key: RecordKey) => RecordKey;
@@ -36,6 +37,7 @@ export class Chronicle {
   readonly reads: AnsweredRead[] = [];
   readonly violations: Violation[] = [];
   readonly drafts: Drafts;
+  readonly groups: Groups;
   readonly #authors = new Map<string, string>();
   readonly #excused = new Set<string>();
   /** Records of which a user threw a failed deletion away. */
@@ -53,6 +55,7 @@ export class Chronicle {
   constructor(nameOf: NameOf) {
     this.#nameOf = nameOf;
     this.drafts = new Drafts(nameOf);
+    this.groups = new Groups(nameOf);
   }
 
   tick(): number {

@@ -20,6 +20,16 @@ interface OnRecord extends At {
 /** `damaged`: all storage, and the browser says so. `databases`: these only, without a word. */
 export type StorageLoss = 'damaged' | 'databases';
 
+/** A write or command of a group. A new record of `tasks` is named there, for what comes behind it and refers to one. */
+export interface GroupPart {
+  readonly table: TableName;
+  readonly key: number;
+  readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'close';
+  readonly fields: readonly string[];
+  readonly isRejected: boolean;
+  readonly refersTo: number;
+}
+
 /** One thing that happens. Numbers are taken modulo what there is, so that any list of commands means something. */
 export type Command =
   | (OnRecord & {
@@ -50,6 +60,7 @@ export type Command =
       readonly refersTo: number;
     })
   | (At & { readonly type: 'close'; readonly table: 'visits' | 'tasks'; readonly key: number })
+  | (At & { readonly type: 'group'; readonly members: readonly GroupPart[]; readonly withKey: boolean })
   | (At & {
       readonly type: 'synchronize';
       readonly mode: 'all' | 'unsynchronized';
@@ -178,6 +189,33 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       ...at,
       table: fc.constantFrom('visits' as const, 'tasks' as const),
       key: fc.nat(2),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      type: fc.constant('group' as const),
+      ...at,
+      members: fc.array(
+        fc.record({
+          table,
+          key: fc.nat(2),
+          method: fc.constantFrom(
+            'POST' as const,
+            'POST' as const,
+            'PUT' as const,
+            'PATCH' as const,
+            'PATCH' as const,
+            'DELETE' as const,
+            'close' as const,
+          ),
+          fields: fc.subarray([...fieldNames], { minLength: 1 }),
+          isRejected: fc.nat(19).map((n) => n === 19),
+          refersTo: fc.constantFrom(0, 1, 2),
+        }),
+        { minLength: 1, maxLength: 3 },
+      ),
+      withKey: fc.nat(3).map((n) => n === 3),
     }),
   },
   {

@@ -7,6 +7,7 @@ import type { Chronicle } from './chronicle.ts';
 import type { Command, TableName, User } from './commands.ts';
 import { draft } from './draft-actions.ts';
 import { file } from './file-actions.ts';
+import { group } from './group-action.ts';
 import type { KnownKeys } from './known-keys.ts';
 import type { Losses } from './losses.ts';
 import type { Network } from './network.ts';
@@ -63,6 +64,9 @@ export class PageActions {
         return;
       case 'close':
         close(this.#parts, page, command);
+        return;
+      case 'group':
+        void group(this.#parts, page, command);
         return;
       case 'synchronize': {
         const { mode, full, onBusy } = command;
@@ -223,6 +227,7 @@ export class PageActions {
         const content = objectOf(failure.content);
         chronicle.excuse(content === null ? null : withContentNamed(content, chronicle.contents));
         const { table, key } = failure;
+        if (failure.group !== undefined) chronicle.groups.part(failure.group);
         if (failure.operation === 'delete') chronicle.discardDeletion({ device: page.device.name, table, key });
         await this.#parts.link.call(page, command.what, (methods) => methods[command.what](failure.id));
       });

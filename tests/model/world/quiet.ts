@@ -107,7 +107,7 @@ export async function quiet(world: World): Promise<Evidence> {
   // What a device could send only in the last round is with the others after one more.
   if (apart(evidence()).length > 0) states = await statesOfAll(world);
   world.losses.judge(chronicle);
-  chronicle.violations.push(...chronicle.drafts.judge(evidence()));
+  chronicle.violations.push(...chronicle.drafts.judge(evidence()), ...chronicle.groups.judge(evidence()));
   const { references } = chronicle;
   const isForgotten = (key: RecordKey): boolean => world.keys.isForgotten(key);
   const { effects, devices } = found();

@@ -28,6 +28,11 @@ export class EffectLog {
     this.#effects.push({ ...effect, at: this.#now() });
   }
 
+  /** Takes back all but the first effects. */
+  keep(count: number): void {
+    this.#effects.splice(count);
+  }
+
   get all(): readonly Effect[] {
     return this.#effects;
   }

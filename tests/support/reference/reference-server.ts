@@ -65,7 +65,7 @@ export class ReferenceServer {
   readonly epoch = 'epoch-1';
   readonly effects: EffectLog;
   readonly log: LogEntry[] = [];
-  readonly #records = new Map<string, StoredRecord & { readonly table: string; readonly key: RecordKey }>();
+  #records = new Map<string, StoredRecord & { readonly table: string; readonly key: RecordKey }>();
   readonly #ledger = new Map<string, LedgerRow>();
   readonly keys = new ServerKeys();
   readonly failures: JsonObject[] = [];
@@ -172,9 +172,30 @@ export class ReferenceServer {
   #upload(user: string, device: string, body: JsonObject): Outcome[] {
     const onConflict = isJsonObject(body['onConflict']) ? body['onConflict'] : {};
     const uploading: Uploading = { user, device, onConflict, own: new Map(), names: new KeyNames() };
-    return arrayOf(body['changes'])
-      .filter(isJsonObject)
-      .map((change) => this.#take(uploading, change));
+    const changes = arrayOf(body['changes']).filter(isJsonObject);
+    const take = (): Outcome[] => changes.map((change) => this.#take(uploading, change));
+    return body['group'] === undefined ? take() : this.#allOrNone(user, take);
+  }
+
+  /** One that is not applied undoes the others, if this is the first time. */
+  #allOrNone(user: string, take: () => Outcome[]): Outcome[] {
+    const records = new Map(this.#records);
+    const counts = { log: this.log.length, effects: this.effects.all.length, keys: this.keys.made.length };
+    const outcomes = take();
+    const because = outcomes.find(({ type }) => type !== 'applied')?.mutationId;
+    // A repeat does nothing, and has the outcomes of the first time.
+    if (because === undefined || this.effects.all.length === counts.effects) return outcomes;
+    this.#records = records;
+    this.log.splice(counts.log);
+    this.effects.keep(counts.effects);
+    this.keys.keep(counts.keys);
+    return outcomes.map((outcome) => {
+      if (outcome.type !== 'applied') return outcome;
+      const { mutationId } = outcome;
+      const undone: Outcome = { type: 'undone', mutationId, because };
+      this.#ledger.set(`${user}\u0000${mutationId}`, { outcome: undone, table: '', key: '' });
+      return undone;
+    });
   }
 
   #take(uploading: Uploading, change: JsonObject): Outcome {

@@ -15,7 +15,7 @@ export class ServerKeys {
   readonly made: MadeKey[] = [];
   /** Temporary keys of records that were made in an earlier upload, which nothing but a repeat of that one may name. */
   readonly late: MadeKey[] = [];
-  readonly #names = new KeyNames();
+  #names = new KeyNames();
   #last = 0;
 
   next(): RecordKey {
@@ -26,6 +26,13 @@ export class ServerKeys {
   note(made: MadeKey): void {
     this.made.push(made);
     this.#names.add(made.table, made.temporary, made.key);
+  }
+
+  /** Takes back all but the first keys that were made. */
+  keep(count: number): void {
+    this.made.splice(count);
+    this.#names = new KeyNames();
+    for (const { table, temporary, key } of this.made) this.#names.add(table, temporary, key);
   }
 
   /** Under which key a record goes on the server. */

@@ -1,0 +1,59 @@
+import type { RecordKey } from '../../../sw/protocol/record.ts';
+import type { AnsweredWrite, Evidence, Violation } from '../../support/oracle.ts';
+import type { NameOf } from './chronicle.ts';
+
+/** A group that a page was answered for. */
+interface StoredGroup {
+  readonly id: string;
+  readonly members: readonly AnsweredWrite[];
+}
+
+/** What pages wrote together: the server has all of it, or nothing. */
+export class Groups {
+  readonly #nameOf: NameOf;
+  readonly #stored: StoredGroup[] = [];
+  /** Of which the user sent what was left of them, by hand. */
+  readonly #parted = new Set<string>();
+
+  constructor(nameOf: NameOf) {
+    this.#nameOf = nameOf;
+  }
+
+  stored(group: StoredGroup): void {
+    this.#stored.push(group);
+  }
+
+  part(id: string): void {
+    this.#parted.add(id);
+  }
+
+  judge({ effects, writes, isExcused }: Evidence): Violation[] {
+    const violations: Violation[] = [];
+    const nameOf = (table: string, key: RecordKey): string => `${table} ${this.#nameOf(table, key)}`;
+    /** Null: nothing can be said of it, since it was replaced or thrown away. */
+    const isApplied = (write: AnsweredWrite): boolean | null => {
+      const values = Object.entries(write.fields ?? {}).filter(([, value]) => value !== '');
+      if (values.length === 0) return null;
+      if (values.every(([field, value]) => effects.some(({ after }) => after?.[field] === value))) return true;
+      const name = nameOf(write.table, write.key);
+      const isReplaced = writes.some(
+        (each) =>
+          each !== write &&
+          each.device === write.device &&
+          nameOf(each.table, each.key) === name &&
+          each.endedAt > write.startedAt,
+      );
+      return isReplaced || values.some(([, value]) => isExcused(value)) ? null : false;
+    };
+    for (const { id, members } of this.#stored) {
+      if (this.#parted.has(id)) continue;
+      const parts = members.map(isApplied);
+      if (!parts.includes(true) || !parts.includes(false)) continue;
+      const text = members
+        .map((write, index) => `${nameOf(write.table, write.key)} ${String(parts[index])}`)
+        .join(', ');
+      violations.push({ oracle: 'O3', message: `half of a group was applied: ${text}` });
+    }
+    return violations;
+  }
+}
