@@ -278,4 +278,24 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     ],
   },
+  {
+    name: 'a group sent as single changes',
+    edits: [
+      {
+        file: 'sw/sync/batch-content.ts',
+        find: '    ...(group === undefined ? {} : { group }),\n',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'what does not fit a new schema dropped',
+    edits: [
+      {
+        file: 'sw/store/schema-version.ts',
+        find: "  if (failure !== null) await tx.objectStore('failures').put(failure);\n",
+        replace: '',
+      },
+    ],
+  },
 ];
