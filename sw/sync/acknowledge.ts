@@ -1,10 +1,11 @@
 import { releaseFollowers, type RecordRef } from '../store/blocked.ts';
 import type { WriteTransaction } from '../store/database.ts';
-import type { BatchContentRow, BatchItem, ChangeRow, FailureRow } from '../store/format.ts';
+import type { BatchContentRow, BatchItem, ChangeRow, FailureRow, GroupRef } from '../store/format.ts';
 import type { OutcomeRow } from '../store/request-rows.ts';
 import type { JournalRow } from '../store/run-rows.ts';
 import { releaseHolds } from '../store/marks.ts';
 import { setMeta } from '../store/meta.ts';
+import { parkGroup } from '../store/park-group.ts';
 import { noteOutcomes } from '../store/outcomes.ts';
 import { namesOf, renameRecords, type Rename } from '../store/rename.ts';
 import { noteVerdicts, type Verdict } from '../store/selected.ts';
@@ -92,6 +93,8 @@ export async function acknowledge(
   const kept = new Map<MutationId, UndoneGroup>();
   const taken: RecordRef[] = [];
   const left = new Map<string, boolean>();
+  /** Of which a part is given up: what is left of it is not sent alone. */
+  let parted: GroupRef | undefined;
   // What kept a group back decides for the others of it.
   const isUndone = (item: BatchItem): boolean => outcomes.get(item.mutationId)?.type === 'undone';
   for (const item of [...settled].sort((a, b) => Number(isUndone(a)) - Number(isUndone(b)))) {
@@ -120,6 +123,7 @@ export async function acknowledge(
     const settlement = settle({ table, row, above, outcome, newId: () => newMutationId(session), group });
     const isLeft = settlement.rows.length > 0;
     left.set(refId(item), isLeft);
+    if (!isLeft && settlement.verdict !== 'uploaded') parted = row.group;
     kept.set(item.mutationId, {
       blocker: isLeft ? { table: item.table, key: item.key } : null,
       again: settlement.again || settlement.verdict === 'later',
@@ -152,6 +156,9 @@ export async function acknowledge(
   ]);
   effects.resend.push(...released.filter((seq) => seq <= context.journal.uploadedThrough));
   await storeRest(tx, session, { content, items, outcomes, names });
+  const { user, environment } = session;
+  if (parted !== undefined)
+    await parkGroup(tx, parted, { user, device, at: environment.now(), newId: environment.newId });
   let journal: JournalRow = {
     ...context.journal,
     commands: context.journal.commands + effects.commands,

@@ -101,6 +101,39 @@ describe('An atomic group is never sent in part (N-7)', () => {
     expect(there.body).not.toMatchObject({ visitId: other });
   });
 
+  it.each(['gone there', 'the server’s by its policy'])(
+    'when one of it is %s, and another is merged: that waits for the user’s word, too (U-05)',
+    async (how) => {
+      const opened = await openDevice(fixture, {
+        visits: { path: '/api/visits', key: 'id', conflict: 'merge' },
+        products: { path: '/api/products', key: 'Code', columns: { Code: 'number' }, conflict: 'server-wins' },
+      });
+      const { session, page } = opened;
+      const [merged, lost] = [randomUUID(), randomUUID()];
+      for (const id of [merged, lost]) await ask(session, 'POST', '/api/visits', visit(id));
+      await session.engine.synchronize('one', {});
+      const other = how === 'gone there' ? `/api/visits/${lost}` : '/api/products/1';
+      const parts = [
+        { method: 'PATCH', url: `/api/visits/${merged}`, body: { note: 'together' } },
+        { method: 'PATCH', url: other, body: how === 'gone there' ? { note: 'together' } : { Stock: 7 } },
+      ] as const;
+      await valueOf(page.group(parts, {}));
+      await fixture.request('PATCH', `/api/visits/${merged}`, { body: { rating: 2 } });
+      if (how === 'gone there') await fixture.request('DELETE', other);
+      else await fixture.request('PATCH', other, { body: { Stock: 8 } });
+      expect(await session.engine.synchronize('two', { onPartial: 'return' })).toMatchObject({ outcome: 'partial' });
+      expect((await fixture.request('GET', `/api/visits/${merged}`)).body).toMatchObject({ note: 'a note', rating: 2 });
+      const [left] = (await valueOf(page.failures({}))).filter(({ code }) => code === 'superseded');
+      expect(left).toMatchObject({ key: merged, retriable: true, content: { note: 'together', rating: 2 } });
+      await valueOf(page.retry(left?.id ?? ''));
+      expect(await session.engine.synchronize('three', {})).toMatchObject({ outcome: 'finished', uploaded: 1 });
+      expect((await fixture.request('GET', `/api/visits/${merged}`)).body).toMatchObject({
+        note: 'together',
+        rating: 2,
+      });
+    },
+  );
+
   it('when one of it is cleared by force: the others wait for the user’s word (R-02)', async () => {
     const opened = await openDevice(fixture);
     const { session, page } = opened;

@@ -97,7 +97,7 @@ function strangeReferences({ keys, effects, references }: KeyEvidence): Violatio
           written.table === table &&
           written.field === field &&
           (isUnknown(written.key) || keys.of(table, written.key) === key) &&
-          keys.of(parent, written.to) === reference,
+          (isUnknown(written.to) || keys.of(parent, written.to) === reference),
       );
       if (!isWritten) {
         violations.push({ oracle: 'O5', message: `${table} ${key}: nobody made ${field} name ${reference}` });

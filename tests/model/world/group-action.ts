@@ -122,7 +122,7 @@ export async function group(parts: Parts, page: Page, command: Extract<Command, 
     chronicle.wrote(write);
     const named = members.findIndex((each) => `$${each.request.as ?? ''}` === refers?.to);
     const to = named < 0 ? refers?.to : keyOf(named);
-    if (refers !== null && to !== undefined && result !== null && request.method !== 'DELETE')
+    if (refers !== null && to !== undefined && request.method !== 'DELETE')
       chronicle.refers({ table, key, field: refers.field, to });
     return write;
   });
