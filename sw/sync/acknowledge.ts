@@ -52,6 +52,15 @@ function renamesOf(
   });
 }
 
+/** Groups of which a part was given up, or went into another: what is left of them is not sent alone (N-7c). */
+function groupsParted(settlement: Settlement, row: ChangeRow, above: readonly ChangeRow[]): readonly GroupRef[] {
+  const { rows, failure, verdict } = settlement;
+  if (rows.length === 0 && failure === null) return [];
+  const stay = new Set(rows.map(({ group }) => group?.id));
+  const others = verdict === 'uploaded' ? above : [row, ...above];
+  return others.flatMap(({ group }) => (group === undefined || stay.has(group.id) ? [] : [group]));
+}
+
 /**
  * Stores the outcomes of a batch, in the caller's strict transaction (SPEC T-1): rows, acknowledged records as segments,
  * heads, failures, and the removal of the batch. What has no outcome stays in flight. The journal that it gives is to be stored
@@ -93,8 +102,7 @@ export async function acknowledge(
   const kept = new Map<MutationId, UndoneGroup>();
   const taken: RecordRef[] = [];
   const left = new Map<string, boolean>();
-  /** Of which a part is given up: what is left of it is not sent alone. */
-  let parted: GroupRef | undefined;
+  const parted = new Map<string, GroupRef>();
   // What kept a group back decides for the others of it.
   const isUndone = (item: BatchItem): boolean => outcomes.get(item.mutationId)?.type === 'undone';
   for (const item of [...settled].sort((a, b) => Number(isUndone(a)) - Number(isUndone(b)))) {
@@ -123,7 +131,7 @@ export async function acknowledge(
     const settlement = settle({ table, row, above, outcome, newId: () => newMutationId(session), group });
     const isLeft = settlement.rows.length > 0;
     left.set(refId(item), isLeft);
-    if (!isLeft && settlement.verdict !== 'uploaded') parted = row.group;
+    for (const group of groupsParted(settlement, row, above)) parted.set(group.id, group);
     kept.set(item.mutationId, {
       blocker: isLeft ? { table: item.table, key: item.key } : null,
       again: settlement.again || settlement.verdict === 'later',
@@ -157,8 +165,8 @@ export async function acknowledge(
   effects.resend.push(...released.filter((seq) => seq <= context.journal.uploadedThrough));
   await storeRest(tx, session, { content, items, outcomes, names });
   const { user, environment } = session;
-  if (parted !== undefined)
-    await parkGroup(tx, parted, { user, device, at: environment.now(), newId: environment.newId });
+  for (const group of parted.values())
+    await parkGroup(tx, group, { user, device, at: environment.now(), newId: environment.newId });
   let journal: JournalRow = {
     ...context.journal,
     commands: context.journal.commands + effects.commands,

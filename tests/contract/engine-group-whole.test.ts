@@ -1,14 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { GroupRequest } from '../../sw/protocol/group.ts';
 import type { JsonObject } from '../../sw/protocol/record.ts';
+import type { TableOptions } from '../../sw/store/schema.ts';
 import { see } from './engine-fixture.ts';
-import { openDevice, valueOf, visit, type Opened } from './engine-page.ts';
+import { holding, network, openDevice, valueOf, visit, type Opened } from './engine-page.ts';
 import { ask } from './page-requests.ts';
 import { Fixture } from './server-fixture.ts';
 
 const fixture = new Fixture('embedded');
 beforeAll(() => fixture.start());
 afterAll(() => fixture.stop());
+
+const policies: Readonly<Record<string, TableOptions>> = {
+  visits: { path: '/api/visits', key: 'id', conflict: 'merge' },
+  products: { path: '/api/products', key: 'Code', columns: { Code: 'number' }, conflict: 'server-wins' },
+};
 
 function lineOf(visitId: string): JsonObject & { readonly id: string } {
   return { id: randomUUID(), visitId, productCode: 1, quantity: 1, price: 1 };
@@ -104,10 +111,7 @@ describe('An atomic group is never sent in part (N-7)', () => {
   it.each(['gone there', 'the server’s by its policy'])(
     'when one of it is %s, and another is merged: that waits for the user’s word, too (U-05)',
     async (how) => {
-      const opened = await openDevice(fixture, {
-        visits: { path: '/api/visits', key: 'id', conflict: 'merge' },
-        products: { path: '/api/products', key: 'Code', columns: { Code: 'number' }, conflict: 'server-wins' },
-      });
+      const opened = await openDevice(fixture, policies);
       const { session, page } = opened;
       const [merged, lost] = [randomUUID(), randomUUID()];
       for (const id of [merged, lost]) await ask(session, 'POST', '/api/visits', visit(id));
@@ -133,6 +137,62 @@ describe('An atomic group is never sent in part (N-7)', () => {
       });
     },
   );
+
+  it('when one of it lay over an edit that is left to the server’s copy: the others wait for the user’s word (U-05)', async () => {
+    const opened = await openDevice(fixture, policies);
+    const { device, session, page } = opened;
+    const id = randomUUID();
+    await ask(session, 'POST', '/api/visits', visit(id));
+    await session.engine.synchronize('one', {});
+    await ask(session, 'PATCH', '/api/products/2', { Stock: 7 });
+    const held = holding('/sync/upload');
+    device.network = held.network;
+    const run = session.engine.synchronize('two', { onPartial: 'return' });
+    await held.reached;
+    const parts = [
+      { method: 'PATCH', url: `/api/visits/${id}`, body: { note: 'together' } },
+      { method: 'PATCH', url: '/api/products/2', body: { Name: 'together' } },
+    ] as const;
+    await valueOf(page.group(parts, {}));
+    await fixture.request('PATCH', '/api/products/2', { body: { Stock: 8 } });
+    held.letGo();
+    device.network = network;
+    await run;
+    await session.engine.synchronize('three', { onPartial: 'return' });
+    expect((await fixture.request('GET', `/api/visits/${id}`)).body).toMatchObject({ note: 'a note' });
+    const failures = await valueOf(page.failures({}));
+    expect(failures.map(({ code, table }) => `${table} ${code}`).sort()).toEqual([
+      'products conflict',
+      'visits superseded',
+    ]);
+  });
+
+  it('when an edit in a group that was refused is joined with one of it: the others wait for the user’s word', async () => {
+    const opened = await openDevice(fixture);
+    const { device, session, page } = opened;
+    const [both, second] = [randomUUID(), randomUUID()];
+    for (const id of [both, second]) await ask(session, 'POST', '/api/visits', visit(id));
+    await session.engine.synchronize('one', {});
+    const edit = (id: string, body: JsonObject): GroupRequest => ({ method: 'PATCH', url: `/api/visits/${id}`, body });
+    await valueOf(page.group([edit(both, { note: '#reject' })], {}));
+    const held = holding('/sync/upload');
+    device.network = held.network;
+    const run = session.engine.synchronize('two', { onPartial: 'return' });
+    await held.reached;
+    await valueOf(page.group([edit(both, { rating: 2 }), edit(second, { rating: 2 })], {}));
+    held.letGo();
+    device.network = network;
+    await run;
+    await session.engine.synchronize('three', { onPartial: 'return' });
+    expect((await fixture.request('GET', `/api/visits/${second}`)).body).not.toMatchObject({ rating: 2 });
+    expect(await detailOf(opened, 'visits', second)).toBe('rejected');
+    await ask(session, 'PATCH', `/api/visits/${both}`, { note: 'mended' });
+    const left = (await valueOf(page.failures({}))).find(({ code }) => code === 'superseded');
+    await valueOf(page.retry(left?.id ?? ''));
+    expect(await session.engine.synchronize('four', {})).toMatchObject({ outcome: 'finished', uploaded: 2 });
+    for (const id of [both, second])
+      expect((await fixture.request('GET', `/api/visits/${id}`)).body).toMatchObject({ rating: 2 });
+  });
 
   it('when one of it is cleared by force: the others wait for the user’s word (R-02)', async () => {
     const opened = await openDevice(fixture);
