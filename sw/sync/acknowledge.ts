@@ -131,7 +131,7 @@ export async function acknowledge(
     const settlement = settle({ table, row, above, outcome, newId: () => newMutationId(session), group });
     const isLeft = settlement.rows.length > 0;
     left.set(refId(item), isLeft);
-    for (const group of groupsParted(settlement, row, above)) parted.set(group.id, group);
+    for (const lost of groupsParted(settlement, row, above)) parted.set(lost.id, lost);
     kept.set(item.mutationId, {
       blocker: isLeft ? { table: item.table, key: item.key } : null,
       again: settlement.again || settlement.verdict === 'later',
