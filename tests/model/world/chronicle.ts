@@ -112,6 +112,14 @@ export class Chronicle {
     }
   }
 
+  /** The user gave up what was unsent of all that was written together. */
+  discardGroup(id: string): void {
+    for (const { device, user, table, key } of this.groups.membersOf(id)) {
+      const own = this.writes.filter((write) => write.device === device && write.user === user);
+      for (const write of own) if (this.#isSame(write, { table, key })) this.#giveUp(write);
+    }
+  }
+
   #giveUp(write: AnsweredWrite): void {
     if (write.fields === null) this.discardDeletion(write);
     else this.excuse(write.fields);

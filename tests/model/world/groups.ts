@@ -23,6 +23,10 @@ export class Groups {
     this.#stored.push(group);
   }
 
+  membersOf(id: string): readonly AnsweredWrite[] {
+    return this.#stored.find((group) => group.id === id)?.members ?? [];
+  }
+
   part(id: string): void {
     this.#parted.add(id);
   }

@@ -228,6 +228,7 @@ export class PageActions {
         chronicle.excuse(content === null ? null : withContentNamed(content, chronicle.contents));
         const { table, key } = failure;
         if (failure.group !== undefined) chronicle.groups.part(failure.group);
+        if (failure.group !== undefined && command.what === 'discard') chronicle.discardGroup(failure.group);
         if (failure.operation === 'delete') chronicle.discardDeletion({ device: page.device.name, table, key });
         await this.#parts.link.call(page, command.what, (methods) => methods[command.what](failure.id));
       });
