@@ -152,7 +152,7 @@ async function storeGroup(
     const writes: GroupWrite[] = [];
     const names = new GroupNames(schema, requests);
     for (const member of members) writes.push(await writeOf(session, options, names, member));
-    if (writes.some((member) => member.type === 'command')) await expandMarks(session);
+    await expandMarks(session);
     const stored = await writeGroup({ database, base, schema, id, request, now: environment.now() }, writes);
     switch (stored.type) {
       case 'stored':

@@ -10,12 +10,15 @@ import type { Session } from './session.ts';
 
 /**
  * Makes changes of the records that were set *not synchronized* by hand, whole (K-03). Marks are packed, and expanded only at
- * the start of a run, or before a command, which goes behind them (SPEC K-S3). A record that has a change anyway loses its mark.
+ * the start of a run, or before a command or group, which goes behind them (SPEC K-S3). A record that has a change anyway
+ * loses its mark.
  */
 export async function expandMarks(session: Session): Promise<void> {
   const { database, base, schema } = session;
   const sendable = [...schema.tables.values()].filter(isSendable);
-  const heads = await database.read(['heads'], (tx) => Promise.all(sendable.map(({ name }) => base.readHead(tx, name))));
+  const heads = await database.read(['heads'], (tx) =>
+    Promise.all(sendable.map(({ name }) => base.readHead(tx, name))),
+  );
   for (const [index, table] of sendable.entries()) {
     if (heads[index]?.sendMarks === 0) continue;
     while (await untilUnmoved(() => expandSome(session, table))) {
