@@ -19,7 +19,7 @@ import { statusHeaders } from './answers.ts';
 import { bodyStream } from './body-stream.ts';
 import { readForm } from './form-record.ts';
 import { readParts, type Part } from './multipart.ts';
-import { fromNetwork } from './network.ts';
+import { fromNetwork, underKey } from './network.ts';
 import { parseRange } from '../protocol/range.ts';
 import { missingRecord } from './read-route.ts';
 import { commitWrite, type NamedWrite, type WriteAnswer, type WriteContext } from './commit-write.ts';
@@ -34,28 +34,18 @@ const guardHeaders = {
   'X-Content-Type-Options': 'nosniff',
 } as const;
 
-/** The request by the key that the server knows, where it came by one that stood in for it (U-08). */
-function underKey(request: Request, table: Table, key: RecordKey): Request {
-  const { url, headers, signal, credentials } = request;
-  const address = new URL(url);
-  const name = address.pathname.split('/').slice(-2, -1).join('');
-  const current = encodeURIComponent(String(key));
-  if (name === current || !table.serverKeys) return request;
-  address.pathname = address.pathname.replace(/[^/]+(?=\/[^/]+$)/, () => current);
-  return new Request(address, { headers, signal, credentials });
-}
-
 /** `GET` of a record's file, whole or a range of it, from its chunks. What is not held here the network answers (D-08). */
 export async function readFile(session: Session, table: Table, key: RecordKey, request: Request): Promise<Response> {
   if (table.scope === 'online') return fromNetwork(session, request, 'online-only');
   const view = await readView(session.database, session.base, table.name, key);
   const draft = request.headers.get('Sync-Draft') === 'true' ? await readDraft(session, table, view.key) : null;
   const text = draft === null ? view.text : JSON.stringify(draft.record);
-  if (text === null) return missingRecord(session, table, key, { view, request });
+  const current = underKey(request, key, view.key);
+  if (text === null) return missingRecord(session, table, key, { view, request: current });
   const reference = fileIn(table, text);
   if (reference === null) throw new SyncError('not-found', `${table.name} ${String(key)} has no file.`);
   const content = await findContent(session.database, reference.hash);
-  if (content === null) return fromNetwork(session, underKey(request, table, view.key), 'not-held');
+  if (content === null) return fromNetwork(session, current, 'not-held');
   const etag = `"${reference.hash}"`;
   const headers = new Headers({
     ...statusHeaders(draft === null ? view.detail : 'draft'),

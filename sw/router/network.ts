@@ -29,6 +29,17 @@ async function passOn(session: Session, request: Request): Promise<Response> {
   }
 }
 
+/** The request by the key that the server knows, where it came by one that stood in for it (U-08). */
+export function underKey(request: Request, asked: RecordKey, key: RecordKey): Request {
+  if (asked === key) return request;
+  const { url, headers, signal, credentials } = request;
+  const address = new URL(url);
+  const names = address.pathname.split('/');
+  names[names.lastIndexOf(encodeURIComponent(asked))] = encodeURIComponent(key);
+  address.pathname = names.join('/');
+  return new Request(address, { headers, signal, credentials });
+}
+
 /** Passes a request on. Offline it is a 503 problem with the code that says why it was not answered from here. */
 export async function fromNetwork(
   session: Session,

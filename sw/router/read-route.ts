@@ -11,7 +11,7 @@ import type { Session } from '../sync/session.ts';
 import { readDraft } from '../sync/drafts.ts';
 import { ageHeader, statusHeaders } from './answers.ts';
 import { answerDraft, listDrafts } from './draft-route.ts';
-import { fromNetwork, listFromNetwork, markNetwork } from './network.ts';
+import { fromNetwork, listFromNetwork, markNetwork, underKey } from './network.ts';
 import { readQuery } from './query.ts';
 
 const marksNamed = 200;
@@ -41,7 +41,7 @@ export async function readOne(session: Session, table: Table, asked: RecordKey, 
     };
     return new Response(view.text, { headers });
   }
-  return markNetwork(await missingRecord(session, table, key, { view, request }));
+  return markNetwork(await missingRecord(session, table, key, { view, request: underKey(request, asked, key) }));
 }
 
 /** What a view without a record means: there is none, or the network has to say. */

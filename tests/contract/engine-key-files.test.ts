@@ -90,6 +90,21 @@ describe('The file of a record whose key the server makes (U-08)', () => {
     expect(paths).toEqual([`/api/tasks/${String(now)}/content`]);
   });
 
+  it('is asked for under that key like its record, where the record is not here (D-08)', async () => {
+    const { session, device, page } = await openDevice(fixture, tables);
+    const { old, now } = await makeTask(session);
+    await session.engine.synchronize('again', {});
+    await valueOf(page.clear('tasks', null, {}));
+    const paths: string[] = [];
+    device.network = (path) => {
+      paths.push(path);
+      return Promise.resolve(Response.json({ id: now }));
+    };
+    expect(await ask(session, 'GET', `/api/tasks/${old}`)).toMatchObject({ status: 200, record: { id: now } });
+    await readFile(session, tasksOf(session), old, new Request(`https://app.test/api/tasks/${old}/content`));
+    expect(paths).toEqual([`/api/tasks/${String(now)}`, `/api/tasks/${String(now)}/content`]);
+  });
+
   it('is refused where it is no reference', async () => {
     const { session } = await openDevice(fixture, tables);
     const made = await ask(session, 'POST', '/api/tasks', { title: 'Call', content: 'none' });
