@@ -34,6 +34,8 @@ export interface RecordWrite {
   readonly file?: StoredContent;
   /** The draft of the record that this write commits: it goes in the same transaction, if it still has this id. */
   readonly draft?: MutationId;
+  /** With `draft`: the id where it amends another change. */
+  readonly amendId?: MutationId;
   readonly request?: RequestIdentity;
   /** The answer to store with the request, from what was stored. */
   readonly answer?: (stored: { readonly created: boolean; readonly text: string | null }) => {

@@ -2,7 +2,7 @@ import { countAliases } from './aliases.ts';
 import { type Base, untilUnmoved } from './base.ts';
 import { releaseFollowers } from './blocked.ts';
 import { rowsOf, seqsInFlight } from './changes.ts';
-import { coalesce, type CoalescedWrite, type StoredState } from './coalesce.ts';
+import { coalesce, type CoalescedWrite, type IncomingWrite, type StoredState } from './coalesce.ts';
 import { StaleReadError, type Database, type AnyTransaction, type WriteTransaction } from './database.ts';
 import type { ChangeBase, ChangeRow, StoreName } from './format.ts';
 import type { HeadRow } from './base-rows.ts';
@@ -165,6 +165,14 @@ export async function writeWithin(tx: WriteTransaction, base: Base, write: Recor
   if (!isStored) throw new StaleReadError(`${table} moved`);
 }
 
+/** What a draft's id may have done already, by another device, it must not do to what else is unsent of the record. */
+function coalesceWrite(write: RecordWrite, incoming: IncomingWrite, state: StoredState): CoalescedWrite {
+  if (write.draft === undefined) return coalesce(incoming, state);
+  const coalesced = coalesce(incoming, { ...state, sealedThrough: Number.MAX_SAFE_INTEGER });
+  if (coalesced.type !== 'amend' || write.amendId === undefined) return coalesced;
+  return { ...coalesced, row: { ...coalesced.row, mutationId: write.amendId } };
+}
+
 const maximumAttempts = 50;
 
 /**
@@ -214,7 +222,7 @@ export async function writeRecord(
     const text = write.operation === 'delete' || missing ? null : write.content(view);
     const { table, key, operation, mutationId, schema, asked = false } = write;
     const incoming = { table, key, operation, text, mutationId, schema, at: now, asked };
-    const coalesced = coalesce(incoming, read.state);
+    const coalesced = coalesceWrite(write, incoming, read.state);
     if (coalesced.type === 'refuse') return { type: 'refused', code: coalesced.code };
     const result = { created: view === null, text };
     const row = requestRowOf(write, now, result);

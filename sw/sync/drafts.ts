@@ -13,6 +13,7 @@ import { readView } from '../store/view.ts';
 import { writeRecord } from '../store/write.ts';
 import { fetchBase, isWhole } from './fetch-base.ts';
 import { parseStored, rebase } from '../store/rebase.ts';
+import { newMutationId } from './new-mutation-id.ts';
 import type { Session } from './session.ts';
 
 export interface DraftWrite {
@@ -214,6 +215,7 @@ export async function commitDraft(session: Session, table: Table, given: RecordK
           mutationId,
           schema: schema.version,
           draft: mutationId,
+          amendId: newMutationId(session),
         },
         environment.now(),
       );

@@ -1,6 +1,6 @@
 import { keyOfChange } from '../store/changes.ts';
 import { everything, readInParts } from '../store/in-parts.ts';
-import { getMeta } from '../store/meta.ts';
+import { getMeta, setMeta } from '../store/meta.ts';
 import { readMarks } from '../store/marks.ts';
 import type { Session } from './session.ts';
 import { fileFormat, fileVersion, type UnsentFile } from './unsent-file.ts';
@@ -16,7 +16,7 @@ export function appOf({ database, user }: Session): string {
  */
 export async function exportUnsent(session: Session): Promise<string> {
   const { database, base, schema, environment, user } = session;
-  const file = await database.read(
+  const file = await database.write(
     ['changes', 'commands', 'drafts', 'failures', 'heads', 'marks', 'meta'],
     async (tx): Promise<UnsentFile> => {
       const [changes, commands, drafts, failures, device] = await Promise.all([
@@ -26,6 +26,8 @@ export async function exportUnsent(session: Session): Promise<string> {
         readInParts(tx.objectStore('failures'), everything(), (row) => row.id),
         getMeta(tx, 'device'),
       ]);
+      // A later edit is a row of its own, as over what is imported.
+      await setMeta(tx, 'sealedThrough', (await getMeta(tx, 'seq')) ?? 0);
       const held = await Promise.all(
         [...schema.tables.keys()].map(async (table) => {
           const keys = await readMarks(tx, base, await base.readHead(tx, table), 'hold');

@@ -39,6 +39,21 @@ export async function brokenGroups(
     (isHere ? seen : unseen).add(row.group.id);
   }
   for (const id of unseen) if (seen.has(id)) broken.add(id);
+  // A record is taken over whole or not at all, so what keeps one group of it back keeps its others back.
+  const byRecord = new Map<string, ImportedChange[]>();
+  for (const change of changes) {
+    const { table, key } = change.next ?? change.row;
+    const id = JSON.stringify([table, key]);
+    byRecord.set(id, [...(byRecord.get(id) ?? []), change]);
+  }
+  for (let size = -1; size !== broken.size;) {
+    size = broken.size;
+    for (const rows of byRecord.values()) {
+      const groups = rows.flatMap(({ row }) => row.group?.id ?? []);
+      const isParked = rows.some(({ next }) => next === null) || groups.some((id) => broken.has(id));
+      if (isParked) for (const id of groups) if (!seen.has(id)) broken.add(id);
+    }
+  }
   return broken;
 }
 

@@ -1,5 +1,6 @@
 import type { ImportResult } from '../protocol/unsent.ts';
 import { compareKeys, type RecordKey } from '../protocol/record.ts';
+import { currentKey, withCurrentKeys } from '../store/aliases.ts';
 import { rowsOf, withState } from '../store/changes.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import type { ChangeRow, CommandRow, FailureRow, StoreName } from '../store/format.ts';
@@ -12,7 +13,17 @@ import type { Session } from './session.ts';
 import { brokenGroups, placeGroups } from './import-groups.ts';
 import { parseUnsentFile, type UnsentFile } from './unsent-file.ts';
 
-const importScope: StoreName[] = ['changes', 'commands', 'drafts', 'failures', 'heads', 'marks', 'meta', 'imported'];
+const importScope: StoreName[] = [
+  'changes',
+  'commands',
+  'drafts',
+  'failures',
+  'heads',
+  'marks',
+  'meta',
+  'imported',
+  'aliases',
+];
 
 interface Fitted {
   readonly row: ChangeRow;
@@ -30,6 +41,23 @@ function fit(session: Session, rows: readonly ChangeRow[]): Promise<Fitted[]> {
   );
 }
 
+/** A row under the keys that its records have here by now (U-08). */
+async function withNames(tx: WriteTransaction, { schema }: Session, { row, next }: Fitted): Promise<Fitted> {
+  const table = next === null ? undefined : schema.tables.get(next.table);
+  if (next === null || table === undefined) return { row, next };
+  const text = async (of: string): Promise<string> => {
+    const record = parseStored(of);
+    const named = await withCurrentKeys(tx, schema, table, record);
+    return named === record ? of : JSON.stringify(named);
+  };
+  // A create is settled as a repeat under the key that it was sent with, and replaced then.
+  if (next.operation === 'create' && next.seq > 0) return { row, next };
+  const key = await currentKey(tx, table, next.key);
+  const own = next.text === null ? null : await text(next.text);
+  const base = next.base === null ? null : { ...next.base, text: await text(next.base.text) };
+  return { row, next: { ...next, key, text: own, base } };
+}
+
 /** One import, in one transaction. */
 class Import {
   readonly #tx: WriteTransaction;
@@ -37,6 +65,8 @@ class Import {
   readonly #file: UnsentFile;
   /** What is to get a place behind all that is here, by its place in the file. */
   readonly #appended: (ChangeRow | CommandRow)[] = [];
+  /** The ids of the changes that are held, whatever their record is called now. */
+  readonly #held = new Set<string>();
   /** Groups of which not all can be taken over. */
   #broken: ReadonlySet<string> = new Set();
   readonly #counts = { changes: 0, commands: 0, drafts: 0, failures: 0, skipped: 0 };
@@ -86,7 +116,12 @@ class Import {
     if (wanted.some(({ next }) => next === null)) await this.#park(last.row, 'schema');
     // What was changed here is another version of the work, and nobody can tell which one is wanted.
     else if (here.length > 0 || wanted.some(({ row }) => this.#isBroken(row))) await this.#park(last.row, 'superseded');
-    else this.#appended.push(...wanted.flatMap(({ next }) => (next === null ? [] : [next])));
+    else {
+      for (const { row, next } of wanted) {
+        if (next !== null && this.#file.held[row.table]?.includes(row.key) === true) this.#held.add(next.mutationId);
+        if (next !== null) this.#appended.push(next);
+      }
+    }
   }
 
   #isBroken({ group }: ChangeRow | CommandRow): boolean {
@@ -120,7 +155,7 @@ class Import {
         const waiting = row.state === 'blocked' ? withState(row, 'pending') : row;
         await this.#tx.objectStore('changes').put({ ...waiting, seq });
         this.#counts.changes += 1;
-        if (this.#file.held[row.table]?.includes(row.key) === true) held.push(row);
+        if (this.#held.has(row.mutationId)) held.push(row);
       }
       seq += 1;
     }
@@ -142,7 +177,7 @@ class Import {
   }
 
   async #takeDraft({ row, next }: Fitted): Promise<void> {
-    const here = await this.#tx.objectStore('drafts').get([row.table, row.key]);
+    const here = await this.#tx.objectStore('drafts').get([(next ?? row).table, (next ?? row).key]);
     if (!(await this.#isNew(row.mutationId)) || here?.mutationId === row.mutationId) {
       this.#counts.skipped += 1;
       return;
@@ -205,5 +240,9 @@ export async function importUnsent(session: Session, text: string): Promise<Impo
   const { database, schema, user } = session;
   const file = parseUnsentFile(text, { app: appOf(session), user, schema: schema.version });
   const [changes, drafts] = await Promise.all([fit(session, file.changes), fit(session, file.drafts)]);
-  return database.write(importScope, (tx) => new Import(tx, session, file).run(changes, drafts));
+  return database.write(importScope, async (tx) => {
+    const named = (all: readonly Fitted[]): Promise<Fitted[]> =>
+      Promise.all(all.map((each) => withNames(tx, session, each)));
+    return new Import(tx, session, file).run(await named(changes), await named(drafts));
+  });
 }

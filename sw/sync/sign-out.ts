@@ -19,6 +19,7 @@ const unsentStores: StoreName[] = [
   'failures',
   'requests',
   'runs',
+  'imported',
 ];
 
 export interface SignOutChoice {
