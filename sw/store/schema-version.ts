@@ -3,7 +3,8 @@ import { rowsOf, seqsInFlight } from './changes.ts';
 import type { Database, WriteTransaction } from './database.ts';
 import type { ChangeRow, FailureRow, StoreName } from './format.ts';
 import type { MetaValues } from './meta-values.ts';
-import { releaseHolds } from './marks.ts';
+import { isMarked, packMarks, readMarks, releaseHolds, removeMark, writeMarks } from './marks.ts';
+import type { RecordRef } from './blocked.ts';
 import { parkGroup } from './park-group.ts';
 import { migrateRow, type Migrate } from './migrate-row.ts';
 import { getMeta, setMeta } from './meta.ts';
@@ -166,6 +167,7 @@ async function storeRecord(
   if (moved) await Promise.all(rows.map(remove));
   if (next !== null) {
     await Promise.all(next.map((row) => tx.objectStore(store).put(row)));
+    if (moved && store === 'changes') await moveStatus(tx, upgrade, { table, key }, next);
     return true;
   }
   const device = (await getMeta(tx, 'device')) ?? '';
@@ -181,6 +183,28 @@ async function storeRecord(
   }
   if (upgrade.schema.tables.has(table)) await releaseHolds(tx, upgrade.base, [{ table, key }]);
   return true;
+}
+
+/** A hold, and the failures that name the changes, go where these go. */
+async function moveStatus(
+  tx: WriteTransaction,
+  { base }: SchemaUpgrade,
+  from: RecordRef,
+  next: readonly ChangeRow[],
+): Promise<void> {
+  const [first] = next;
+  if (first === undefined) return;
+  const old = await base.readHead(tx, from.table);
+  if (await isMarked(tx, old, 'hold', from.key)) {
+    await removeMark(tx, old, 'hold', from.key);
+    const head = await base.readHead(tx, first.table);
+    const all = new Set([...(await readMarks(tx, base, head, 'hold')), first.key]);
+    await writeMarks(tx, head, { hold: packMarks('hold', [...all].sort(compareKeys)) });
+  }
+  for (const { table, key, reason } of next) {
+    const failure = reason?.failure === undefined ? undefined : await tx.objectStore('failures').get(reason.failure);
+    if (failure !== undefined) await tx.objectStore('failures').put({ ...failure, table, key });
+  }
 }
 
 function byRecord(rows: readonly ChangeRow[]): ChangeRow[][] {

@@ -126,7 +126,11 @@ export async function acknowledge(
     const table = session.schema.tables.get(item.table);
     const all = rows.get(item.seq) ?? [];
     const row = all.find((candidate) => candidate.seq === item.seq);
-    if (table === undefined || row === undefined) continue;
+    if (row === undefined) continue;
+    if (table === undefined) {
+      if (outcome.type === 'applied') gone.push(row);
+      continue;
+    }
     const above = all.filter((candidate) => candidate.seq > item.seq);
     const settlement = settle({ table, row, above, outcome, newId: () => newMutationId(session), group });
     const isLeft = settlement.rows.length > 0;

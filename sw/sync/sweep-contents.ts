@@ -1,36 +1,38 @@
 import { chunksLock, chunksOf } from '../store/contents.ts';
 import type { WriteTransaction } from '../store/database.ts';
-import { fileIn, fileOf } from '../store/file-field.ts';
+import { fileIn } from '../store/file-field.ts';
 import type { StoreName } from '../store/format.ts';
-import { rowsBetween } from '../store/changes.ts';
+import { keyOfChange } from '../store/changes.ts';
+import { everything, readInParts } from '../store/in-parts.ts';
 import { scanBase } from '../store/scan.ts';
-import type { Table } from '../store/schema.ts';
+import { isFileReference } from '../protocol/file.ts';
 import { isJsonObject } from '../protocol/record.ts';
 import type { Session } from './session.ts';
 
 const sweepScope: StoreName[] = ['heads', 'changes', 'drafts', 'failures', 'contents', 'files', 'sentContents', 'runs'];
 
-/** The hashes that unsent work names: changes, what they were made on, drafts, and failures with their content. */
-async function namedByWork(tx: WriteTransaction, tables: readonly Table[]): Promise<Set<string>> {
+/**
+ * The hashes that unsent work names: changes, what they were made on, drafts, and failures with their content; of every table and
+ * field, since it may be of an older schema.
+ */
+async function namedByWork(tx: WriteTransaction): Promise<Set<string>> {
   const named = new Set<string>();
-  const add = (hash: string | undefined): unknown => hash !== undefined && named.add(hash);
-  const byName = new Map(tables.map((table) => [table.name, table]));
-  for (const table of tables) {
-    const drafts = IDBKeyRange.bound([table.name], [table.name, []]);
-    const rows = [
-      ...(await rowsBetween(tx, table.name, null, null)),
-      ...(await tx.objectStore('drafts').getAll(drafts)),
-    ];
-    for (const row of rows) {
-      add(fileIn(table, row.text)?.hash);
-      add(fileIn(table, row.base?.text ?? null)?.hash);
-      add(fileIn(table, row.server?.text ?? null)?.hash);
-    }
+  const addOf = (record: unknown): void => {
+    if (!isJsonObject(record)) return;
+    for (const value of Object.values(record)) if (isFileReference(value)) named.add(value.hash);
+  };
+  const addText = (text: string | null | undefined): void => {
+    if (text?.includes('"hash"') === true) addOf(JSON.parse(text));
+  };
+  const changes = await readInParts(tx.objectStore('changes'), everything(), keyOfChange);
+  for (const row of [...changes, ...(await tx.objectStore('drafts').getAll())]) {
+    addText(row.text);
+    addText(row.base?.text);
+    addText(row.server?.text);
   }
   for (const failure of await tx.objectStore('failures').getAll()) {
-    const table = byName.get(failure.table);
-    if (table === undefined) continue;
-    for (const record of [failure.content, failure.base]) if (isJsonObject(record)) add(fileOf(table, record)?.hash);
+    addOf(failure.content);
+    addOf(failure.base);
   }
   return named;
 }
@@ -65,7 +67,7 @@ export async function sweepContents(session: Session): Promise<void> {
       // A record that came since may name what none named before: another time.
       if ((await base.readHead(tx, table)).generation !== generation) return;
     }
-    const work = await namedByWork(tx, tables);
+    const work = await namedByWork(tx);
     for (const { hash, number } of await tx.objectStore('contents').getAll()) {
       if (named.has(hash) || work.has(hash)) continue;
       await tx.objectStore('contents').delete(hash);

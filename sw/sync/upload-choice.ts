@@ -58,6 +58,8 @@ export class Choice {
 
   async #isSendable(table: Table, row: ChangeRow): Promise<boolean> {
     if (row.state !== 'pending' && row.state !== 'blocked') return false;
+    // It waited for what was in flight, and is migrated at the next opening.
+    if (row.schema < this.#context.schema.version) return false;
     // What is selected is sent whatever the scope of its table.
     if (!(this.#journal.selection === undefined ? isUploaded(table) : isSendable(table))) return false;
     let held = this.#held.get(table.name);
@@ -148,7 +150,7 @@ export class Choice {
 
   /** A row over another that is not settled waits, wherever that one is (invariant 3). */
   async #isFirst(row: ChangeRow): Promise<boolean> {
-    if (row.base === null || row.base.version !== null) return true;
+    if (row.anew !== true && (row.base === null || row.base.version !== null)) return true;
     const [first] = await rowsOf(this.#tx, row.table, row.key);
     return first?.seq === row.seq;
   }

@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Failure } from '../../sw/protocol/status.ts';
+import type { Json } from '../../sw/protocol/record.ts';
+import { readFailures, retryFailure } from '../../sw/store/failures.ts';
+import type { Migrate } from '../../sw/store/migrate-row.ts';
+import type { TableOptions } from '../../sw/store/schema.ts';
+import type { OpenSession } from '../../sw/sync/sessions.ts';
+import { sweepContents } from '../../sw/sync/sweep-contents.ts';
+import { newMutationId } from './close-command.ts';
+import { Device, see, write, type WorkerOptions } from './engine-fixture.ts';
+import { network, pageOf, valueOf, visit } from './engine-page.ts';
+import { bytesOf, chunksHere, takePhoto } from './files-fixture.ts';
+import { Fixture } from './server-fixture.ts';
+
+const fixture = new Fixture('embedded');
+beforeAll(() => fixture.start());
+afterAll(() => fixture.stop());
+
+const visits: TableOptions = { path: '/api/visits', key: 'id' };
+const trips: TableOptions = { path: '/api/trips', key: 'id' };
+const stays: TableOptions = { path: '/api/stays', key: 'id' };
+const photos: TableOptions = { path: '/api/photos', key: 'id', file: 'content' };
+
+const noUpload: Device['network'] = (path, forward) =>
+  path === '/sync/upload' ? Promise.reject(new TypeError('no network')) : forward();
+
+function version(number: number, tables: Readonly<Record<string, TableOptions>>, migrate?: Migrate): WorkerOptions {
+  return { schema: { version: number, tables }, ...(migrate === undefined ? {} : { migrate }) };
+}
+
+/** Moves the changes of a table to another. */
+function move(from: string, to: string): Migrate {
+  return (change) => (change.table === from ? { ...change, table: to } : change);
+}
+
+async function run(session: OpenSession, call: string): Promise<void> {
+  await session.engine.synchronize(call, { mode: 'unsynchronized', onPartial: 'return' });
+}
+
+/** Leaves what can be sent in flight, with nothing of it at the server. */
+async function leaveInFlight(device: Device, session: OpenSession): Promise<void> {
+  device.network = noUpload;
+  await expect(run(session, 'in flight')).rejects.toMatchObject({ code: 'network' });
+  device.network = network;
+}
+
+function failuresOf(session: OpenSession): Promise<readonly Failure[]> {
+  return readFailures(session.database, { limit: 10, offset: 0 });
+}
+
+/** The server's copy; null where it has none. */
+async function onServer(id: string): Promise<Json> {
+  const { status, body } = await fixture.request('GET', `/api/visits/${id}`);
+  return status === 200 ? body : null;
+}
+
+describe('A new version of the schema', () => {
+  it('keeps a hold where it moves the change to another table (K-04)', async () => {
+    const device = new Device(fixture);
+    const before = device.startWorker(version(1, { trips }));
+    const session = await before.signIn('ana');
+    const id = randomUUID();
+    await write(session, 'trips', id, visit(id));
+    await valueOf(pageOf(before, session).setStatus('trips', 0, `id = "${id}"`, {}));
+    before.kill();
+    const next = await device.startWorker(version(2, { visits }, move('trips', 'visits'))).signIn('ana');
+    expect((await see(next, 'visits', id)).detail).toBe('held');
+    await run(next, 'one');
+    expect(await onServer(id)).toBeNull();
+  });
+
+  it('lets a refused change be sent again where it moves it to another table (F-02)', async () => {
+    const device = new Device(fixture);
+    const before = device.startWorker(version(1, { trips, visits }));
+    const session = await before.signIn('ana');
+    const id = randomUUID();
+    await write(session, 'trips', id, visit(id));
+    await run(session, 'one');
+    expect((await see(session, 'trips', id)).detail).toBe('rejected');
+    before.kill();
+    const next = await device.startWorker(version(2, { visits }, move('trips', 'visits'))).signIn('ana');
+    expect((await see(next, 'visits', id)).detail).toBe('rejected');
+    const [failure] = await failuresOf(next);
+    expect(failure).toMatchObject({ table: 'visits', key: id });
+    expect(await retryFailure(next.database, failure?.id ?? '', newMutationId)).toBe(true);
+    await run(next, 'two');
+    expect(await onServer(id)).toMatchObject({ note: 'a note' });
+    expect(await failuresOf(next)).toEqual([]);
+  });
+
+  it('sends no edit of what was in flight in its old shape: it is looked at when that is settled (F-04)', async () => {
+    const device = new Device(fixture);
+    const before = device.startWorker(version(1, { visits }));
+    const session = await before.signIn('ana');
+    const id = randomUUID();
+    await write(session, 'visits', id, visit(id));
+    await leaveInFlight(device, session);
+    await write(session, 'visits', id, visit(id, { note: 'does not fit' }));
+    before.kill();
+    const newer = version(2, { visits }, () => null);
+    const second = device.startWorker(newer);
+    await run(await second.signIn('ana'), 'one');
+    expect(await onServer(id)).toMatchObject({ note: 'a note' });
+    second.kill();
+    const next = await device.startWorker(newer).signIn('ana');
+    expect(await failuresOf(next)).toMatchObject([{ code: 'schema', key: id, content: { note: 'does not fit' } }]);
+    await run(next, 'two');
+    expect(await onServer(id)).toMatchObject({ note: 'a note' });
+  });
+
+  it('sends what was in flight of a table that is no more, once, and leaves nothing of it (invariant 3)', async () => {
+    const device = new Device(fixture);
+    const before = device.startWorker(version(1, { visits, trips }));
+    const session = await before.signIn('ana');
+    const id = randomUUID();
+    await write(session, 'visits', id, visit(id));
+    await leaveInFlight(device, session);
+    before.kill();
+    const next = await device.startWorker(version(2, { stays }, move('visits', 'stays'))).signIn('ana');
+    await run(next, 'one');
+    expect(await onServer(id)).toMatchObject({ note: 'a note' });
+    expect(await next.database.read(['changes'], (tx) => tx.objectStore('changes').getAll())).toEqual([]);
+  });
+
+  it('keeps the file that a failure names, of a table that is no more (F-04)', async () => {
+    const device = new Device(fixture);
+    const before = device.startWorker(version(1, { visits, photos }));
+    const session = await before.signIn('ana');
+    const [visitId, id] = [randomUUID(), randomUUID()];
+    await takePhoto(session, visitId, id, bytesOf(1000, 1));
+    before.kill();
+    const images: TableOptions = { ...photos, path: '/api/images' };
+    const next = await device.startWorker(version(2, { visits, images }, (change) => change)).signIn('ana');
+    expect(await failuresOf(next)).toMatchObject([{ code: 'schema', key: id }]);
+    await sweepContents(next);
+    expect(await chunksHere(next)).toBe(1);
+  });
+
+  it('keeps the file of an edit of what was in flight, of a table that it renames (invariant 8)', async () => {
+    const device = new Device(fixture);
+    const before = device.startWorker(version(1, { visits, photos }));
+    const session = await before.signIn('ana');
+    const [visitId, id] = [randomUUID(), randomUUID()];
+    await write(session, 'visits', visitId, visit(visitId));
+    await write(session, 'photos', id, { id, visitId, caption: 'a photo' });
+    await leaveInFlight(device, session);
+    await takePhoto(session, visitId, id, bytesOf(1000, 2));
+    before.kill();
+    const renamed = version(2, { visits, images: photos }, move('photos', 'images'));
+    const next = await device.startWorker(renamed).signIn('ana');
+    await sweepContents(next);
+    expect(await chunksHere(next)).toBe(1);
+  });
+});
