@@ -1,6 +1,6 @@
 import { type Base, untilUnmoved } from './base.ts';
 import { releaseFollowers } from './blocked.ts';
-import { rowsOf } from './changes.ts';
+import { rowsOf, seqsInFlight } from './changes.ts';
 import { StaleReadError, type Database, type WriteTransaction } from './database.ts';
 import { findMatches, type KeyQuery } from './find-keys.ts';
 import type { ChangeRow, StoreName } from './format.ts';
@@ -43,14 +43,23 @@ export function clearRecords(
   request: ClearRequest,
 ): Promise<ClearResult> {
   return untilUnmoved(async () => {
+    const stamp = await database.read(['meta'], (tx) => getMeta(tx, 'changesStamp'));
     const { head, matches } = await findMatches(database, base, table, request.query);
     const changed = matches.filter((match) => match.detail !== 'clean');
-    const given = request.force ? changed.filter((match) => match.detail !== 'in-flight') : [];
+    // What is held may be in flight as well (K-12).
+    const sent = await database.read(['changes', 'members'], async (tx) => {
+      const inFlight = [...(await seqsInFlight(tx))];
+      const rows = await Promise.all(inFlight.map((seq) => tx.objectStore('changes').index('seq').get(seq)));
+      return new Set(rows.flatMap((row) => (row?.table === table.name ? [row.key] : [])));
+    });
+    const given = request.force ? changed.filter(({ key }) => !sent.has(key)) : [];
     const kept = new Set(changed.filter((match) => !given.includes(match)).map((match) => match.key));
     const keys = matches.map((match) => match.key).filter((key) => !kept.has(key));
     if (keys.length > 0) {
       await database.write(scope, async (tx) => {
-        let next = await base.readHead(tx, table.name);
+        const [since, read] = await Promise.all([getMeta(tx, 'changesStamp'), base.readHead(tx, table.name)]);
+        if (since !== stamp) throw new StaleReadError(`the changes of ${table.name} moved`);
+        let next = read;
         if (next.generation !== head.generation) throw new StaleReadError(`${table.name} moved`);
         const rows = (await Promise.all(given.map(({ key }) => rowsOf(tx, table.name, key)))).flat();
         for (const row of rows) {

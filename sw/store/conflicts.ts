@@ -1,12 +1,15 @@
 import type { Conflict } from '../protocol/conflict.ts';
 import { isJsonObject, type JsonRecord, type MutationId } from '../protocol/record.ts';
 import type { Base } from './base.ts';
-import type { RecordRef } from './blocked.ts';
+import { releaseFollowers, type RecordRef } from './blocked.ts';
 import { withState } from './changes.ts';
 import { StaleReadError, type Database, type WriteTransaction } from './database.ts';
 import type { DeleteRules } from './delete-rules.ts';
 import { subjectOf } from './failures.ts';
+import { removeMark } from './marks.ts';
+import { parkGroup } from './park-group.ts';
 import type { ChangeBase, ChangeRow, StoreName } from './format.ts';
+import { getMeta } from './meta.ts';
 import { writeScope, writeWithin } from './write.ts';
 
 function recordOf(text: string | null | undefined): JsonRecord | null {
@@ -53,6 +56,9 @@ export interface Choice {
   /** Of a delete: what it does to the records that refer to the deleted one. */
   readonly rules: DeleteRules | null;
   readonly now: number;
+  /** For the failures of what is left of a group. */
+  readonly user: string;
+  readonly newId: () => string;
 }
 
 const maximumAttempts = 20;
@@ -70,15 +76,13 @@ export async function resolveFailure(
   for (let attempt = 0; ; attempt += 1) {
     const also = (await choice.rules?.prepare(attempt)) ?? null;
     const stores: StoreName[] = [
-      'failures',
-      'changes',
-      'members',
+      ...(['failures', 'changes', 'commands', 'members', 'heads', 'marks', 'meta'] as const),
       ...(also === null ? [] : [...writeScope, ...also.stores]),
     ];
     try {
       return await database.write([...new Set(stores)], async (tx) => {
         await also?.check(tx);
-        const row = await storeChoice(tx, id, choice);
+        const row = await storeChoice(tx, base, id, choice);
         if (row !== null) await also?.work(tx, (write) => writeWithin(tx, base, write, choice.now));
         return row;
       });
@@ -90,23 +94,29 @@ export async function resolveFailure(
 
 async function storeChoice(
   tx: WriteTransaction,
+  records: Base,
   id: string,
-  { record, mutationId }: Choice,
+  { record, mutationId, now, user, newId }: Choice,
 ): Promise<ChangeRow | null> {
   const failure = await tx.objectStore('failures').get(id);
   const row = failure === undefined ? null : await subjectOf(tx, failure);
   if (row === null || 'method' in row) return null;
   await tx.objectStore('failures').delete(id);
+  await removeMark(tx, await records.readHead(tx, row.table), 'hold', row.key);
   const base = baseOf(row);
   const text = record === null ? null : JSON.stringify(record);
   const isServers =
     fieldsThatDiffer(record, recordOf(base?.text)).length === 0 && (record === null) === (base === null);
   if (isServers) {
     await tx.objectStore('changes').delete([row.table, row.key, row.seq]);
+    await releaseFollowers(tx, [row]);
+    const device = (await getMeta(tx, 'device')) ?? '';
+    if (row.group !== undefined) await parkGroup(tx, row.group, { user, device, at: now, newId });
     return row;
   }
   const operation = text === null ? 'delete' : base === null ? 'create' : 'update';
   const chosen = { ...withState(row, 'pending'), mutationId, operation, text, base, attempts: 0 } as const;
   await tx.objectStore('changes').put({ ...chosen, whole: base === null });
+  await releaseFollowers(tx, [row]);
   return row;
 }

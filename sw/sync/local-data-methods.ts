@@ -72,7 +72,9 @@ export function createLocalDataMethods(sessions: Sessions, schema: Schema): Loca
         }
         const rules =
           record === null ? deleteRulesOf(session, table, { key, newMutationId: () => newMutationId(session) }) : null;
-        const choice = { record, mutationId: newMutationId(session), rules, now: session.environment.now() };
+        const { user, environment } = session;
+        const { now, newId } = environment;
+        const choice = { record, mutationId: newMutationId(session), rules, now: now(), user, newId };
         const row = await resolveFailure(session, id, choice);
         if (row === null) return false;
         const tables = new Map([[row.table, [row.key]]]);

@@ -194,8 +194,8 @@ describe('a run', () => {
     await session.engine.synchronize('third', { mode: 'unsynchronized' });
     const [newest, notNewest] = await failuresOf();
     expect(notNewest).toMatchObject({ id: newer?.id, retriable: false });
-    const choice = { record: visit(id, { rating: 5 }), mutationId: newMutationId(), rules: null, now: 1 };
-    expect(await resolveFailure(session, newer?.id ?? '', choice)).toBeNull();
+    const choice = { record: visit(id, { rating: 5 }), mutationId: newMutationId(), rules: null };
+    expect(await resolveFailure(session, newer?.id ?? '', { ...choice, now: 1, user: 'ana', newId: randomUUID })).toBeNull();
     expect(await retryFailure(session.database, older?.id ?? '', newMutationId)).toBe(false);
     await discardFailure(session.database, newer?.id ?? '');
     expect(await see(session, 'visits', id)).toMatchObject({ detail: 'rejected', record: { rating: 7 } });
