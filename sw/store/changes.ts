@@ -36,6 +36,7 @@ export function withState(row: ChangeRow, state: ChangeState, reason?: ChangeRow
   return {
     ...{ table, key, seq, mutationId, operation, text, base, whole, schema, attempts, madeAt },
     ...(row.sealed === true ? { sealed: true } : {}),
+    ...(row.anew === true ? { anew: true } : {}),
     ...(row.group === undefined ? {} : { group: row.group }),
     ...(row.asked === undefined ? {} : { asked: row.asked }),
     state,
@@ -44,6 +45,11 @@ export function withState(row: ChangeRow, state: ChangeState, reason?: ChangeRow
     ...(reason === undefined ? {} : { reason }),
     ...(state === 'conflict' && server !== undefined ? { server } : {}),
   };
+}
+
+export function withoutGroup(row: ChangeRow): ChangeRow {
+  const { group, ...rest } = row;
+  return group === undefined ? row : rest;
 }
 
 /** A command under another state, as `withState`. */

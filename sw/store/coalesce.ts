@@ -97,18 +97,26 @@ function overBase(write: IncomingWrite, state: StoredState): CoalescedWrite {
 function overFixed(write: IncomingWrite, last: ChangeRow): CoalescedWrite {
   if (last.operation === 'delete') {
     if (write.operation === 'update' || write.operation === 'delete') return { type: 'refuse', code: 'not-found' };
-    return { type: 'append', row: newRow(write, 'create', null, true) };
+    return { type: 'append', row: { ...newRow(write, 'create', null, true), anew: true } };
   }
   if (write.operation === 'create') return { type: 'refuse', code: 'exists' };
   const base = last.text === null ? null : { text: last.text, version: null };
   return { type: 'append', row: newRow(write, write.operation === 'delete' ? 'delete' : 'update', base, false) };
 }
 
+/** A create that is deleted again: nothing is sent, unless the server was found to have a record under its key. */
+function withoutCreate(write: IncomingWrite, last: ChangeRow): CoalescedWrite {
+  const { text = null, version = null } = last.server ?? {};
+  return text === null
+    ? { type: 'drop', row: last }
+    : amended({ ...last, base: { text, version } }, write, 'delete', false);
+}
+
 function overAmendable(write: IncomingWrite, last: ChangeRow): CoalescedWrite {
   switch (last.operation) {
     case 'create':
       if (write.operation === 'create') return { type: 'refuse', code: 'exists' };
-      if (write.operation === 'delete') return { type: 'drop', row: last };
+      if (write.operation === 'delete') return withoutCreate(write, last);
       return amended(last, write, 'create', true);
     case 'update':
       if (write.operation === 'create') return { type: 'refuse', code: 'exists' };
@@ -121,6 +129,8 @@ function overAmendable(write: IncomingWrite, last: ChangeRow): CoalescedWrite {
 
 function isAmendable(row: ChangeRow, state: Pick<StoredState, 'inFlight' | 'sealedThrough'>): boolean {
   if (state.inFlight.has(row.seq) || row.state === 'unknown') return false;
+  // What is written over a member that waits for another one is not of its group.
+  if (row.state === 'blocked' && row.group !== undefined) return false;
   // What the server refused, or what waits, is mended in its place: nothing that follows it was taken before it.
   if (row.state !== 'pending') return true;
   return row.seq > state.sealedThrough && row.sealed !== true && row.group === undefined;

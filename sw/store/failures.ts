@@ -1,5 +1,5 @@
 import { releaseFollowers } from './blocked.ts';
-import { rowsOf, withCommandState, withState } from './changes.ts';
+import { rowsOf, withCommandState, withoutGroup, withState } from './changes.ts';
 import type { AnyTransaction, Database, WriteTransaction } from './database.ts';
 import type { ChangeRow, CommandRow, FailureRow } from './format.ts';
 import { readGroup } from './groups.ts';
@@ -73,7 +73,9 @@ async function retryRow(tx: WriteTransaction, row: ChangeRow | CommandRow, mutat
     await tx.objectStore('commands').put({ ...withCommandState(row, 'pending'), mutationId, attempts: 0 });
     return;
   }
-  const next = { ...withState(row, 'pending'), mutationId, attempts: 0 };
+  // It may have arrived: what is written from here on is sent for itself, a delete too.
+  const sealed = row.state === 'unknown' ? ({ sealed: true } as const) : {};
+  const next = { ...withState(row, 'pending'), ...sealed, mutationId, attempts: 0 };
   // After a conflict the server's copy is what the change is made upon.
   const { server } = row;
   const base =
@@ -115,6 +117,11 @@ export function discardFailure(
     for (const member of members) {
       if ('method' in member) {
         await tx.objectStore('commands').delete(member.seq);
+        continue;
+      }
+      // Edited since its group was refused: a write of its own by now.
+      if (member.state === 'pending') {
+        await tx.objectStore('changes').put(withoutGroup(member));
         continue;
       }
       await tx.objectStore('changes').delete([member.table, member.key, member.seq]);

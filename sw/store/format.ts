@@ -39,6 +39,8 @@ export interface ChangeRow {
   readonly base: ChangeBase | null;
   /** Every field counts as changed: the record was marked, or put over a delete. */
   readonly whole: boolean;
+  /** It was made anew over a delete, which goes before it. */
+  readonly anew?: true;
   /** The schema version under which it was written. */
   readonly schema: number;
   /** A command that named this record sealed the row: a later edit makes another one. */

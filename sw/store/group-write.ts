@@ -1,10 +1,11 @@
 import { withCurrentCommand } from './aliases.ts';
 import type { Base } from './base.ts';
 import { releaseFollowers } from './blocked.ts';
+import { withoutGroup } from './changes.ts';
 import { coalesce } from './coalesce.ts';
 import { StaleReadError, type Database, type WriteTransaction } from './database.ts';
 import type { DeleteRules } from './delete-rules.ts';
-import type { ChangeRow, CommandRow, GroupRef, StoreName } from './format.ts';
+import type { CommandRow, GroupRef, StoreName } from './format.ts';
 import { readGroup } from './groups.ts';
 import { listScope } from './list.ts';
 import { removeMark } from './marks.ts';
@@ -133,11 +134,6 @@ class Placement {
     await setMeta(this.#tx, 'seq', this.#last);
     return [this.#first, this.#last];
   }
-}
-
-function withoutGroup(row: ChangeRow): ChangeRow {
-  const { group, ...rest } = row;
-  return group === undefined ? row : rest;
 }
 
 /** What the rules say of a member's record tells which member it is. */

@@ -1,5 +1,6 @@
 import type { Base } from './base.ts';
 import { rowsOf, seqsInFlight } from './changes.ts';
+import { SyncError } from '../protocol/errors.ts';
 import { StaleReadError, type Database, type Reader, type WriteTransaction } from './database.ts';
 import { findMatches, type KeyQuery, type Match } from './find-keys.ts';
 import type { StoreName } from './format.ts';
@@ -87,6 +88,12 @@ async function dropDeletes(tx: WriteTransaction, table: string, keys: readonly R
     lists.map(async (rows) => {
       const last = rows.at(-1);
       if (last === undefined || last.operation !== 'delete' || inFlight.has(last.seq)) return;
+      if (last.group !== undefined) {
+        throw new SyncError(
+          'unsupported',
+          `${table} ${String(last.key)} was deleted as a part of a group, which is sent whole or not at all. Nothing was changed; leave it out of the filter.`,
+        );
+      }
       await tx.objectStore('changes').delete([table, last.key, last.seq]);
     }),
   );

@@ -170,7 +170,11 @@ function lost(input: SettleInput, code: 'gone' | 'forbidden', message: string): 
 
 function conflicting(input: SettleInput, outcome: Extract<Outcome, { type: 'conflict' }>): Settlement {
   const { row, above, table, newId } = input;
-  const local = joinAll(row, above, newId);
+  const top = above.at(-1);
+  // Sent again though it may have arrived, it is the user's own create that the server has: the delete over it goes on (SPEC 3.2).
+  const deleted =
+    row.sealed === true && top?.operation === 'delete' ? { ...withState(top, 'pending'), base: null } : null;
+  const local = joinAll(row, above, newId) ?? deleted;
   const { record, version } = outcome;
   const text = record === null ? null : withLocalColumns(table, record, row.text);
   const base: BaseEffect = text === null ? { type: 'remove', key: row.key } : serverBase(row.key, text, version);
@@ -219,7 +223,8 @@ function conflicting(input: SettleInput, outcome: Extract<Outcome, { type: 'conf
   }
   if (text === null) return lost(input, 'gone', 'The record was deleted on the server meanwhile.');
   if (local.text === null) return sendAgain(null);
-  if (policy === 'merge' && row.base !== null) return sendAgain(rebase(text, row.base.text, local.text));
+  if (policy === 'merge' && row.base !== null && !local.whole)
+    return sendAgain(rebase(text, row.base.text, local.text));
   return sendAgain(local.text);
 }
 
@@ -227,16 +232,19 @@ function conflicting(input: SettleInput, outcome: Extract<Outcome, { type: 'conf
 function undone(input: SettleInput): Settlement {
   const { row, above, newId, group = { blocker: null, again: false } } = input;
   const base: BaseEffect = { type: 'keep' };
-  const joinedRow = joinAll(row, above, newId);
-  if (joinedRow === null) return { verdict: 'failed', rows: [], base, failure: null, again: false };
-  const again = { ...withState(joinedRow, 'pending'), mutationId: newId() };
-  if (group.again) return { verdict: 'failed', rows: [again], base, failure: null, again: true };
+  // What was written over a member is not of its group: it stays a row of its own.
+  const isMember = row.group !== undefined;
+  const member = isMember ? row : joinAll(row, above, newId);
+  if (member === null) return { verdict: 'failed', rows: [], base, failure: null, again: false };
+  const over = isMember ? above : [];
+  const again = { ...withState(member, 'pending'), mutationId: newId() };
+  if (group.again) return { verdict: 'failed', rows: [again, ...over], base, failure: null, again: true };
   if (group.blocker !== null) {
-    const rows = [withState(again, 'blocked', waitingFor(group.blocker))];
+    const rows = [withState(again, 'blocked', waitingFor(group.blocker)), ...over];
     return { verdict: 'failed', rows, base, failure: null, again: false };
   }
   const message = 'Another part of its group can no longer be taken.';
-  const rows = [withState(again, 'rejected', { code: 'superseded', message })];
+  const rows = [withState(again, 'rejected', { code: 'superseded', message }), ...over];
   const failure: SettledFailure = { row: again, code: 'superseded', message, fields: null, retriable: true };
   return { verdict: 'failed', rows, base, failure, again: false };
 }
