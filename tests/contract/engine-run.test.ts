@@ -195,7 +195,9 @@ describe('a run', () => {
     const [newest, notNewest] = await failuresOf();
     expect(notNewest).toMatchObject({ id: newer?.id, retriable: false });
     const choice = { record: visit(id, { rating: 5 }), mutationId: newMutationId(), rules: null };
-    expect(await resolveFailure(session, newer?.id ?? '', { ...choice, now: 1, user: 'ana', newId: randomUUID })).toBeNull();
+    expect(
+      await resolveFailure(session, newer?.id ?? '', { ...choice, now: 1, user: 'ana', newId: randomUUID }),
+    ).toBeNull();
     expect(await retryFailure(session.database, older?.id ?? '', newMutationId)).toBe(false);
     await discardFailure(session.database, newer?.id ?? '');
     expect(await see(session, 'visits', id)).toMatchObject({ detail: 'rejected', record: { rating: 7 } });
