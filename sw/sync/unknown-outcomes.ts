@@ -1,7 +1,7 @@
 import { rowsOf, withCommandState, withState } from '../store/changes.ts';
 import { addSegments } from '../store/add-segments.ts';
 import { releaseFollowers } from '../store/blocked.ts';
-import type { BatchContentRow, FailureRow, StoreName } from '../store/format.ts';
+import type { BatchContentRow, ChangeRow, CommandRow, FailureRow, StoreName } from '../store/format.ts';
 import { segmentOf } from '../store/staging.ts';
 import { SyncError } from '../protocol/errors.ts';
 import type { MutationId } from '../protocol/record.ts';
@@ -13,48 +13,79 @@ import type { Session } from './session.ts';
 const message =
   'It was sent, but no answer came, and this server may have taken it. Send it again only if it did not arrive.';
 
+/** What went out and was not answered, with the failure that says so. */
+export interface Unknown<Row> {
+  readonly row: Row;
+  readonly failure: FailureRow;
+}
+
+type Sent = Pick<FailureRow, 'device' | 'run'>;
+
+function failureOf(
+  { environment, user }: Session,
+  of: Pick<FailureRow, 'table' | 'key' | 'operation' | 'content' | 'seq'> & Sent,
+): FailureRow {
+  const at = environment.now();
+  return {
+    id: environment.newId(),
+    ...of,
+    base: null,
+    code: 'unknown',
+    message,
+    user,
+    at,
+    retriable: true,
+    reported: 0,
+  };
+}
+
+function reasonOf({ id: failure }: FailureRow): NonNullable<ChangeRow['reason']> {
+  return { code: 'unknown', message, failure };
+}
+
+export function unknownCommand(session: Session, row: CommandRow, sent: Sent): Unknown<CommandRow> {
+  const { method, path, body, mutationId: key, seq } = row;
+  const content = { method, path, body };
+  const failure = failureOf(session, { table: '', key, operation: 'command', content, seq, ...sent });
+  return { row: withCommandState(row, 'unknown', reasonOf(failure)), failure };
+}
+
+/** Null: it can be repeated. */
+export function unknownChange(session: Session, row: ChangeRow, sent: Sent): Unknown<ChangeRow> | null {
+  const { table, key, operation, text, seq } = row;
+  if (operation !== 'create') return null;
+  const content = text === null ? null : parseStored(text);
+  const failure = failureOf(session, { table, key, operation, content, seq, ...sent });
+  return { row: withState(row, 'unknown', reasonOf(failure)), failure };
+}
+
 /**
  * Takes back a batch of which a server without idempotency gave no word (U-14): a create or command may have been applied, so
  * it is never sent again by itself, and a failure `unknown` says so. What was not begun, and updates and deletes can be repeated and are pending again.
  */
 export function parkUnanswered(session: Session, content: BatchContentRow): Promise<void> {
-  const { environment, user } = session;
   return session.database.write(['changes', 'commands', 'members', 'batches', 'failures', 'meta'], async (tx) => {
     const stored = await tx.objectStore('batches').get(content.batch);
     if (stored === undefined) return;
     const device = (await getMeta(tx, 'device')) ?? '';
-    const fail = async (of: Pick<FailureRow, 'table' | 'key' | 'operation' | 'content' | 'seq'>): Promise<string> => {
-      const id = environment.newId();
-      const failure: FailureRow = {
-        ...{ id, ...of, base: null, code: 'unknown', message, user, device, run: content.run },
-        ...{ at: environment.now(), retriable: of.seq !== null, reported: 0 },
-      };
-      await tx.objectStore('failures').put(failure);
-      return id;
-    };
     const attempted = new Set(stored.attempted ?? []);
-    for (const item of stored.items) {
+    const sent = { device, run: content.run };
+    for (const { type, mutationId, seq } of stored.items) {
       // What was never sent is pending as before.
-      if (!attempted.has(item.mutationId)) continue;
-      if (item.type === 'command') {
-        const row = await tx.objectStore('commands').get(item.seq);
-        if (row === undefined) continue;
-        const { method, path, body } = row;
-        const command = {
-          table: '',
-          key: row.mutationId,
-          operation: 'command',
-          content: { method, path, body },
-        } as const;
-        const failure = await fail({ ...command, seq: row.seq });
-        await tx.objectStore('commands').put(withCommandState(row, 'unknown', { code: 'unknown', message, failure }));
+      if (!attempted.has(mutationId)) continue;
+      if (type === 'command') {
+        const row = await tx.objectStore('commands').get(seq);
+        const unknown = row === undefined ? null : unknownCommand(session, row, sent);
+        if (unknown === null) continue;
+        await tx.objectStore('failures').put(unknown.failure);
+        await tx.objectStore('commands').put(unknown.row);
         continue;
       }
-      const row = await tx.objectStore('changes').index('seq').get(item.seq);
-      if (row === undefined || row.operation !== 'create') continue;
-      const { table, key, operation, text, seq } = row;
-      const failure = await fail({ table, key, operation, content: text === null ? null : parseStored(text), seq });
-      await tx.objectStore('changes').put(withState(row, 'unknown', { code: 'unknown', message, failure }));
+      const row = await tx.objectStore('changes').index('seq').get(seq);
+      const unknown = row === undefined ? null : unknownChange(session, row, sent);
+      if (unknown === null) continue;
+      await tx.objectStore('failures').put(unknown.failure);
+      await tx.objectStore('changes').put(unknown.row);
     }
     await Promise.all([
       tx.objectStore('batches').delete(content.batch),

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WorkerMethods } from '../../sw/protocol/api.ts';
+import { restBackend } from '../../sw/backend/rest-backend.ts';
 import type { GroupRequest } from '../../sw/protocol/group.ts';
 import type { Json, JsonObject } from '../../sw/protocol/record.ts';
 import type { Migrate } from '../../sw/store/migrate-row.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
-import { Device, see, write, type WorkerOptions } from './engine-fixture.ts';
+import { Device, see, signal, write, type WorkerOptions } from './engine-fixture.ts';
 import { openDevice, pageOf, valueOf, visit, type Opened } from './engine-page.ts';
 import { ask } from './page-requests.ts';
 import { asJson, asObject, Fixture } from './server-fixture.ts';
@@ -204,5 +205,28 @@ describe('An export and an import of unsent work', () => {
     expect(await valueOf(two.page.drafts('tasks'))).toEqual([]);
     await run(two.session, 'two');
     expect(await titlesOf(visitId)).toEqual([{ title: 'drafted' }]);
+  });
+
+  it('of what may have arrived from here sends nothing of it by itself on another device (U-14)', async () => {
+    const backend = restBackend({ idempotency: 'none', concurrency: 1 });
+    const [one, two] = [await openVersion({ backend }), await openVersion({ backend })];
+    const visitId = randomUUID();
+    await ask(one.session, 'PUT', `/api/visits/${visitId}`, visit(visitId));
+    await one.session.engine.synchronize('one', { mode: 'unsynchronized' });
+    await ask(one.session, 'POST', '/api/tasks', { title: 'Call', visitId });
+    const reached = signal();
+    one.device.network = async (path, forward) => {
+      const answer = await forward();
+      if (path !== '/api/tasks') return answer;
+      reached.give();
+      return new Promise<never>(() => undefined);
+    };
+    void one.session.engine.synchronize('two', { mode: 'unsynchronized' });
+    await reached.given;
+    await carry(one.page, two.page);
+    await two.session.engine.synchronize('three', { mode: 'unsynchronized', onPartial: 'return' });
+    const rows = await fixture.server.database.query('select title from tasks where "visitId" = $1', [visitId]);
+    expect(rows).toHaveLength(1);
+    expect(await valueOf(two.page.failures({}))).toMatchObject([{ table: 'tasks', code: 'unknown', retriable: true }]);
   });
 });

@@ -34,23 +34,25 @@ export class Groups {
   judge({ effects, writes, isExcused }: Evidence): Violation[] {
     const violations: Violation[] = [];
     const nameOf = (table: string, key: RecordKey): string => `${table} ${this.#nameOf(table, key)}`;
-    /** Null: nothing can be said of it, since it was replaced or thrown away. */
-    const isApplied = (write: AnsweredWrite): boolean | null => {
-      const values = Object.entries(write.fields ?? {}).filter(([, value]) => value !== '');
-      if (values.length === 0) return null;
-      if (values.every(([field, value]) => effects.some(({ after }) => after?.[field] === value))) return true;
+    // An edit of what waits for the user's word is that word.
+    const isEdited = (write: AnsweredWrite): boolean => {
       const name = nameOf(write.table, write.key);
-      const isReplaced = writes.some(
+      return writes.some(
         (each) =>
-          each !== write &&
+          each.startedAt !== write.startedAt &&
           each.device === write.device &&
           nameOf(each.table, each.key) === name &&
           each.endedAt > write.startedAt,
       );
-      return isReplaced || values.some(([, value]) => isExcused(value)) ? null : false;
+    };
+    /** Null: nothing can be said of it. */
+    const isApplied = (write: AnsweredWrite): boolean | null => {
+      const values = Object.entries(write.fields ?? {}).filter(([, value]) => value !== '');
+      if (values.length === 0 || values.some(([, value]) => isExcused(value))) return null;
+      return values.every(([field, value]) => effects.some(({ after }) => after?.[field] === value));
     };
     for (const { id, members } of this.#stored) {
-      if (this.#parted.has(id)) continue;
+      if (this.#parted.has(id) || members.some(isEdited)) continue;
       const parts = members.map(isApplied);
       if (!parts.includes(true) || !parts.includes(false)) continue;
       const text = members
