@@ -188,11 +188,24 @@ function outOfOrder(evidence: Evidence): Violation[] {
   const byValue = new Map<string, AnsweredWrite>();
   for (const write of writes) for (const value of Object.values(write.fields ?? {})) byValue.set(value, write);
   const last = new Map<string, AnsweredWrite>();
+  // A command that came before the record it names waits for that (U-07), and for what was made together with it.
+  const isEarly = (write: AnsweredWrite, { table, key }: Effect): boolean =>
+    write.isCommand === true &&
+    effects.some(
+      (made) =>
+        made.type === 'create' &&
+        made.table === table &&
+        made.key === key &&
+        Object.values(made.after ?? {}).some((value) => {
+          const maker = typeof value === 'string' ? byValue.get(value) : undefined;
+          return maker !== undefined && maker.endedAt > write.startedAt;
+        }),
+    );
   for (const [index, effect] of effects.entries()) {
     for (const field of Object.keys(effect.after ?? {})) {
       const value = changedTo(effect, field);
       const write = typeof value === 'string' && !isExcused(value) ? byValue.get(value) : undefined;
-      if (write === undefined) continue;
+      if (write === undefined || isEarly(write, effect)) continue;
       // Another device marked the record to be sent as it had it there (K-03): that is no write of who wrote the value.
       if (effect.device !== write.device && evidence.mayResend?.(effect, index) === true) continue;
       const id = `${write.device} ${write.user} ${write.table} ${write.key} ${field}`;
