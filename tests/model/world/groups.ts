@@ -45,8 +45,10 @@ export class Groups {
           each.endedAt > write.startedAt,
       );
     };
-    /** Null: nothing can be said of it. */
-    const isApplied = (write: AnsweredWrite): boolean | null => {
+    /** Null: nothing can be said of it, since it was thrown away, or replaced by a later member. */
+    const isApplied = (write: AnsweredWrite, index: number, members: readonly AnsweredWrite[]): boolean | null => {
+      const name = nameOf(write.table, write.key);
+      if (members.slice(index + 1).some(({ table, key }) => nameOf(table, key) === name)) return null;
       const values = Object.entries(write.fields ?? {}).filter(([, value]) => value !== '');
       if (values.length === 0 || values.some(([, value]) => isExcused(value))) return null;
       return values.every(([field, value]) => effects.some(({ after }) => after?.[field] === value));
