@@ -17,7 +17,10 @@ export type Reply<T> = { readonly ok: true; readonly value: T } | { readonly ok:
 export interface SetStatusOptions {
   /** The values of the filter's parameters. */
   readonly params?: Readonly<Record<string, QueryParameter>>;
-  /** Also records deleted here: *synchronized* drops the delete, *not synchronized* keeps it. @default false */
+  /**
+   * Also records deleted here: *synchronized* drops the delete, *not synchronized* keeps it. A delete of a group is not dropped: the call is
+   * refused with . @default false
+   */
   readonly includeDeleted?: boolean;
 }
 
