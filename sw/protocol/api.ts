@@ -19,7 +19,7 @@ export interface SetStatusOptions {
   readonly params?: Readonly<Record<string, QueryParameter>>;
   /**
    * Also records deleted here: *synchronized* drops the delete, *not synchronized* keeps it. A delete of a group is not dropped: the call is
-   * refused with . @default false
+   * refused with `unsupported`. @default false
    */
   readonly includeDeleted?: boolean;
 }
