@@ -52,13 +52,14 @@ function renamesOf(
   });
 }
 
-/** Groups of which a part was given up, or went into another: what is left of them is not sent alone (N-7c). */
+/** Groups of which a part was given up, or went into another, and that one too: nothing of them is sent alone (N-7c). */
 function groupsParted(settlement: Settlement, row: ChangeRow, above: readonly ChangeRow[]): readonly GroupRef[] {
   const { rows, failure, verdict } = settlement;
   if (rows.length === 0 && failure === null) return [];
   const stay = new Set(rows.map(({ group }) => group?.id));
   const others = verdict === 'uploaded' ? above : [row, ...above];
-  return others.flatMap(({ group }) => (group === undefined || stay.has(group.id) ? [] : [group]));
+  const lost = others.filter(({ group }) => group !== undefined && !stay.has(group.id));
+  return lost.length === 0 ? [] : [...lost, ...rows].flatMap(({ group }) => group ?? []);
 }
 
 /**

@@ -187,11 +187,39 @@ describe('An atomic group is never sent in part (N-7)', () => {
     expect((await fixture.request('GET', `/api/visits/${second}`)).body).not.toMatchObject({ rating: 2 });
     expect(await detailOf(opened, 'visits', second)).toBe('rejected');
     await ask(session, 'PATCH', `/api/visits/${both}`, { note: 'mended' });
-    const left = (await valueOf(page.failures({}))).find(({ code }) => code === 'superseded');
-    await valueOf(page.retry(left?.id ?? ''));
+    const left = (await valueOf(page.failures({}))).find(({ key }) => key === second);
+    expect(await valueOf(page.retry(left?.id ?? ''))).toBe(true);
     expect(await session.engine.synchronize('four', {})).toMatchObject({ outcome: 'finished', uploaded: 2 });
     for (const id of [both, second])
       expect((await fixture.request('GET', `/api/visits/${id}`)).body).toMatchObject({ rating: 2 });
+  });
+
+  it('when an edit in a group that is merged is joined with one of it: both wait for the user’s word', async () => {
+    const opened = await openDevice(fixture, policies);
+    const { device, session, page } = opened;
+    const [both, second] = [randomUUID(), randomUUID()];
+    for (const id of [both, second]) await ask(session, 'POST', '/api/visits', visit(id));
+    await session.engine.synchronize('one', {});
+    const edit = (id: string, body: JsonObject): GroupRequest => ({ method: 'PATCH', url: `/api/visits/${id}`, body });
+    await valueOf(page.group([edit(both, { note: 'first' })], {}));
+    await fixture.request('PATCH', `/api/visits/${both}`, { body: { date: '2026-04-05' } });
+    const held = holding('/sync/upload');
+    device.network = held.network;
+    const run = session.engine.synchronize('two', { onPartial: 'return' });
+    await held.reached;
+    await valueOf(page.group([edit(both, { rating: 2 }), edit(second, { rating: 2 })], {}));
+    held.letGo();
+    device.network = network;
+    await run;
+    await session.engine.synchronize('three', { onPartial: 'return' });
+    for (const id of [both, second])
+      expect((await fixture.request('GET', `/api/visits/${id}`)).body).not.toMatchObject({ rating: 2 });
+    for (const { id } of await valueOf(page.failures({}))) expect(await valueOf(page.retry(id))).toBe(true);
+    expect(await session.engine.synchronize('four', {})).toMatchObject({ outcome: 'finished', uploaded: 2 });
+    const [joined, other] = await Promise.all(
+      [both, second].map(async (id) => (await fixture.request('GET', `/api/visits/${id}`)).body),
+    );
+    expect([joined, other]).toMatchObject([{ note: 'first', rating: 2, date: '2026-04-05' }, { rating: 2 }]);
   });
 
   it('when one of it is cleared by force: the others wait for the user’s word (R-02)', async () => {
