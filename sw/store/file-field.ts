@@ -12,7 +12,7 @@ export function fileIn(table: Table, text: string | null): FileReference | null 
   return isJsonObject(record) ? fileOf(table, record) : null;
 }
 
-export function fileOf(table: Table, record: JsonObject): FileReference | null {
+function fileOf(table: Table, record: JsonObject): FileReference | null {
   if (table.file === null || !Object.hasOwn(record, table.file.field)) return null;
   const value: Json | undefined = record[table.file.field];
   return isFileReference(value) ? value : null;
