@@ -58,8 +58,6 @@ export class Choice {
 
   async #isSendable(table: Table, row: ChangeRow): Promise<boolean> {
     if (row.state !== 'pending' && row.state !== 'blocked') return false;
-    // It waited for what was in flight, and is migrated at the next opening.
-    if (row.schema < this.#context.schema.version) return false;
     // What is selected is sent whatever the scope of its table.
     if (!(this.#journal.selection === undefined ? isUploaded(table) : isSendable(table))) return false;
     let held = this.#held.get(table.name);

@@ -89,26 +89,6 @@ describe('A new version of the schema', () => {
     expect(await failuresOf(next)).toEqual([]);
   });
 
-  it('sends no edit of what was in flight in its old shape: it is looked at when that is settled (F-04)', async () => {
-    const device = new Device(fixture);
-    const before = device.startWorker(version(1, { visits }));
-    const session = await before.signIn('ana');
-    const id = randomUUID();
-    await write(session, 'visits', id, visit(id));
-    await leaveInFlight(device, session);
-    await write(session, 'visits', id, visit(id, { note: 'does not fit' }));
-    before.kill();
-    const newer = version(2, { visits }, () => null);
-    const second = device.startWorker(newer);
-    await run(await second.signIn('ana'), 'one');
-    expect(await onServer(id)).toMatchObject({ note: 'a note' });
-    second.kill();
-    const next = await device.startWorker(newer).signIn('ana');
-    expect(await failuresOf(next)).toMatchObject([{ code: 'schema', key: id, content: { note: 'does not fit' } }]);
-    await run(next, 'two');
-    expect(await onServer(id)).toMatchObject({ note: 'a note' });
-  });
-
   it('sends what was in flight of a table that is no more, once, and leaves nothing of it (invariant 3)', async () => {
     const device = new Device(fixture);
     const before = device.startWorker(version(1, { visits, trips }));
