@@ -178,7 +178,8 @@ function conflicting(input: SettleInput, outcome: Extract<Outcome, { type: 'conf
   const { record, version } = outcome;
   const text = record === null ? null : withLocalColumns(table, record, row.text);
   const base: BaseEffect = text === null ? { type: 'remove', key: row.key } : serverBase(row.key, text, version);
-  if (local === null) return { verdict: 'uploaded', rows: [], base, failure: null, again: false };
+  // Made and deleted here, and somebody else's there: nothing of the user's was taken.
+  if (local === null) return { verdict: 'conflict', rows: [], base, failure: null, again: false };
   const policy = table.conflict;
   const takeServer = (message: string): Settlement => ({
     verdict: 'conflict',
