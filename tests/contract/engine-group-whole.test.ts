@@ -222,6 +222,19 @@ describe('An atomic group is never sent in part (N-7)', () => {
     expect([joined, other]).toMatchObject([{ note: 'first', rating: 2, date: '2026-04-05' }, { rating: 2 }]);
   });
 
+  it('when one of it names a record that a later one makes: it is refused, and not sent again and again (N-2)', async () => {
+    const { session, page } = await openDevice(fixture);
+    const id = randomUUID();
+    const requests = [
+      { method: 'POST', url: `/api/visits/${id}/close` },
+      { method: 'POST', url: '/api/visits', body: visit(id) },
+    ] as const;
+    await valueOf(page.group(requests, {}));
+    expect(await session.engine.synchronize('one', { onPartial: 'return' })).toMatchObject({ outcome: 'partial' });
+    expect(await isOnServer('visits', id)).toBe(false);
+    expect(await valueOf(page.failures({}))).toMatchObject([{ operation: 'command', code: 'gone' }]);
+  });
+
   it('when one of it is cleared by force: the others wait for the user’s word (R-02)', async () => {
     const opened = await openDevice(fixture);
     const { session, page } = opened;
