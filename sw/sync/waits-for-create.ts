@@ -43,16 +43,15 @@ export async function waitsForCreate(
   },
 ): Promise<RecordRef | null> {
   const refs = outcome.type === 'dangling' ? [outcome.references] : [];
-  if (outcome.type !== 'dangling' && outcome.type !== 'gone') return null;
-  const command = item.type === 'command' ? await tx.objectStore('commands').get(item.seq) : undefined;
-  const row = command ?? (await tx.objectStore('changes').index('seq').get(item.seq));
-  if (outcome.type === 'gone') refs.push(...(command?.names ?? []));
+  if (item.type === 'command' && outcome.type === 'gone') {
+    refs.push(...((await tx.objectStore('commands').get(item.seq))?.names ?? []));
+  }
   for (const ref of refs) {
     if (left.get(refId(ref)) === false) continue;
     const [first] = await rowsOf(tx, ref.table, ref.key);
     if (first?.operation !== 'create') continue;
     // A later member of its own group comes no sooner if it is sent again.
-    if (row?.group !== undefined && first.group?.id === row.group.id) continue;
+    if (first.group !== undefined && first.group.first <= item.seq && item.seq < first.seq) continue;
     if (item.type === 'change' && (await refersTo(tx, schema, { from: ref, to: refId(item) }))) continue;
     return ref;
   }

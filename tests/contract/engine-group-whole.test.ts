@@ -235,6 +235,22 @@ describe('An atomic group is never sent in part (N-7)', () => {
     expect(await valueOf(page.failures({}))).toMatchObject([{ operation: 'command', code: 'gone' }]);
   });
 
+  it('when one of it refers to a refused one: mending that one is enough (U-07)', async () => {
+    const { session, page } = await openDevice(fixture);
+    const id = randomUUID();
+    const line = lineOf(id);
+    const requests = [
+      { method: 'POST', url: '/api/visits', body: visit(id, { note: '#reject' }) },
+      { method: 'POST', url: '/api/lines', body: line },
+    ] as const;
+    await valueOf(page.group(requests, {}));
+    await session.engine.synchronize('one', { onPartial: 'return' });
+    expect(await valueOf(page.failures({}))).toMatchObject([{ key: id }]);
+    await ask(session, 'PATCH', `/api/visits/${id}`, { note: 'mended' });
+    expect(await session.engine.synchronize('two', {})).toMatchObject({ outcome: 'finished', uploaded: 2 });
+    expect(await isOnServer('lines', line.id)).toBe(true);
+  });
+
   it('when one of it is cleared by force: the others wait for the user’s word (R-02)', async () => {
     const opened = await openDevice(fixture);
     const { session, page } = opened;
