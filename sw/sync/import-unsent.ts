@@ -1,6 +1,6 @@
 import type { ImportResult } from '../protocol/unsent.ts';
 import { compareKeys, type RecordKey } from '../protocol/record.ts';
-import { currentKey, withCurrentKeys } from '../store/aliases.ts';
+import { aliasFields, currentKey, withCurrentKeys } from '../store/aliases.ts';
 import { rowsOf, withState } from '../store/changes.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import type { ChangeRow, CommandRow, FailureRow, StoreName } from '../store/format.ts';
@@ -44,7 +44,7 @@ function fit(session: Session, rows: readonly ChangeRow[]): Promise<Fitted[]> {
 /** A row under the keys that its records have here by now (U-08). */
 async function withNames(tx: WriteTransaction, { schema }: Session, { row, next }: Fitted): Promise<Fitted> {
   const table = next === null ? undefined : schema.tables.get(next.table);
-  if (next === null || table === undefined) return { row, next };
+  if (next === null || table === undefined || aliasFields(schema, table).length === 0) return { row, next };
   const text = async (of: string): Promise<string> => {
     const record = parseStored(of);
     const named = await withCurrentKeys(tx, schema, table, record);

@@ -21,21 +21,15 @@ export interface Unknown<Row> {
 
 type Sent = Pick<FailureRow, 'device' | 'run'>;
 
+/** Its id is made of the mutation's: a file of unsent work may say the same more than once. */
 function failureOf(
   { environment, user }: Session,
+  id: MutationId,
   of: Pick<FailureRow, 'table' | 'key' | 'operation' | 'content' | 'seq'> & Sent,
 ): FailureRow {
-  const at = environment.now();
   return {
-    id: environment.newId(),
-    ...of,
-    base: null,
-    code: 'unknown',
-    message,
-    user,
-    at,
-    retriable: true,
-    reported: 0,
+    ...{ id: `unknown:${id}`, ...of, base: null, code: 'unknown', message, user },
+    ...{ at: environment.now(), retriable: true, reported: 0 },
   };
 }
 
@@ -46,16 +40,16 @@ function reasonOf({ id: failure }: FailureRow): NonNullable<ChangeRow['reason']>
 export function unknownCommand(session: Session, row: CommandRow, sent: Sent): Unknown<CommandRow> {
   const { method, path, body, mutationId: key, seq } = row;
   const content = { method, path, body };
-  const failure = failureOf(session, { table: '', key, operation: 'command', content, seq, ...sent });
+  const failure = failureOf(session, key, { table: '', key, operation: 'command', content, seq, ...sent });
   return { row: withCommandState(row, 'unknown', reasonOf(failure)), failure };
 }
 
 /** Null: it can be repeated. */
 export function unknownChange(session: Session, row: ChangeRow, sent: Sent): Unknown<ChangeRow> | null {
-  const { table, key, operation, text, seq } = row;
+  const { table, key, operation, text, seq, mutationId } = row;
   if (operation !== 'create') return null;
   const content = text === null ? null : parseStored(text);
-  const failure = failureOf(session, { table, key, operation, content, seq, ...sent });
+  const failure = failureOf(session, mutationId, { table, key, operation, content, seq, ...sent });
   return { row: withState(row, 'unknown', reasonOf(failure)), failure };
 }
 

@@ -223,6 +223,8 @@ describe('An export and an import of unsent work', () => {
     };
     void one.session.engine.synchronize('two', { mode: 'unsynchronized' });
     await reached.given;
+    // A second file says the same once more.
+    await carry(one.page, two.page);
     await carry(one.page, two.page);
     await two.session.engine.synchronize('three', { mode: 'unsynchronized', onPartial: 'return' });
     const rows = await fixture.server.database.query('select title from tasks where "visitId" = $1', [visitId]);
