@@ -83,7 +83,7 @@ async function renameChanges(
       : (await Promise.all(own.map(({ from }) => rowsOf(tx, table.name, from)))).flat();
     const writes: Promise<unknown>[] = [];
     for (const row of rows) {
-      const next = renameReason(names, renameRow(table, names, row));
+      const next = renameRow(table, names, row);
       if (next === row) continue;
       if (next.key !== row.key) writes.push(changes.delete([row.table, row.key, row.seq]));
       writes.push(changes.put(next));
@@ -91,6 +91,16 @@ async function renameChanges(
     await Promise.all(writes);
     await renameDrafts(tx, table, names);
   }
+  await renameWaiting(tx, names, renames);
+}
+
+/** Changes of any table may wait for one of the records: members of a group, and what was made after a command (N-6a, N-7). */
+async function renameWaiting(tx: WriteTransaction, names: KeyNames, renames: readonly Rename[]): Promise<void> {
+  const changes = tx.objectStore('changes');
+  const waiting = await Promise.all(
+    renames.map(({ table, from }) => changes.index('waitsFor').getAll(IDBKeyRange.only([table, from]))),
+  );
+  await Promise.all(waiting.flat().map((row) => changes.put(renameReason(names, row))));
 }
 
 /** A draft that was begun under each key of a record: what both changed, the later one over the other. */

@@ -4,7 +4,7 @@ import type { AnyTransaction, WriteTransaction } from '../store/database.ts';
 import { getMeta, readSeqState, readStamp } from '../store/meta.ts';
 import { makeBatch, storeBatch, type MadeBatch, type StoredBatch } from './batch-content.ts';
 import type { ActiveRun } from './session.ts';
-import { refId } from './upload-order.ts';
+import { commandId, refId } from './upload-order.ts';
 import { charactersInBatch, chooseNext } from './upload-plan.ts';
 
 const prepareScope: StoreName[] = ['changes', 'commands', 'heads', 'marks', 'members', 'meta', 'sentContents'];
@@ -40,11 +40,11 @@ export async function prepareNext(active: ActiveRun, underWay: BatchContentRow):
   const { base, schema, backend, database } = session;
   const isPlain = journal.selection === undefined && journal.resend.length === 0 && backend.idempotent;
   if (!isPlain || journal.uploadedThrough >= journal.throughSeq || underWay.body.length > charactersAhead) return null;
-  const records = new Set(underWay.items.flatMap((item) => (item.type === 'change' ? [refId(item)] : [])));
+  const ids = new Set(underWay.items.map((item) => (item.type === 'change' ? refId(item) : commandId(item.mutationId))));
   return database.read(prepareScope, async (tx) => {
     const [ground, device] = await Promise.all([readGround(tx), getMeta(tx, 'device')]);
     const context = { base, schema, backend, device: device ?? '' };
-    const chosen = await chooseNext(tx, context, journal, { underWay: records, characters: charactersAhead });
+    const chosen = await chooseNext(tx, context, journal, { underWay: ids, characters: charactersAhead });
     if (chosen.type !== 'batch') return null;
     const made = makeBatch(chosen, { ...context, run: journal.run });
     return { made, uploadedThrough: chosen.next.uploadedThrough, ground };

@@ -7,9 +7,10 @@ import type { JournalRow } from '../store/run-rows.ts';
 import { readMarks } from '../store/marks.ts';
 import { isSendable, isUploaded, type Schema, type Table } from '../store/schema.ts';
 import type { RecordKey } from '../protocol/record.ts';
+import { CommandsBefore } from './commands-before.ts';
 import { unchangedOf } from './unchanged.ts';
 import { Leavers } from './upload-leavers.ts';
-import { refId, referencesIn, type UploadItem } from './upload-order.ts';
+import { commandId, refId, referencesIn, type UploadItem } from './upload-order.ts';
 
 /** Rows as they are to be stored: they wait for another record. */
 export interface WaitingRows {
@@ -24,7 +25,7 @@ export function isReferredTo(schema: Schema, name: string): boolean {
 interface ChoiceContext {
   readonly base: Base;
   readonly schema: Schema;
-  /** Records whose changes are on their way: taken for sent, and for taken by the server (SPEC P-2). */
+  /** Records whose changes are on their way, and commands: taken for sent, and for taken by the server (SPEC P-2). */
   readonly underWay: ReadonlySet<string>;
 }
 
@@ -39,6 +40,7 @@ export class Choice {
   readonly #held = new Map<string, ReadonlySet<RecordKey>>();
   readonly #leavers: Leavers;
   readonly #leaving = new Set<number>();
+  readonly #commandsBefore: CommandsBefore;
   readonly items: UploadItem[] = [];
   readonly waiting: WaitingRows = { changes: [], commands: [] };
   /** Of the chosen records' texts. */
@@ -49,6 +51,7 @@ export class Choice {
     this.#context = context;
     this.#journal = journal;
     this.#leavers = new Leavers(tx, context.schema);
+    this.#commandsBefore = new CommandsBefore(tx);
   }
 
   /** Whether another row of the record is in the batch already. */
@@ -138,12 +141,26 @@ export class Choice {
     return null;
   }
 
-  async addCommand(row: CommandRow): Promise<RecordRef | null> {
-    if (row.state !== 'pending' && row.state !== 'blocked') return null;
-    const blocker = await this.#commandWaitsFor(row);
+  /**
+   * For what the row waits since a command that was made before it, and names its record or one of its records, is not sent
+   * (N-6a). `'not now'`: that command is yet to be looked at.
+   */
+  async #waitsForCommand(row: ChangeRow | CommandRow): Promise<RecordRef | 'not now' | null> {
+    const command = await this.#commandsBefore.firstOf(row, ({ seq, mutationId, group }) => {
+      const isOfGroup = row.group !== undefined && row.group.id === group?.id;
+      const isChosen = this.items.some((item) => item.type === 'command' && item.row.seq === seq);
+      return isOfGroup || isChosen || this.#context.underWay.has(commandId(mutationId));
+    });
+    if (command === null) return null;
+    const waiting = this.waiting.commands.find(({ seq }) => seq === command.seq);
+    return waiting?.reason?.references ?? 'not now';
+  }
+
+  async addCommand(row: CommandRow): Promise<void> {
+    if (row.state !== 'pending' && row.state !== 'blocked') return;
+    const blocker = (await this.#waitsForCommand(row)) ?? (await this.#commandWaitsFor(row));
     if (blocker === null) this.#choose({ type: 'command', row });
-    else this.waiting.commands.push(withCommandState(row, 'blocked', waitingFor(blocker)));
-    return blocker;
+    else if (blocker !== 'not now') this.waiting.commands.push(withCommandState(row, 'blocked', waitingFor(blocker)));
   }
 
   /** A row over another that is not settled waits, wherever that one is (invariant 3). */
@@ -153,19 +170,24 @@ export class Choice {
     return first?.seq === row.seq;
   }
 
-  /** What takes a reference to the record away goes before its delete. False: such a change can only go in a later batch. */
-  async #bringLeavers(row: ChangeRow): Promise<boolean> {
+  /**
+   * What takes a reference to the record away goes before its delete. `'next batch'`: such a change can only go in a later one; a
+   * record: its change goes behind a command that is yet to be looked at.
+   */
+  async #bringLeavers(row: ChangeRow): Promise<RecordRef | 'next batch' | null> {
     // Records that refer to each other, or to themselves, are met again here.
-    if (!isReferredTo(this.#context.schema, row.table) || this.#leaving.has(row.seq)) return true;
+    if (!isReferredTo(this.#context.schema, row.table) || this.#leaving.has(row.seq)) return null;
     this.#leaving.add(row.seq);
     for (const leaver of await this.#leavers.of(row)) {
       const chosen = this.#chosen.get(refId(leaver));
       if (chosen?.row.seq === leaver.seq) continue;
       const [first] = await rowsOf(this.#tx, leaver.table, leaver.key);
-      if (first?.seq === leaver.seq) await this.addChange(leaver);
-      else if (chosen !== undefined) return false;
+      if (first?.seq !== leaver.seq) {
+        if (chosen !== undefined) return 'next batch';
+      } else if ((await this.#waitsForCommand(leaver)) === 'not now') return { table: leaver.table, key: leaver.key };
+      else await this.addChange(leaver);
     }
-    return true;
+    return null;
   }
 
   /** False: the change must wait for the batch after this one. */
@@ -173,8 +195,14 @@ export class Choice {
     const table = this.#context.schema.tables.get(row.table);
     if (table === undefined || this.holds(row) || !(await this.#isSendable(table, row))) return true;
     if (!(await this.#isFirst(row))) return true;
-    if (row.operation === 'delete' && !(await this.#bringLeavers(row))) return false;
-    const blocker = await this.#waitsFor(table, row, [refId(row)]);
+    let blocker = await this.#waitsForCommand(row);
+    if (blocker === 'not now') return true;
+    if (blocker === null && row.operation === 'delete') {
+      const leaver = await this.#bringLeavers(row);
+      if (leaver === 'next batch') return false;
+      blocker = leaver;
+    }
+    blocker ??= await this.#waitsFor(table, row, [refId(row)]);
     if (blocker === null) this.#choose({ type: 'change', row, table });
     else this.waiting.changes.push(withState(row, 'blocked', waitingFor(blocker)));
     return true;
@@ -186,6 +214,7 @@ export class Choice {
    */
   async addGroup(members: readonly (ChangeRow | CommandRow)[]): Promise<boolean> {
     const blocker = await this.#groupWaitsFor(members);
+    if (blocker === 'not now') return true;
     if (this.items.length > 0) return false;
     for (const row of members) {
       if (blocker === null) {
@@ -200,10 +229,12 @@ export class Choice {
     return true;
   }
 
-  async #groupWaitsFor(members: readonly (ChangeRow | CommandRow)[]): Promise<RecordRef | null> {
+  async #groupWaitsFor(members: readonly (ChangeRow | CommandRow)[]): Promise<RecordRef | 'not now' | null> {
     const own = members.map((row) => ('method' in row ? '' : refId(row)));
     for (const row of members) {
       const isOpen = row.state === 'pending' || row.state === 'blocked';
+      const command = isOpen ? await this.#waitsForCommand(row) : null;
+      if (command !== null) return command;
       if ('method' in row) {
         if (!isOpen) return { table: '', key: row.mutationId };
         const named = { ...row, names: row.names.filter((ref) => !own.includes(refId(ref))) };

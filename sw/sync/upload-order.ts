@@ -1,7 +1,7 @@
 import type { ChangeRow, CommandRow } from '../store/format.ts';
 import type { RecordRef } from '../store/blocked.ts';
 import type { Schema, Table } from '../store/schema.ts';
-import { isRecordKey } from '../protocol/record.ts';
+import { isRecordKey, type MutationId } from '../protocol/record.ts';
 import { parseStored } from '../store/rebase.ts';
 
 export type UploadItem =
@@ -10,6 +10,11 @@ export type UploadItem =
 
 export function refId({ table, key }: RecordRef): string {
   return `${table}\u0000${typeof key}\u0000${key}`;
+}
+
+/** As the id of a record that no table has. */
+export function commandId(key: MutationId): string {
+  return refId({ table: '', key });
 }
 
 /** The records that a record's text refers to, as declared. */

@@ -27,7 +27,7 @@ export interface PlanContext {
 
 /** For a batch that is to follow one whose answer is not known yet. */
 export interface Ahead {
-  /** The records of that one. */
+  /** The records and commands of that one. */
   readonly underWay: ReadonlySet<string>;
   readonly characters: number;
 }

@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isJsonObject, type JsonObject } from '../../sw/protocol/record.ts';
+import { see } from './engine-fixture.ts';
+import { openDevice, valueOf, visit, type Opened } from './engine-page.ts';
+import { ask } from './page-requests.ts';
+import { Fixture } from './server-fixture.ts';
+
+const fixture = new Fixture('embedded');
+beforeAll(() => fixture.start());
+afterAll(() => fixture.stop());
+
+/** Notes what the device sends, in order: the address of a command, else the table and key of a change. */
+function noteSent({ device }: Opened): string[] {
+  const sent: string[] = [];
+  device.network = (path, forward, _headers, _method, body) => {
+    const request: unknown = path === '/sync/upload' && typeof body === 'string' ? JSON.parse(body) : null;
+    const changes: unknown = isJsonObject(request) ? request['changes'] : [];
+    for (const change of Array.isArray(changes) ? changes : []) {
+      if (!isJsonObject(change)) continue;
+      const { path: address, table, key } = change;
+      sent.push(typeof address === 'string' ? address : `${String(table)} ${String(key)}`);
+    }
+    return forward();
+  };
+  return sent;
+}
+
+async function openWithVisits(
+  count: number,
+  more: JsonObject = {},
+): Promise<Opened & { readonly ids: readonly string[] }> {
+  const opened = await openDevice(fixture);
+  const ids = Array.from({ length: count }, () => randomUUID());
+  for (const id of ids) await ask(opened.session, 'POST', '/api/visits', visit(id, more));
+  await opened.session.engine.synchronize('setup', {});
+  return { ...opened, ids };
+}
+
+async function run({ session }: Opened, call: string): Promise<void> {
+  await session.engine.synchronize(call, { mode: 'unsynchronized', onPartial: 'return' });
+}
+
+describe('What is made on a record after a command on it', () => {
+  it('waits where the command waits with its group, and goes behind it (U-12, N-6a)', async () => {
+    const opened = await openWithVisits(2);
+    const { session, page, ids } = opened;
+    const [closed = '', held = ''] = ids;
+    const sent = noteSent(opened);
+    const requests = [
+      { method: 'POST', url: `/api/visits/${closed}/close`, body: {} },
+      { method: 'PATCH', url: `/api/visits/${held}`, body: { note: 'of the group' } },
+    ];
+    await valueOf(page.group(requests, {}));
+    await valueOf(page.setStatus('visits', 0, `id = "${held}"`, {}));
+    await ask(session, 'PATCH', `/api/visits/${closed}`, { note: 'after the command' });
+    await ask(session, 'POST', `/api/visits/${closed}/hand-over`, {});
+    await run(opened, 'one');
+    expect(sent).toEqual([]);
+    expect((await see(session, 'visits', closed)).detail).toBe('blocked');
+    await valueOf(page.setStatus('visits', 1, `id = "${held}"`, {}));
+    await run(opened, 'two');
+    const [close, handOver] = [`/api/visits/${closed}/close`, `/api/visits/${closed}/hand-over`];
+    // What the command changed there, the edit is then merged with.
+    expect(sent.slice(0, 4)).toEqual([close, `visits ${held}`, `visits ${closed}`, handOver]);
+    expect(await (await fixture.fetch(`/api/visits/${closed}`)).json()).toMatchObject({ note: 'after the command' });
+    // The server knows no such command as the last one.
+    expect(await valueOf(page.pending())).toMatchObject({ total: 1, sendable: 0 });
+  });
+
+  it('goes where the command is refused (invariant 9)', async () => {
+    const opened = await openWithVisits(1);
+    const [id = ''] = opened.ids;
+    await ask(opened.session, 'POST', `/api/visits/${id}/hand-over`, {});
+    await ask(opened.session, 'PATCH', `/api/visits/${id}`, { note: 'after the command' });
+    await run(opened, 'one');
+    await run(opened, 'two');
+    expect(await (await fixture.fetch(`/api/visits/${id}`)).json()).toMatchObject({ note: 'after the command' });
+  });
+
+  it('and takes its reference to a deleted record away goes behind the command, and the delete behind that (U-01, U-12)', async () => {
+    const opened = await openWithVisits(2);
+    const { session, page, ids } = opened;
+    const [left = '', other = ''] = ids;
+    const task = (await ask(session, 'POST', '/api/tasks', { title: 'a task', visitId: left })).record['id'];
+    await run(opened, 'with a task');
+    const key = Number((await ask(session, 'GET', `/api/tasks/${String(task)}`)).record['id']);
+    const sent = noteSent(opened);
+    await ask(session, 'DELETE', `/api/visits/${left}`);
+    await ask(session, 'POST', `/api/tasks/${key}/complete`, {});
+    await ask(session, 'PATCH', `/api/tasks/${key}`, { visitId: other });
+    await run(opened, 'one');
+    expect(sent).toEqual([`/api/tasks/${key}/complete`, `tasks ${key}`, `visits ${left}`]);
+    expect(await valueOf(page.pending())).toMatchObject({ total: 0 });
+  });
+});
