@@ -25,9 +25,11 @@ export interface SchemaUpgrade {
   readonly newId: () => string;
   /** The schema that the database says to be of; looked at again before anything is changed. */
   readonly noted: MetaValues['schema'] | undefined;
+  /** Told of each record whose rows were stored as they are to be, or, `next` null, parked. */
+  readonly onStored?: (record: StoredRecordRows) => void;
 }
 
-interface StoredRecordRows {
+export interface StoredRecordRows {
   readonly rows: readonly ChangeRow[];
   /** What becomes of them; null: they do not fit. */
   readonly next: readonly ChangeRow[] | null;
@@ -239,6 +241,7 @@ async function upgradeStore(upgrade: SchemaUpgrade, store: 'changes' | 'drafts')
         for (const outcome of outcomes) results.push(await storeRecord(tx, upgrade, store, outcome));
         return results;
       });
+      for (const [index, outcome] of outcomes.entries()) if (stored[index] === true) upgrade.onStored?.(outcome);
       isDone = isDone && stored.every((each) => each);
     }
     if (isLast || last === undefined) return isDone;
@@ -249,18 +252,19 @@ async function upgradeStore(upgrade: SchemaUpgrade, store: 'changes' | 'drafts')
 /**
  * Brings a database to the app's schema version, before anything else uses it (F-04, invariant 8): changes and drafts are migrated
  * or, where they do not fit, become failures `schema` with their old content; a base of another shape is downloaded again.
- * Safe to repeat after a stop at any line.
+ * Safe to repeat after a stop at any line. Resolves to whether rows are left, which wait for what is in flight.
  *
  * @throws VersionError if a newer version wrote it; nothing is changed then.
  */
-export async function upgradeSchema(upgrade: SchemaUpgrade): Promise<void> {
-  if (!(await noteSchema(upgrade))) return;
+export async function upgradeSchema(upgrade: SchemaUpgrade): Promise<boolean> {
+  if (!(await noteSchema(upgrade))) return false;
   // A second time for members of a group that were parked while they were read.
   const changesDone = (await upgradeStore(upgrade, 'changes')) || (await upgradeStore(upgrade, 'changes'));
   const draftsDone = await upgradeStore(upgrade, 'drafts');
-  if (!changesDone || !draftsDone) return;
+  if (!changesDone || !draftsDone) return true;
   await upgrade.database.write(['meta'], async (tx) => {
     const stored = await getMeta(tx, 'schema');
     if (stored !== undefined) await setMeta(tx, 'schema', { ...stored, rowsLeft: false });
   });
+  return false;
 }

@@ -83,7 +83,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       if (!signal.aborted) options.announce(user, event);
     };
     await control.finishWipe(databaseName(user), () => watch.forget(databaseName(user)));
-    const { database, base, watched, scopes } = await openUserDatabase({
+    const { database, base, watched, scopes, olderRows } = await openUserDatabase({
       ...{ name: databaseName(user), user, signal, schema, migrate, environment, encryption, secrets, keys, watch },
       // The browser tells the damage of all databases to the first one that is opened; what is noted there is looked at for each.
       beforeReopening: () => control.wasLost(),
@@ -99,6 +99,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       base,
       schema,
       migrate,
+      olderRows,
       backend,
       environment,
       signal,

@@ -8,6 +8,7 @@ import { upgradeSchema } from '../store/schema-version.ts';
 import type { Credentials } from './credentials.ts';
 import type { Environment } from './environment.ts';
 import { insist } from './insist.ts';
+import { createOlderRows, type OlderRows } from './older-rows.ts';
 import type { StorageWatch, Watched } from './storage-watch.ts';
 import { checkReadable, unlock } from './unlock.ts';
 import type { ScopeOption } from '../protocol/scope.ts';
@@ -35,6 +36,7 @@ interface OpenedDatabase {
   readonly watched: Watched;
   /** Those that pages have set. */
   readonly scopes: Readonly<Record<string, ScopeOption>>;
+  readonly olderRows: OlderRows;
 }
 
 /** Opens a user's database, with its key, what was lost of it noted, and its rows brought to the app's schema, before anything uses it. */
@@ -68,8 +70,9 @@ export async function openUserDatabase(options: UserDatabaseOptions): Promise<Op
     checkReadable(encryption, stored);
     const watched = await watch.examine(database, stored, await noting);
     database.expectEpoch(watched.epoch);
-    await upgradeSchema({ database, base, schema, migrate, user, now, newId, noted: stored.schema });
-    return { database, base, watched, scopes: stored.scopes ?? {} };
+    const upgrade = { database, base, schema, migrate, user, now, newId };
+    const areLeft = await upgradeSchema({ ...upgrade, noted: stored.schema });
+    return { database, base, watched, scopes: stored.scopes ?? {}, olderRows: createOlderRows(upgrade, areLeft) };
   } catch (error) {
     database.close();
     throw error;

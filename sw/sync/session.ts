@@ -10,6 +10,7 @@ import type { Migrate } from '../store/migrate-row.ts';
 import type { Schema } from '../store/schema.ts';
 import type { Traffic } from './traffic.ts';
 import type { KnownChanges } from './known-changes.ts';
+import type { OlderRows } from './older-rows.ts';
 
 /** One signed-in user's database with everything a run needs. It ends with the sign-in. */
 export interface Session {
@@ -19,6 +20,7 @@ export interface Session {
   readonly schema: Schema;
   /** The app's function for what an older schema version stored. */
   readonly migrate: Migrate | null;
+  readonly olderRows: OlderRows;
   readonly backend: BackendConnection;
   readonly environment: Environment;
   /** Aborted when the user signs out or another signs in. */

@@ -61,6 +61,8 @@ export class Choice {
 
   async #isSendable(table: Table, row: ChangeRow): Promise<boolean> {
     if (row.state !== 'pending' && row.state !== 'blocked') return false;
+    // A page wrote its record while it was to be migrated: that is done in the next run.
+    if (row.schema < this.#context.schema.version) return false;
     // What is selected is sent whatever the scope of its table.
     if (!(this.#journal.selection === undefined ? isUploaded(table) : isSendable(table))) return false;
     let held = this.#held.get(table.name);

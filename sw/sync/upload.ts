@@ -151,6 +151,7 @@ export async function uploadStep(active: ActiveRun): Promise<UploadStep> {
   }
   await settleOldBatches(active);
   if (session.environment.isReplaced()) return 'more';
+  await session.olderRows.upgrade(session.announce);
   if (isAllLookedAt(active.journal)) {
     await reportFailures(active);
     return 'done';

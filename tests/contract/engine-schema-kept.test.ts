@@ -89,6 +89,25 @@ describe('A new version of the schema', () => {
     expect(await failuresOf(next)).toEqual([]);
   });
 
+  it('sends no edit of what was in flight in its old shape: it is looked at when that is settled (F-04, V-5)', async () => {
+    const device = new Device(fixture);
+    const before = device.startWorker(version(1, { visits }));
+    const session = await before.signIn('ana');
+    const [fits, misfit] = [randomUUID(), randomUUID()];
+    for (const id of [fits, misfit]) await write(session, 'visits', id, visit(id));
+    await leaveInFlight(device, session);
+    await write(session, 'visits', fits, visit(fits, { note: 'fits' }));
+    await write(session, 'visits', misfit, visit(misfit, { note: 'does not fit' }));
+    before.kill();
+    const migrate: Migrate = (copy) => (copy.record['note'] === 'does not fit' ? null : copy);
+    const next = await device.startWorker(version(2, { visits }, migrate)).signIn('ana');
+    await run(next, 'one');
+    expect(await onServer(fits)).toMatchObject({ note: 'fits' });
+    expect(await onServer(misfit)).toMatchObject({ note: 'a note' });
+    expect(await failuresOf(next)).toMatchObject([{ code: 'schema', key: misfit, content: { note: 'does not fit' } }]);
+    expect(await next.database.read(['changes'], (tx) => tx.objectStore('changes').getAll())).toEqual([]);
+  });
+
   it('sends what was in flight of a table that is no more, once, and leaves nothing of it (invariant 3)', async () => {
     const device = new Device(fixture);
     const before = device.startWorker(version(1, { visits, trips }));
