@@ -40,7 +40,9 @@ export async function prepareNext(active: ActiveRun, underWay: BatchContentRow):
   const { base, schema, backend, database } = session;
   const isPlain = journal.selection === undefined && journal.resend.length === 0 && backend.idempotent;
   if (!isPlain || journal.uploadedThrough >= journal.throughSeq || underWay.body.length > charactersAhead) return null;
-  const ids = new Set(underWay.items.map((item) => (item.type === 'change' ? refId(item) : commandId(item.mutationId))));
+  const ids = new Set(
+    underWay.items.map((item) => (item.type === 'change' ? refId(item) : commandId(item.mutationId))),
+  );
   return database.read(prepareScope, async (tx) => {
     const [ground, device] = await Promise.all([readGround(tx), getMeta(tx, 'device')]);
     const context = { base, schema, backend, device: device ?? '' };

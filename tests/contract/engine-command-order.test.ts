@@ -19,7 +19,8 @@ function noteSent({ device }: Opened): string[] {
     for (const change of Array.isArray(changes) ? changes : []) {
       if (!isJsonObject(change)) continue;
       const { path: address, table, key } = change;
-      sent.push(typeof address === 'string' ? address : `${String(table)} ${String(key)}`);
+      const record = [table, key].map((part) => (typeof part === 'object' ? '' : String(part))).join(' ');
+      sent.push(typeof address === 'string' ? address : record);
     }
     return forward();
   };
@@ -82,9 +83,11 @@ describe('What is made on a record after a command on it', () => {
     const opened = await openWithVisits(2);
     const { session, page, ids } = opened;
     const [left = '', other = ''] = ids;
-    const task = (await ask(session, 'POST', '/api/tasks', { title: 'a task', visitId: left })).record['id'];
+    const temporary = Number(
+      (await ask(session, 'POST', '/api/tasks', { title: 'a task', visitId: left })).record['id'],
+    );
     await run(opened, 'with a task');
-    const key = Number((await ask(session, 'GET', `/api/tasks/${String(task)}`)).record['id']);
+    const key = Number((await ask(session, 'GET', `/api/tasks/${temporary}`)).record['id']);
     const sent = noteSent(opened);
     await ask(session, 'DELETE', `/api/visits/${left}`);
     await ask(session, 'POST', `/api/tasks/${key}/complete`, {});
