@@ -47,6 +47,26 @@ expose({
     }
     return count;
   },
+  /** A form with a file (0), a PUT of a file (1) or a record as JSON (2), of so many megabytes: the status, and the seconds until then. */
+  send: async (kind: number, megabytes: number) => {
+    const id = crypto.randomUUID();
+    const type = 'application/json';
+    const record = new Blob([JSON.stringify({ id })], { type });
+    if (kind === 1) check((await fetch('/api/photos', { method: 'POST', body: record })).ok, 'a photo was refused');
+    const piece = kind === 2 ? 'x'.repeat(1_000_000) : new Uint8Array(1_000_000).fill(7);
+    const pieces = Array.from({ length: megabytes }, () => piece);
+    const form = new FormData();
+    form.set('id', id);
+    if (kind === 0) form.set('content', new Blob(pieces, { type: 'application/octet-stream' }));
+    const json = new Blob([`{"id":"${id}","caption":"`, ...pieces, '"}'], { type });
+    const body = kind === 0 ? form : kind === 1 ? new Blob(pieces) : json;
+    const path = kind === 1 ? `/api/photos/${id}/content` : '/api/photos';
+    let status = 0;
+    const seconds = await time(async () => {
+      ({ status } = await fetch(path, { method: kind === 1 ? 'PUT' : 'POST', body }));
+    });
+    return [status, seconds];
+  },
   /** As often as it takes: a call ends with the worker that it was made to. */
   uploadAll: async (most: number) => {
     const sync = await client();
