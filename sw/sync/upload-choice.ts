@@ -155,7 +155,9 @@ export class Choice {
     });
     if (command === null) return null;
     const waiting = this.waiting.commands.find(({ seq }) => seq === command.seq);
-    return waiting?.reason?.references ?? 'not now';
+    // A selection has the commands that name its records; others of these commands' records are none of it.
+    const isOther = waiting === undefined && this.#journal.selection !== undefined;
+    return isOther ? null : (waiting?.reason?.references ?? 'not now');
   }
 
   async addCommand(row: CommandRow): Promise<void> {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isJsonObject, type JsonObject } from '../../sw/protocol/record.ts';
+import { storeClose } from './close-command.ts';
 import { see } from './engine-fixture.ts';
 import { openDevice, valueOf, visit, type Opened } from './engine-page.ts';
 import { ask } from './page-requests.ts';
@@ -77,6 +78,19 @@ describe('What is made on a record after a command on it', () => {
     await run(opened, 'one');
     await run(opened, 'two');
     expect(await (await fixture.fetch(`/api/visits/${id}`)).json()).toMatchObject({ note: 'after the command' });
+  });
+
+  it('is sent with it where the record is selected, whatever else the command names (S-03)', async () => {
+    const opened = await openWithVisits(2);
+    const { session, ids } = opened;
+    const [other = '', selected = ''] = ids;
+    await storeClose(session, other, { visits: [other], sealsAll: false });
+    await storeClose(session, selected, { visits: [selected, other], sealsAll: false });
+    await ask(session, 'PATCH', `/api/visits/${selected}`, { note: 'after the command' });
+    const sent = noteSent(opened);
+    await session.engine.synchronize('one', { mode: 'selected', selection: { visits: [selected] } });
+    expect(sent.slice(0, 2)).toEqual([`/api/visits/${selected}/close`, `visits ${selected}`]);
+    expect(await valueOf(opened.page.pending())).toMatchObject({ total: 1, sendable: 1 });
   });
 
   it('and takes its reference to a deleted record away goes behind the command, and the delete behind that (U-01, U-12)', async () => {
