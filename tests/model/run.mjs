@@ -1,11 +1,24 @@
-// `npm run test:model -- RUNS SEED [PATH]`: plays many histories, or one again by the seed and path that a failure printed.
+// `npm run test:model -- RUNS [SEED [PATH]]`: plays many histories, or one again by the seed and path that a failure printed.
+// `npm run test:model -- FILE [SECONDS]`: plays the history of a file that a failure named, and makes it shorter for so long.
+import path from 'node:path';
 import { installed, run } from '../support/setup/processes.mjs';
 
-const [runs = '100000', seed = String(Date.now() % 1_000_000_000), path = ''] = process.argv.slice(2);
-console.log(`${runs} histories from the seed ${seed} on`);
-const env = { HOLDFAST_MODEL_RUNS: runs, HOLDFAST_MODEL_SEED: seed, HOLDFAST_MODEL_PATH: path };
+const [first = '100000', ...rest] = process.argv.slice(2);
+
+/** @returns {Readonly<Record<string, string>>} what `model.test.ts` is to play */
+function chosen() {
+  if (/^\d+$/.test(first)) {
+    const [seed = String(Date.now() % 1_000_000_000), within = ''] = rest;
+    console.log(`${first} histories from the seed ${seed} on`);
+    return { HOLDFAST_MODEL_RUNS: first, HOLDFAST_MODEL_SEED: seed, HOLDFAST_MODEL_PATH: within };
+  }
+  // npm changes to the root of the project; a path is meant from where it was typed.
+  const file = path.resolve(process.env['INIT_CWD'] ?? '', first);
+  return { HOLDFAST_MODEL_FILE: file, HOLDFAST_MODEL_SHORTEN_SECONDS: rest[0] ?? '0' };
+}
+
 process.exitCode = await run(
   process.execPath,
   [installed('vitest/vitest.mjs'), 'run', '--project=model', 'tests/model/model.test.ts', '--testTimeout=0'],
-  { env },
+  { env: chosen() },
 );

@@ -3,6 +3,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 
 const { bundle, task } = workerData;
 const model = await import(bundle);
-parentPort?.postMessage(
-  task.type === 'histories' ? await model.playMany(task.options) : await model.sweep(task.scenario, task.how),
-);
+const play = {
+  histories: () => model.playMany(task.options),
+  again: () => model.playAgain(task.failure, task.shortenForMs),
+  sweep: () => model.sweep(task.scenario, task.how),
+};
+parentPort?.postMessage(await play[task.type]());

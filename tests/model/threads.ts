@@ -1,11 +1,14 @@
-import { availableParallelism } from 'node:os';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { RunsOptions, RunsResult } from './world/run.ts';
+import type { Failure, RunsOptions, RunsResult } from './world/run.ts';
 import type { Break, SweepResult } from './world/sweep.ts';
 
 type Task =
   | { readonly type: 'histories'; readonly options: RunsOptions }
+  | { readonly type: 'again'; readonly failure: Failure; readonly shortenForMs: number }
   | { readonly type: 'sweep'; readonly scenario: string; readonly how: Break };
 
 /** Gives a task to a thread of its own: a world replaces the clock, the timers and the databases of its thread. Null: ended by the signal. */
@@ -52,16 +55,35 @@ export async function playInThreads(bundle: string, options: RunsOptions): Promi
   };
 }
 
+/** Plays the history of a file that a failure named; for a time above zero it is also made shorter. */
+export async function playFile(bundle: string, file: string, shortenForMs: number): Promise<RunsResult> {
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- as `reportOf` wrote it
+  const failure = JSON.parse(await readFile(file, 'utf8')) as Failure;
+  const task = { type: 'again', failure, shortenForMs } as const;
+  const result = await inThread<RunsResult>(bundle, task, new AbortController().signal);
+  if (result === null) throw new Error(`The history of ${file} was ended.`);
+  return result;
+}
+
+async function written(failure: Failure): Promise<string> {
+  const file = path.join(await mkdtemp(path.join(tmpdir(), 'holdfast-history-')), 'history.json');
+  await writeFile(file, JSON.stringify(failure, null, 2));
+  return file;
+}
+
 /** What a failure says: what was broken, the history that does it, and how to play it again. */
-export function reportOf({ failure }: RunsResult): string {
+export async function reportOf({ failure }: RunsResult): Promise<string> {
   if (failure === null) return '';
-  const { seed, path, history, violations } = failure;
+  const { seed, path: fromSeed, history, violations } = failure;
+  const file = await written(failure);
   return [
     ...violations.map(({ oracle, message }) => `${oracle}: ${message}`),
     `${history.devices} devices, seed ${history.seed}:`,
     ...history.steps.flatMap((step) =>
       step === null ? [] : [`  ${JSON.stringify(step.command)} and ${step.moves} moves`],
     ),
-    `Play it again: npm run test:model -- 1 ${seed} ${path}`,
+    `Play it again: npm run test:model -- ${file}`,
+    `Make it shorter, for 300 seconds: npm run test:model -- ${file} 300`,
+    `From its seed: npm run test:model -- 1 ${seed} ${fromSeed}`,
   ].join('\n');
 }

@@ -1,2 +1,3 @@
+export { playAgain } from './again.ts';
 export { playMany } from './run.ts';
 export { scenarioNames, sweep } from './sweep.ts';

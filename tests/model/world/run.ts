@@ -7,7 +7,7 @@ import { collectRejections } from './rejections.ts';
 import { World } from './world.ts';
 
 /** Plays one history from its begin to quiet, and says what was broken in it. */
-async function play(history: History): Promise<readonly Violation[]> {
+export async function play(history: History): Promise<readonly Violation[]> {
   const rejections = collectRejections();
   const world = new World(history.seed, history.devices);
   await world.start();
@@ -30,14 +30,17 @@ export interface RunsOptions {
   readonly shrinks: boolean;
 }
 
+/** A history that broke something, and where it was found. */
+export interface Failure {
+  readonly seed: number;
+  readonly path: string;
+  readonly history: History;
+  readonly violations: readonly Violation[];
+}
+
 export interface RunsResult {
   readonly runs: number;
-  readonly failure: {
-    readonly seed: number;
-    readonly path: string;
-    readonly history: History;
-    readonly violations: readonly Violation[];
-  } | null;
+  readonly failure: Failure | null;
 }
 
 /** Plays many histories; the first that breaks something is made as short as can be. */
