@@ -12,6 +12,7 @@ export default {
     'tests/bench/**/*.{ts,mjs}',
     'tests/model/{run,thread}.mjs',
     'tests/model/world/main.ts',
+    'tests/model/stand-ins/*.ts',
   ],
   project: ['sw/**/*.ts', 'client/**/*.ts', 'demo/**/*.{ts,mjs}', 'tests/**/*.{ts,mjs}', '*.config.{js,ts}'],
   // Started by their path in tests/support/setup/check.mjs; data that the demo's server reads from the package's folder; and

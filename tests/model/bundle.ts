@@ -44,6 +44,34 @@ function smallChunks(): Plugin {
   };
 }
 
+/** Parts of fake-indexeddb that take much of the time, and what is exported in their stead. */
+const parts: Readonly<Record<string, string>> = {
+  'RecordStore.js': "export { RecordStore as default } from 'record-store.ts'",
+  'FakeEventTarget.js': "export { FakeEventTarget as default } from 'events.ts'",
+  'FakeEvent.js': "export { FakeEvent as default } from 'events.ts'",
+  'FakeDOMStringList.js': "export { NameList as default } from 'name-list.ts'",
+  'valueToKeyWithoutThrowing.js': "export { toKey as default, INVALID_TYPE, INVALID_VALUE } from 'keys.ts'",
+  'cmp.js': "export { cmp as default, cmpKeys } from 'keys.ts'",
+};
+
+function standIns(): Plugin {
+  const left = new Set(Object.keys(parts));
+  return {
+    name: 'stand-ins',
+    enforce: 'pre',
+    load(id) {
+      const part = /fake-indexeddb\/build\/esm\/lib\/(\w+\.js)$/.exec(id)?.[1] ?? '';
+      const code = parts[part];
+      if (code === undefined) return null;
+      left.delete(part);
+      return code.replace(" from '", ` from '${root}/tests/model/stand-ins/`);
+    },
+    buildEnd(error) {
+      if (error === undefined && left.size > 0) throw new Error(`fake-indexeddb has no ${[...left].join(', ')}.`);
+    },
+  };
+}
+
 /** Bundles the model with the library's sources, as one module for threads of its own. Gives the file. */
 export async function bundleModel(bug: PlantedBug | null = null): Promise<string> {
   const outDir = await mkdtemp(path.join(tmpdir(), 'holdfast-model-'));
@@ -52,8 +80,13 @@ export async function bundleModel(bug: PlantedBug | null = null): Promise<string
     root,
     publicDir: false,
     logLevel: 'error',
-    plugins: [smallChunks(), ...(bug === null ? [] : [planter(bug)])],
-    resolve: { alias: { 'workbox-routing': path.join(root, 'tests/model/world/routes.ts') } },
+    plugins: [smallChunks(), standIns(), ...(bug === null ? [] : [planter(bug)])],
+    resolve: {
+      alias: {
+        'workbox-routing': path.join(root, 'tests/model/world/routes.ts'),
+        idb: path.join(root, 'tests/model/stand-ins/idb.ts'),
+      },
+    },
     ssr: { noExternal: true },
     build: {
       ssr: path.join(root, 'tests/model/world/main.ts'),

@@ -1,5 +1,6 @@
 import 'fake-indexeddb/auto';
 import { forceCloseDatabase } from 'fake-indexeddb';
+import { clone } from '../stand-ins/clone.ts';
 
 /** One worker, as far as the database and the locks know it. */
 export interface Owner {
@@ -74,7 +75,7 @@ function forgetFinished({ _rawDatabase: raw }: Connection): void {
 
 /** Makes the databases of a world, with each connection known to belong to a worker. */
 export function installDatabases(ownerOf: (name: string) => Owner | undefined): Databases {
-  Object.assign(globalThis, { setImmediate: countedImmediate });
+  Object.assign(globalThis, { setImmediate: countedImmediate, structuredClone: clone });
   const factory = new IDBFactory();
   // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- the part of fake-indexeddb that is its own
   const { _databases: stored } = factory as unknown as { readonly _databases: Map<string, object> };
