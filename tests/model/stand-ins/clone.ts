@@ -1,5 +1,9 @@
 const platformClone = structuredClone;
 
+function isPlain(value: object): value is Record<string, unknown> {
+  return Object.getPrototypeOf(value) === Object.prototype && !Object.hasOwn(value, '__proto__');
+}
+
 /** Clones plain values, of which rows are made, without the detour of the platform; others as it does. */
 export function clone(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) {
@@ -7,11 +11,8 @@ export function clone(value: unknown): unknown {
   }
   if (Array.isArray(value)) return value.map(clone);
   if (value instanceof ArrayBuffer) return value.slice(0);
-  if (Object.getPrototypeOf(value) !== Object.prototype) return platformClone(value);
+  if (!isPlain(value)) return platformClone(value);
   const made: Record<string, unknown> = {};
-  for (const [name, part] of Object.entries(value)) {
-    if (name === '__proto__') return platformClone(value);
-    made[name] = clone(part);
-  }
+  for (const name of Object.keys(value)) made[name] = clone(value[name]);
   return made;
 }

@@ -89,9 +89,13 @@ class Transaction {
     });
   }
 
+  get objectStoreNames(): DOMStringList {
+    return this.#real.objectStoreNames;
+  }
+
   /** Of a transaction with one store. */
   get store(): Store {
-    return this.objectStore(this.#real.objectStoreNames[0] ?? '');
+    return this.objectStore(this.#real.objectStoreNames.item(0) ?? '');
   }
 
   objectStore(name: string): Store {

@@ -1,19 +1,33 @@
-/** Stands in for the lists of names of fake-indexeddb. */
-export class NameList extends Array<string> {
+/** Stands in for the lists of names of fake-indexeddb; a name is had by `item`, not by its number. */
+export class NameList {
+  readonly #names: string[];
+
+  constructor(...names: string[]) {
+    this.#names = names;
+  }
+
+  get length(): number {
+    return this.#names.length;
+  }
+
   contains(name: string): boolean {
-    return this.includes(name);
+    return this.#names.includes(name);
   }
 
   item(index: number): string | null {
-    return this[index] ?? null;
+    return this.#names[index] ?? null;
+  }
+
+  [Symbol.iterator](): IterableIterator<string> {
+    return this.#names.values();
   }
 
   /** What fake-indexeddb changes a list with. */
   _push(...names: string[]): void {
-    this.push(...names);
+    this.#names.push(...names);
   }
 
   _sort(): void {
-    this.sort();
+    this.#names.sort();
   }
 }
