@@ -26,7 +26,9 @@ export function identify(
 ): RequestIdentity {
   const { incarnation } = environment;
   const dispatch = environment.newId();
-  const bodyHash = fingerprint(`${request.method} ${request.url}\n${body}`);
+  // What is kept as a draft is another request than the write of the same.
+  const kind = request.headers.get('Sync-Draft') === 'true' ? 'draft ' : '';
+  const bodyHash = fingerprint(`${kind}${request.method} ${request.url}\n${body}`);
   const key = request.headers.get('Idempotency-Key');
   if (key !== null) return { hash: key, explicit: true, bodyHash, dispatch, incarnation };
   return { hash: `${client}:${bodyHash}`, explicit: false, bodyHash, dispatch, incarnation };
