@@ -65,8 +65,8 @@ async function plan(from: Planner, base: Base, table: Table, { status, query }: 
   await from.pause();
   const others = keysOf(matches, ({ detail }) => (detail === 'clean') === isToBeSent);
   await from.pause();
-  // A mark is taken off below; a dropped delete leaves nothing to hold.
-  const added = isToBeSent ? others : without(without(others, send), undeleted);
+  // A mark is taken off below.
+  const added = isToBeSent ? others : without(others, send);
   await from.pause();
   const sent = isToBeSent ? united(send, added) : without(send, all);
   await from.pause();
@@ -79,15 +79,22 @@ async function plan(from: Planner, base: Base, table: Table, { status, query }: 
   return { head, stamp, set: { count: matches.length, warnings }, marks, undeleted };
 }
 
-/** Takes the delete off a record that the server still has; a version of it that is in flight stays what it is. */
-async function dropDeletes(tx: WriteTransaction, table: string, keys: readonly RecordKey[]): Promise<void> {
-  if (keys.length === 0) return;
+/**
+ * Takes the delete off records that the server still has; a version of one that is in flight stays what it is. Gives those that
+ * have no change any more: the others have an edit below the delete.
+ */
+async function dropDeletes(
+  tx: WriteTransaction,
+  table: string,
+  keys: readonly RecordKey[],
+): Promise<readonly RecordKey[]> {
+  if (keys.length === 0) return [];
   const inFlight = await seqsInFlight(tx);
   const lists = await Promise.all(keys.map((key) => rowsOf(tx, table, key)));
-  await Promise.all(
+  const clean = await Promise.all(
     lists.map(async (rows) => {
       const last = rows.at(-1);
-      if (last === undefined || last.operation !== 'delete' || inFlight.has(last.seq)) return;
+      if (last === undefined || last.operation !== 'delete' || inFlight.has(last.seq)) return [];
       if (last.group !== undefined) {
         throw new SyncError(
           'unsupported',
@@ -95,8 +102,10 @@ async function dropDeletes(tx: WriteTransaction, table: string, keys: readonly R
         );
       }
       await tx.objectStore('changes').delete([table, last.key, last.seq]);
+      return rows.length === 1 ? [last.key] : [];
     }),
   );
+  return clean.flat();
 }
 
 async function checkPlan(tx: WriteTransaction, base: Base, { head, stamp }: StatusPlan): Promise<void> {
@@ -106,8 +115,8 @@ async function checkPlan(tx: WriteTransaction, base: Base, { head, stamp }: Stat
 
 async function store(tx: WriteTransaction, { head, set, marks, undeleted }: StatusPlan): Promise<StatusSet> {
   const marked = marks.send === undefined && marks.hold === undefined ? head : await writeMarks(tx, head, marks);
-  await removeMarks(tx, marked, 'hold', undeleted);
-  await dropDeletes(tx, head.table, undeleted);
+  // What is clean again has nothing to hold.
+  await removeMarks(tx, marked, 'hold', await dropDeletes(tx, head.table, undeleted));
   return set;
 }
 
