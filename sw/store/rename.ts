@@ -171,9 +171,10 @@ async function renameMarks(tx: WriteTransaction, base: Base, names: KeyNames, ta
     let head = await base.readHead(tx, table);
     for (const kind of ['send', 'hold'] as const) {
       const keys = await readMarks(tx, base, head, kind);
-      const renamed = keys.map((key) => names.of(table, key));
-      if (renamed.every((key, index) => key === keys[index])) continue;
-      head = await writeMarks(tx, head, { [kind]: packMarks(kind, renamed.sort(compareKeys)) });
+      // A record may have been marked under both of its keys.
+      const renamed = new Set(keys.map((key) => names.of(table, key)));
+      if (keys.every((key) => renamed.has(key))) continue;
+      head = await writeMarks(tx, head, { [kind]: packMarks(kind, [...renamed].sort(compareKeys)) });
     }
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { see } from './engine-fixture.ts';
-import { openDevice, valueOf, visit } from './engine-page.ts';
+import { losingUploads, openDevice, valueOf, visit } from './engine-page.ts';
 import { ask } from './page-requests.ts';
 import { Fixture } from './server-fixture.ts';
 
@@ -22,5 +22,26 @@ describe('A status that is set synchronized by hand', () => {
     expect(await see(session, 'visits', id)).toMatchObject({ detail: 'held', record: { note: 'edited' } });
     expect(await valueOf(page.pending())).toMatchObject({ total: 0, sendable: 0, tables: { visits: { held: 1 } } });
     expect(await session.engine.synchronize('again', {})).toMatchObject({ uploaded: 0 });
+  });
+
+  it('is one hold, where the record was known under two keys (N-3)', async () => {
+    const { session, page, device } = await openDevice(fixture);
+    const visitId = randomUUID();
+    await ask(session, 'PUT', `/api/visits/${visitId}`, { id: visitId, note: 'a visit' });
+    const { record } = await ask(session, 'POST', '/api/tasks', { title: 'Call', visitId });
+    device.network = losingUploads(1);
+    await expect(session.engine.synchronize('lost', { mode: 'unsynchronized' })).rejects.toThrow();
+    const [task] = await fixture.server.database.query('select id from tasks where "visitId" = $1', [visitId]);
+    const key = Number(task?.['id']);
+    await ask(session, 'PATCH', `/api/tasks/${Number(record['id'])}`, { title: 'Call back' });
+    await ask(session, 'PATCH', `/api/tasks/${key}`, { afterId: key });
+    await valueOf(page.setStatus('tasks', 'synchronized', { visitId }, {}));
+    await session.engine.synchronize('answered', { mode: 'unsynchronized' });
+    expect(await see(session, 'tasks', key)).toMatchObject({ detail: 'held' });
+    await ask(session, 'PATCH', `/api/tasks/${key}`, { title: 'Write' });
+    await session.engine.synchronize('sent', { mode: 'unsynchronized' });
+    expect(await see(session, 'tasks', key)).toMatchObject({ detail: 'clean', record: { title: 'Write' } });
+    await ask(session, 'PATCH', `/api/tasks/${key}`, { title: 'Wait' });
+    expect(await valueOf(page.pending())).toMatchObject({ total: 1, sendable: 1, tables: { tasks: { pending: 1 } } });
   });
 });
