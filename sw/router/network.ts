@@ -6,6 +6,7 @@ import { detailOfRows, rowsBetween, seqsInFlight } from '../store/changes.ts';
 import { readView } from '../store/view.ts';
 import { keyOf, type Table } from '../store/schema.ts';
 import type { Session } from '../sync/session.ts';
+import { underCurrentKeys } from './current-address.ts';
 
 /** How long a read waits for the head of an answer. */
 const silenceMs = 30_000;
@@ -91,7 +92,8 @@ export async function listFromNetwork(
   { query, request, code }: NetworkList,
 ): Promise<Response> {
   const rows = await session.database.read(['changes'], (tx) => rowsBetween(tx, table.name, null, null));
-  const response = await fromNetwork(session, request, code);
+  const named = await underCurrentKeys(session, table, request, query !== null);
+  const response = await fromNetwork(session, named, code);
   // The server may take a change after it has made the list, and before the list is here.
   return overlayList(session, table, { query, response, changedBefore: new Set(rows.map(({ key }) => key)) });
 }

@@ -11,6 +11,7 @@ import type { Session } from '../sync/session.ts';
 import { readDraft } from '../sync/drafts.ts';
 import { ageHeader, statusHeaders } from './answers.ts';
 import { answerDraft, listDrafts } from './draft-route.ts';
+import { underCurrentKeys } from './current-address.ts';
 import { fromNetwork, listFromNetwork, markNetwork, underKey } from './network.ts';
 import { readQuery } from './query.ts';
 
@@ -67,8 +68,11 @@ function isHeldHere(table: Table, head: HeadRow): boolean {
 
 /** `GET` of a list. */
 export async function readMany(session: Session, table: Table, request: Request): Promise<Response> {
-  if (table.scope === 'online') return markNetwork(await fromNetwork(session, request, 'online-only'));
   const { database, schema } = session;
+  if (table.scope === 'online') {
+    const named = await underCurrentKeys(session, table, request, false);
+    return markNetwork(await fromNetwork(session, named, 'online-only'));
+  }
   const asked = readQuery(table, new URL(request.url).searchParams);
   const query = asked === null ? null : await withCurrentFilter(database, schema, table, asked);
   if (query === null) return listFromNetwork(session, table, { query, request, code: 'offline' });

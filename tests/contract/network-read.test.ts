@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readMany } from '../../sw/router/read-route.ts';
-import type { Table } from '../../sw/store/schema.ts';
+import type { Table, TableOptions } from '../../sw/store/schema.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
 import { Device, see, write } from './engine-fixture.ts';
+import { openDevice } from './engine-page.ts';
+import { ask } from './page-requests.ts';
 import { Fixture } from './server-fixture.ts';
 
 const fixture = new Fixture('embedded');
@@ -71,5 +73,38 @@ describe('a list that the network answers, since the first download is not compl
     vi.advanceTimersByTime(30_000);
     await refusal;
     vi.useRealTimers();
+  });
+});
+
+describe('a list that names a record by the key that it had before (N-3)', () => {
+  const tables: Readonly<Record<string, TableOptions>> = {
+    tasks: {
+      path: '/api/tasks',
+      key: 'id',
+      serverKeys: true,
+      scope: 'nothing-clear',
+      columns: { id: 'number', afterId: 'number' },
+      references: { afterId: 'tasks' },
+    },
+  };
+
+  it.each([
+    (old: number) => `afterId=${old}`,
+    (old: number) => `filter=${encodeURIComponent(`afterId = ${old} OR afterId IN (${old})`)}`,
+    (old: number) => `filter=${encodeURIComponent('afterId = :after')}&:after=${old}`,
+  ])('is asked of the network by the one that the server knows', async (queryOf) => {
+    const { session } = await openDevice(fixture, tables);
+    const { record } = await ask(session, 'POST', '/api/tasks', { title: 'First' });
+    const old = Number(record['id']);
+    await ask(session, 'POST', '/api/tasks', { title: 'Then', afterId: old });
+    await session.engine.synchronize('up', { mode: 'all' });
+    const table = session.schema.tables.get('tasks');
+    if (table === undefined) throw new Error('There is no table tasks.');
+    const request = new Request(`${fixture.server.url}/api/tasks?${queryOf(old)}`);
+    const fetchIt = (input: Request): Promise<Response> =>
+      fetch(input.url, { headers: { Authorization: 'Bearer ana-demo' } });
+    const environment = { ...session.environment, fetch: fetchIt };
+    const list = await readMany({ ...session, environment }, table, request);
+    expect(await list.json()).toMatchObject([{ title: 'Then' }]);
   });
 });
