@@ -1,11 +1,12 @@
 import { AuthRequiredError, CancelledError, SyncBusyError, SyncError, busyText } from '../protocol/errors.ts';
-import type { RunTrigger, SynchronizeOptions, SynchronizeResult } from '../protocol/run.ts';
+import type { RunMode, RunTrigger, SynchronizeOptions, SynchronizeResult } from '../protocol/run.ts';
 import { mergeSegments, sweepTable, wantsMerging } from '../store/compaction.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import type { MetaValues } from '../store/meta-values.ts';
 import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
 import { sweepOutcomes } from '../store/outcomes.ts';
 import { sweepRequests } from '../store/requests.ts';
+import type { JournalRow } from '../store/run-rows.ts';
 import { expandMarks } from './expand-marks.ts';
 import { covers, createWaiting, outcomeOf, withRecords, type Waiting } from './joining.ts';
 import { readRequest } from './read-request.ts';
@@ -78,8 +79,11 @@ export function createEngine(session: Session): Engine {
   const work = async (request: RunRequest, controller: AbortController): Promise<SynchronizeResult | null> => {
     // A run that an earlier worker left is finished first.
     const left = await readJournal(session);
-    if (left === null) await expandMarks(session);
-    let journal = left ?? (await openRun(session, request));
+    const openOwn = async (mode: RunMode): Promise<JournalRow> => {
+      await expandMarks(session);
+      return openRun(session, { ...request, mode });
+    };
+    let journal = left ?? (await openOwn(request.mode));
     for (;;) {
       const active: ActiveRun = {
         session,
@@ -97,9 +101,11 @@ export function createEngine(session: Session): Engine {
       }
       await announceEnd(slice.result);
       const failed = slice.result.outcome === 'failed' || slice.result.outcome === 'cancelled';
-      if (slice.result.run !== left?.run || failed || request.trigger !== 'call') return slice.result;
-      journal = await openRun(session, request);
-      if (controller.signal.aborted) return slice.result;
+      if (slice.result.run !== left?.run || failed) return slice.result;
+      // It sent what was stored when it opened; what was written since is for one of its own.
+      const mode = request.trigger === 'call' ? request.mode : await modeFor(session, request.trigger);
+      if (mode === null || controller.signal.aborted) return slice.result;
+      journal = await openOwn(mode);
     }
   };
 

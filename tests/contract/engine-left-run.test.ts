@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { OpenSession } from '../../sw/sync/sessions.ts';
+import { see, signal } from './engine-fixture.ts';
+import { network, openDevice, pageOf, valueOf, visit, type Opened } from './engine-page.ts';
+import { ask } from './page-requests.ts';
+import { Fixture } from './server-fixture.ts';
+
+const fixture = new Fixture('embedded');
+beforeAll(() => fixture.start());
+afterAll(() => fixture.stop());
+
+/** A device whose worker died in the upload of one visit; another, synchronized before, is clean. */
+async function withLeftRun(): Promise<Opened & { readonly sent: string; readonly clean: string }> {
+  const opened = await openDevice(fixture);
+  const { device, worker, session } = opened;
+  const [clean, sent] = [randomUUID(), randomUUID()];
+  await ask(session, 'PUT', `/api/visits/${clean}`, visit(clean));
+  await session.engine.synchronize('first', {});
+  await ask(session, 'PUT', `/api/visits/${sent}`, visit(sent));
+  const reached = signal();
+  device.network = async (path, forward) => {
+    if (path !== '/sync/upload') return forward();
+    reached.give();
+    return new Promise<never>(() => undefined);
+  };
+  void session.engine.requestRun('write');
+  await reached.given;
+  worker.kill();
+  device.network = network;
+  const next = device.startWorker();
+  const later = await next.signIn('ana');
+  return { device, worker: next, session: later, page: pageOf(next, later), sent, clean };
+}
+
+async function details(session: OpenSession, ids: readonly string[]): Promise<readonly string[]> {
+  return Promise.all(ids.map(async (id) => (await see(session, 'visits', id)).detail));
+}
+
+describe('A run that a worker left when it died', () => {
+  it.each(['write', 'background-sync', 'timer', 'visible'] as const)(
+    'is followed by one for what was written since, by the trigger that finished it: %s (R-2)',
+    async (trigger) => {
+      const { session, sent } = await withLeftRun();
+      const id = randomUUID();
+      await ask(session, 'PUT', `/api/visits/${id}`, visit(id));
+      await session.engine.requestRun(trigger);
+      expect(await details(session, [sent, id])).toEqual(['clean', 'clean']);
+    },
+  );
+
+  it('is followed by none where nothing was', async () => {
+    const { session, sent, device } = await withLeftRun();
+    device.events.length = 0;
+    await session.engine.requestRun('write');
+    expect(await details(session, [sent])).toEqual(['clean']);
+    expect(device.events.filter(({ type }) => type === 'finished')).toHaveLength(1);
+  });
+
+  it('is followed by that of a call, which sends what was marked since (K-S3)', async () => {
+    const { session, page, clean } = await withLeftRun();
+    await valueOf(page.setStatus('visits', 'not-synchronized', { id: clean }, {}));
+    const result = await valueOf(page.synchronize('call', { mode: 'unsynchronized' }));
+    expect(result).toMatchObject({ outcome: 'finished', uploaded: 1 });
+    expect(await details(session, [clean])).toEqual(['clean']);
+  });
+});
