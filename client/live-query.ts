@@ -1,4 +1,4 @@
-import { fromPlainError, toPlainError, type SyncError } from '../sw/protocol/errors.ts';
+import { fromPlainError, toPlainError, type ErrorCode, type SyncError } from '../sw/protocol/errors.ts';
 import type { QueryAnswer, QueryOptions } from '../sw/protocol/query.ts';
 import type { JsonRecord, RecordKey } from '../sw/protocol/record.ts';
 import { keyIn, toQueryResult, type QueryResult } from './query.ts';
@@ -16,7 +16,7 @@ export interface LiveChange extends QueryResult {
 export interface LiveOptions extends QueryOptions {
   /** Called once with the first answer, then whenever the answer differs from the last one. */
   readonly onChange: (change: LiveChange) => void;
-  /** Called when the answer could not be read; it is read again with the next change, save after a `FilterError`. */
+  /** Called when the answer could not be read; it is read again with the next change, save where the call is wrong (`FilterError`). */
   readonly onError?: (error: SyncError) => void;
   /** Ends the query when aborted. */
   readonly signal?: AbortSignal;
@@ -111,8 +111,7 @@ export class RunningQuery implements LiveQuery {
   #failed(reason: unknown): void {
     const error = fromPlainError(toPlainError(reason));
     this.#fail(error);
-    // What is wrong in the call itself stays wrong.
-    if (!error.retryable) this.close();
+    if (wrongCalls.includes(error.code)) this.close();
     this.#options.onError?.(error);
   }
 
@@ -139,6 +138,9 @@ export class RunningQuery implements LiveQuery {
     this.#options.onChange({ ...result, added, changed, removed });
   }
 }
+
+/** What is wrong in the call itself stays wrong; everything else may pass, a missing key or sign-in too. */
+const wrongCalls: readonly ErrorCode[] = ['filter', 'invalid-request', 'unknown-table', 'online-only', 'cancelled'];
 
 /** What can be sent to the worker. */
 function plain(options: LiveOptions): QueryOptions {

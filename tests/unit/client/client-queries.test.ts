@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LiveChange } from '../../../client/live-query.ts';
 import type { QueryAnswer, QueryOptions } from '../../../sw/protocol/query.ts';
-import { FilterError, toPlainError } from '../../../sw/protocol/errors.ts';
+import { EncryptionKeyError, FilterError, SyncError, toPlainError } from '../../../sw/protocol/errors.ts';
 import { parseFilter } from '../../../sw/filter/index.ts';
 import { queryAnswer, syncState } from '../../support/sync-shapes.ts';
 import { ClientPage, until } from './client-page.ts';
@@ -10,7 +10,7 @@ import { fine } from './fake-worker.ts';
 describe("a page's queries", () => {
   let page: ClientPage;
   let answer: QueryAnswer;
-  let wrong: FilterError | null;
+  let wrong: SyncError | null;
   let asked: { readonly table: string; readonly options: QueryOptions }[];
   let changes: LiveChange[];
   const onChange = (change: LiveChange): void => void changes.push(change);
@@ -145,6 +145,22 @@ describe("a page's queries", () => {
     page.client.close();
     tellChanged('items');
     expect(changes).toHaveLength(3);
+  });
+
+  it.each([
+    new EncryptionKeyError('The database waits for its key.'),
+    new SyncError('user-changed', 'Somebody else signed in.'),
+  ])('that are live go on behind an error that passes: $code', async (error) => {
+    const live = page.client.live('items', { onChange });
+    await live.ready;
+    wrong = error;
+    tellChanged('items');
+    await settled();
+    wrong = null;
+    answer = queryAnswer([{ id: 'z' }]);
+    tellChanged('items');
+    await until(() => changes.length === 2);
+    expect(changes[1]).toMatchObject({ added: [{ id: 'z' }], removed: ['a', 'b'] });
   });
 
   it('that are live and wrong say so once, and end', async () => {
