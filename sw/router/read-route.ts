@@ -4,6 +4,7 @@ import { withCurrentFilter } from '../store/current-filter.ts';
 import { isGroundOf } from '../store/cursor-ground.ts';
 import type { HeadRow } from '../store/base-rows.ts';
 import { scopeOf } from '../sync/download.ts';
+import type { ListQuery } from '../store/list-matcher.ts';
 import { readList } from '../store/list.ts';
 import { readView, type RecordView } from '../store/view.ts';
 import { holdsAll, type Table } from '../store/schema.ts';
@@ -59,11 +60,13 @@ export async function missingRecord(
   return fromNetwork(session, request, holds === 'when-complete' ? 'not-downloaded' : 'not-held');
 }
 
-/** Whether a list of the table's scope can be answered from here: it was downloaded under it, or whole. */
-function isHeldHere(table: Table, head: HeadRow): boolean {
-  return (
-    head.complete && (head.whole || (typeof table.scope === 'object' && isGroundOf(head.cursorFor, scopeOf(table))))
-  );
+/** Whether a list can be answered from here: all that it is about was downloaded, or is only here. */
+function isHeldHere(table: Table, { status }: ListQuery, head: HeadRow): boolean {
+  const holds = holdsAll(table);
+  const isStatusQuery = status !== null && status !== 'synchronized' && status !== 'clean';
+  if (isStatusQuery || holds === 'always') return true;
+  if (holds === 'never' || !head.complete) return false;
+  return head.whole || (typeof table.scope === 'object' && isGroundOf(head.cursorFor, scopeOf(table)));
 }
 
 /** `GET` of a list. */
@@ -78,21 +81,19 @@ export async function readMany(session: Session, table: Table, request: Request)
   if (query === null) return listFromNetwork(session, table, { query, request, code: 'offline' });
   if (query.status === 'draft') return listDrafts(session, table, query);
   const holds = holdsAll(table);
-  const isStatusQuery = query.status !== null && query.status !== 'synchronized' && query.status !== 'clean';
-  const isHeld = await session.database.read(['heads'], async (tx) =>
-    isHeldHere(table, await session.base.readHead(tx, table.name)),
-  );
-  if (!isStatusQuery && holds !== 'always' && (holds === 'never' || !isHeld)) {
+  const before = await database.read(['heads'], (tx) => session.base.readHead(tx, table.name));
+  const list = isHeldHere(table, query, before) ? await readList(database, session.base, table, query) : null;
+  // It may have been cleared before the list was read.
+  if (list === null || !isHeldHere(table, query, list.head)) {
     const code = holds === 'never' ? 'not-held' : 'not-downloaded';
     return listFromNetwork(session, table, { query, request, code });
   }
-  const list = await readList(session.database, session.base, table, query);
   const headers: Record<string, string> = {
     'Content-Type': 'application/json',
     'X-Total-Count': String(list.total),
     'Sync-Status': String(list.notSynchronized),
     'Sync-Source': 'local',
-    ...ageHeader(list.downloadedAt, session.environment.now()),
+    ...ageHeader(list.head.downloadedAt, session.environment.now()),
   };
   if (holds === 'in-scope') headers['Sync-Scope'] = 'filter';
   headers['Sync-Not-Synchronized'] = headerJson(list.notClean.slice(0, marksNamed));

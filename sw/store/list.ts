@@ -1,6 +1,7 @@
 import type { Base } from './base.ts';
 import type { Database, Reader } from './database.ts';
 import { firstOf } from './first-of.ts';
+import type { HeadRow } from './base-rows.ts';
 import type { StoreName } from './format.ts';
 import { checkUnmoved, findHits, leavesInSlice, type Found, type Hit } from './hits.ts';
 import { compareListed, type ListQuery } from './list-matcher.ts';
@@ -32,8 +33,8 @@ export interface ListResult {
   readonly notClean: readonly ListedStatus[];
   /** How many of all that match are not synchronized. */
   readonly notSynchronized: number;
-  readonly complete: boolean;
-  readonly downloadedAt: number;
+  /** The head under which it was read: it says how much of the table is here. */
+  readonly head: HeadRow;
   /** What is probably a mistake in the filter. */
   readonly warnings: readonly string[];
 }
@@ -94,8 +95,7 @@ export function readList(database: Database, base: Base, table: Table, query: Li
       total: hits.length,
       notClean,
       notSynchronized: hits.filter(isNotSynchronized).length,
-      complete: head.complete && head.whole,
-      downloadedAt: head.downloadedAt,
+      head,
       warnings: found.warnings,
     };
   });

@@ -70,9 +70,10 @@ export function createQueryMethods(sessions: Sessions, schema: Schema): Pick<Wor
         }
         const query = await withCurrentFilter(database, schema, table, queryOf(table, options));
         const list = await readList(database, base, table, query);
-        const { texts, total, notClean: statuses, notSynchronized, warnings, downloadedAt } = list;
+        const { texts, total, notClean: statuses, notSynchronized, warnings, head } = list;
+        const { downloadedAt } = head;
         const holds = holdsAll(table);
-        const complete = holds === 'always' || (holds === 'when-complete' && list.complete);
+        const complete = holds === 'always' || (holds === 'when-complete' && head.complete && head.whole);
         const facts = { total, statuses, notSynchronized, warnings, complete, downloadedAt };
         return { ...facts, text: `[${texts.join(',')}]`, keyField: table.key };
       }),

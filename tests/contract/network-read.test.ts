@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readMany } from '../../sw/router/read-route.ts';
+import type { Database } from '../../sw/store/database.ts';
 import type { Table, TableOptions } from '../../sw/store/schema.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
 import { Device, see, write } from './engine-fixture.ts';
-import { openDevice } from './engine-page.ts';
+import { noNetwork, openDevice, valueOf } from './engine-page.ts';
 import { ask } from './page-requests.ts';
 import { Fixture } from './server-fixture.ts';
 
@@ -73,6 +74,26 @@ describe('a list that the network answers, since the first download is not compl
     vi.advanceTimersByTime(30_000);
     await refusal;
     vi.useRealTimers();
+  });
+});
+
+describe('a list that is read while its table is cleared', () => {
+  it('is not empty, but the network’s (invariant 13)', async () => {
+    const { session, page, device } = await openDevice(fixture);
+    await session.engine.synchronize('down', { mode: 'all' });
+    device.network = noNetwork;
+    let isCleared = false;
+    const read: Database['read'] = async (stores, work) => {
+      const value = await session.database.read(stores, work);
+      if (!isCleared && stores.includes('heads')) {
+        isCleared = true;
+        await valueOf(page.clear('places', null, {}));
+      }
+      return value;
+    };
+    const database = { ...session.database, read };
+    const asked = readMany({ ...session, database }, placesOf(session), listRequest());
+    await expect(asked).rejects.toMatchObject({ code: 'not-downloaded' });
   });
 });
 
