@@ -1,6 +1,6 @@
 import type { ImportResult } from '../protocol/unsent.ts';
 import { compareKeys, type RecordKey } from '../protocol/record.ts';
-import { aliasFields, currentKey, withCurrentKeys } from '../store/aliases.ts';
+import { aliasFields, currentKey, withCurrentCommand, withCurrentKeys } from '../store/aliases.ts';
 import { rowsOf, withState } from '../store/changes.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import type { ChangeRow, CommandRow, FailureRow, StoreName } from '../store/format.ts';
@@ -133,7 +133,7 @@ class Import {
     const isHere = here.some((row) => row.mutationId === command.mutationId);
     if (!(await this.#isNew(command.mutationId)) || isHere) this.#counts.skipped += 1;
     else if (this.#isBroken(command)) await this.#parkCommand(command);
-    else this.#appended.push(command);
+    else this.#appended.push(await withCurrentCommand(this.#tx, this.#session.schema, command));
   }
 
   /** Gives all that is new its place, in the order in which it was made; nothing later is joined with it (SPEC I-3). */
