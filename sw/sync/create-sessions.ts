@@ -90,7 +90,6 @@ export function createSessions(options: SessionsOptions): Sessions {
       onBlocked: () => announce({ type: 'storage-blocked' }),
       onLost: (lost) => void reopen(lost),
     });
-    if (!signal.aborted) schema.useScopes(scopes);
     const given = async (): Promise<Headers | null> =>
       known?.user === user && known.withHeaders ? credentials.of(user) : (credentials.known(user) ?? {});
     const session: Session = {
@@ -120,11 +119,13 @@ export function createSessions(options: SessionsOptions): Sessions {
     // Behind the first answers.
     setTimeout(() => void tellUnheard(session).catch(() => undefined), 1_000);
     const engine = createEngine(session);
-    if (watched.loss !== null) {
-      announce({ type: 'storage-reset', error: lossError(watched.loss) });
-      void engine.requestRun('start').catch(() => undefined);
-    }
-    return { ...session, engine, end };
+    const { loss } = watched;
+    if (loss !== null) announce({ type: 'storage-reset', error: lossError(loss) });
+    const begin = (): void => {
+      if (!signal.aborted) schema.useScopes(scopes);
+      if (loss !== null) void engine.requestRun('start').catch(() => undefined);
+    };
+    return { ...session, engine, begin, end };
   };
 
   /** The database of the open session was lost: its session ends, and one of the new database begins, which tells the tabs. */
@@ -159,7 +160,10 @@ export function createSessions(options: SessionsOptions): Sessions {
     // Nothing is awaited from here on: a switch sets both at once.
     const user = known?.user ?? '';
     if (open?.user === user) return open;
-    const session = openSession(user);
+    const session = openSession(user).then((opened) => {
+      opened.begin();
+      return opened;
+    });
     const mine = { user, session };
     open = mine;
     session.catch(() => {
@@ -219,6 +223,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     if (session !== reused) await endOpen();
     known = next;
     open = { user, session: Promise.resolve(session) };
+    if (session !== reused) session.begin();
     if (!kept) credentials.forget();
     if (headers !== null) credentials.give(user, headers);
     if (isOther) keys.forget();

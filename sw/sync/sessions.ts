@@ -6,6 +6,8 @@ import type { Session } from './session.ts';
 
 export interface OpenSession extends Session {
   readonly engine: Engine;
+  /** It is that of whoever is signed in now: its user's scopes are in force. */
+  begin(): void;
   /** @default the sign-in ended */
   end(reason?: SyncError): void;
 }

@@ -178,3 +178,24 @@ describe('a conflict', () => {
     expect(await see(session, 'visits', id)).toMatchObject({ detail: 'clean', record: { note: 'theirs' } });
   });
 });
+
+describe('The scopes of another user', () => {
+  const whichFail = (): never => {
+    throw new Error('The browser does not say which pages are open.');
+  };
+
+  it('are not in force while a sign-in of theirs fails (G-3)', async () => {
+    const { device, worker } = await open();
+    const ben = await worker.signIn('ben');
+    const methods = createWorkerMethods(worker.sessions, ben.schema, randomUUID);
+    expect(await methods.setScope('places', 'nothing-clear')).toMatchObject({ ok: true });
+    await worker.signIn('ana');
+    Object.defineProperty(device, 'openPages', { configurable: true, get: whichFail });
+    await expect(worker.signIn('ben')).rejects.toThrow('does not say');
+    Object.defineProperty(device, 'openPages', { value: [] });
+    const { user, schema } = await worker.sessions.current();
+    expect([user, schema.tables.get('places')?.scope]).toEqual(['ana', 'all']);
+    await worker.signIn('ben');
+    expect(schema.tables.get('places')?.scope).toBe('nothing-clear');
+  });
+});

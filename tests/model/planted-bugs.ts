@@ -263,8 +263,8 @@ export const plantedBugs: readonly PlantedBug[] = [
       { file: 'sw/sync/create-sessions.ts', find: '        if (signal.aborted) throw signal.reason;\n', replace: '' },
       {
         file: 'sw/sync/create-sessions.ts',
-        find: 'return { ...session, engine, end };',
-        replace: 'return Object.assign(Object.create(session), { engine, end: () => undefined });',
+        find: 'return { ...session, engine, begin, end };',
+        replace: 'return Object.assign(Object.create(session), { engine, begin, end: () => undefined });',
       },
     ],
   },
