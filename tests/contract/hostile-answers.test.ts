@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
+import { hostileDownloads } from '../support/faults/hostile-downloads.ts';
 import { Device, see } from './engine-fixture.ts';
 import { ask } from './page-requests.ts';
 import { Fixture } from './server-fixture.ts';
@@ -8,33 +9,8 @@ const fixture = new Fixture('embedded');
 beforeAll(() => fixture.start());
 afterAll(() => fixture.stop());
 
-const table = (name: string): string => `{"type":"table","table":"${name}","full":true,"snapshot":"s","total":1}`;
-const chunk = (name: string, record: string): string =>
-  `{"type":"records","table":"${name}","count":1,"versions":["1"]}\n${record}`;
-const end = (name: string): string => `{"type":"end","table":"${name}","cursor":"c","count":1}`;
-
 /** A fault of the network, or of who answered: it is tried again. */
 const fault: unknown = expect.stringMatching(/^(network|not-our-server)$/);
-
-/** What stands in the answer in the place of all that the server said after its start. */
-const hostile: readonly (readonly [what: string, lines: readonly string[]])[] = [
-  ['a table that was not asked for', [table('secrets'), chunk('secrets', '{"id":"x"}'), end('secrets')]],
-  ['__proto__ as a table', [table('__proto__'), chunk('__proto__', '{"id":"polluted"}'), end('__proto__')]],
-  ['constructor as a table', [table('constructor'), chunk('constructor', '{"id":"x"}'), end('constructor')]],
-  ['records of another table than was begun', [table('places'), chunk('__proto__', '{"id":"x"}')]],
-  ['a record without its key', [table('places'), chunk('places', '{"name":"nowhere"}')]],
-  ['a record whose key is inherited', [table('places'), chunk('places', '{"__proto__":{"id":"x"}}')]],
-  ['a key of another type', [table('products'), chunk('products', '{"Code":"one","Name":"x"}')]],
-  ['a key that is an object', [table('places'), chunk('places', '{"id":{"toString":1}}')]],
-  ['a list for a record', [table('places'), chunk('places', '[1,2]')]],
-  ['a text for a record', [table('places'), chunk('places', '"x"')]],
-  ['two records in one line', [table('places'), chunk('places', '{"id":"x"},{"id":"y"}')]],
-  ['a removal of what is no key', [table('places'), '{"type":"removals","table":"places","keys":[{"id":1}]}']],
-  ['a count that is no number', [table('places'), '{"type":"records","table":"places","count":"1","versions":[]}']],
-  ['more records than can be', [table('places'), '{"type":"records","table":"places","count":1e999,"versions":[]}']],
-  ['a mark that nobody knows', ['{"type":"__proto__"}']],
-  ['no table at all', ['{"type":"finish"}']],
-];
 
 async function shown(session: OpenSession): Promise<unknown> {
   const places = await ask(session, 'GET', '/api/places?limit=5');
@@ -42,7 +18,7 @@ async function shown(session: OpenSession): Promise<unknown> {
 }
 
 describe('a server, or whoever answers in its place,', () => {
-  it.each(hostile)('that sends %s changes nothing of what is here (D-03, D-05)', async (_what, lines) => {
+  it.each(hostileDownloads)('that sends %s changes nothing of what is here (D-03, D-05)', async (_what, lines) => {
     const device = new Device(fixture);
     const session = await device.startWorker().signIn('ana');
     await session.engine.synchronize('first', {});

@@ -84,8 +84,8 @@ export function heldAnswer(answer: IncomingMessage, response: ServerResponse, as
   return {
     status: answer.statusCode ?? 0,
     asked,
-    pass: () => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
+    pass: (headers = {}) => {
+      response.writeHead(answer.statusCode ?? 502, { ...answer.headers, ...headers });
       answer.pipe(response);
     },
     passLines: (count) => passLines(answer, response, count),

@@ -27,7 +27,8 @@ export interface HeldAnswer {
   readonly status: number;
   /** The body of the request, of which at most 64 KiB are kept. */
   readonly asked: string;
-  pass(): void;
+  /** With further headers, or others in the place of the server's own. */
+  pass(headers?: Readonly<Record<string, string>>): void;
   /** Passes on what comes up to the n-th line's end and a little of the next line; then nothing more comes, and nothing ends. */
   passLines(count: number): void;
   /** Passes a part of the body on, and ends the answer as `cut` says. */
