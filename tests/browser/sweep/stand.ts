@@ -166,7 +166,7 @@ export class SweepStand {
     const found = await becomeQuiet(device);
     if (found.length > 0) return found;
     await device.readAll();
-    const here = await readDevice(page, user, tables);
+    const here = await readDevice(page, { app: 'sweep', user, tables });
     const there = new Map<string, ReadonlyMap<RecordKey, JsonObject>>();
     for (const table of tables) there.set(table, await device.there(table));
     const effects = await effectsOf(this.#app.server.database);

@@ -1,7 +1,6 @@
 import type { Page } from 'playwright';
 import type { JsonObject, RecordKey } from '../../../sw/protocol/record.ts';
 import type { DeviceState } from '../../support/oracle.ts';
-import type { Table } from './apps.ts';
 import { byKey } from './device.ts';
 
 interface StoredRow {
@@ -42,8 +41,14 @@ function readRows(page: Page, name: string): Promise<Rows> {
   );
 }
 
-/** What a device holds and shows when all is quiet. Rejects if a list does not come from the local database. */
-export async function readDevice(page: Page, user: string, tables: readonly Table[]): Promise<DeviceState> {
+/**
+ * What a device holds and shows when all is quiet, in the app of that name. Rejects if a list does not come from the local
+ * database.
+ */
+export async function readDevice(
+  page: Page,
+  { app, user, tables }: { readonly app: string; readonly user: string; readonly tables: readonly string[] },
+): Promise<DeviceState> {
   const records: Record<string, ReadonlyMap<RecordKey, JsonObject>> = {};
   for (const table of tables) {
     const [source, list] = await page.evaluate<[string | null, unknown], string>(async (path) => {
@@ -53,7 +58,7 @@ export async function readDevice(page: Page, user: string, tables: readonly Tabl
     if (source !== 'local') throw new Error(`The list of ${table} came from ${source}.`);
     records[table] = byKey(list);
   }
-  const rows = await readRows(page, `holdfast:sweep:${user}`);
+  const rows = await readRows(page, `holdfast:${app}:${user}`);
   const ofChange = ({ table, key, state, text, ...row }: StoredRow): DeviceState['unsent'][number] => ({
     ...{ table, key, state },
     text: JSON.stringify(row) + (text ?? ''),
