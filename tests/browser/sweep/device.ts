@@ -4,7 +4,6 @@ import type { Recorder } from '../../support/faults/recorder.ts';
 import type { Plan } from '../../support/faults/passage.ts';
 import { drop } from '../../support/faults/plans.ts';
 import type { Table } from './apps.ts';
-import type { Ledger } from './ledger.ts';
 
 /** What became of a call that was made until a worker answered it. */
 export interface Insisted {
@@ -16,10 +15,13 @@ export interface Insisted {
 }
 
 export interface DeviceOptions {
+  /** @default 'here' */
+  readonly name?: string;
   readonly page: Page;
   readonly user: string;
   readonly recorder: Recorder;
-  readonly ledger: Ledger;
+  /** What befalls the requests of its worker. */
+  readonly ledger: { fault: Plan };
   /** The server's own address, as another device of the user asks it. */
   readonly serverUrl: string;
 }
@@ -37,7 +39,7 @@ export class SweptDevice {
     this.#options = options;
     this.page = options.page;
     this.user = options.user;
-    this.who = { device: 'here', user: options.user };
+    this.who = { device: options.name ?? 'here', user: options.user };
   }
 
   set fault(plan: Plan) {
@@ -127,18 +129,21 @@ export class SweptDevice {
 
   /** Reads every record that was written, as a page does. */
   async readAll(): Promise<void> {
-    const { recorder } = this.#options;
-    const written = new Map(recorder.writes.map(({ table, key }) => [`/api/${table}/${key}`, { table, key }] as const));
-    for (const [path, what] of written) await recorder.read(this.who, what, () => this.#read(path));
+    const { writes } = this.#options.recorder;
+    const written = new Map(writes.map(({ table, key }) => [`${table}/${key}`, { table, key }] as const));
+    for (const { table, key } of written.values()) await this.read(table, key);
   }
 
-  async #read(path: string): Promise<JsonObject | null> {
-    const text = await this.page.evaluate(async (address) => {
-      const answer = await fetch(address);
-      return answer.ok ? answer.text() : null;
-    }, path);
-    const record: unknown = text === null ? null : JSON.parse(text);
-    return isJsonObject(record) ? record : null;
+  /** What a page is answered: the record, or null where there is none. */
+  read(table: string, key: RecordKey): Promise<JsonObject | null> {
+    return this.#options.recorder.read(this.who, { table, key }, async () => {
+      const text = await this.page.evaluate(async (address) => {
+        const answer = await fetch(address);
+        return answer.ok ? answer.text() : null;
+      }, `/api/${table}/${key}`);
+      const record: unknown = text === null ? null : JSON.parse(text);
+      return isJsonObject(record) ? record : null;
+    });
   }
 
   /** Closes a visit by a command. */
