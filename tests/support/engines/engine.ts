@@ -28,6 +28,11 @@ export interface EngineBrowser {
   readonly engine: EngineName;
   readonly version: string;
   newPage(): Promise<EnginePage>;
+  /**
+   * Ends the process of the first tab as a crash does, and with it the worker, which WebKit runs in there. The other tabs live on, but the
+   * driver knows nothing of this browser any more. WebKit only.
+   */
+  killFirstTab?(): void;
   /** Ends it as a crash does, at once and with nothing written on the way. The profile stays. */
   kill(): Promise<void>;
   /** Ends it; a second call does nothing. */

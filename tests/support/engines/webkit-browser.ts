@@ -1,4 +1,4 @@
-import { readdirSync, existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Builder, Capabilities, type WebDriver } from 'selenium-webdriver';
 import { asJsonText, parseJson, type EngineBrowser, type EnginePage } from './engine.ts';
@@ -151,14 +151,43 @@ export async function launchWebKit(driverPath: string): Promise<EngineBrowser> {
     const builder = new Builder().usingServer(`http://127.0.0.1:${port}`).withCapabilities(capabilities);
     const driver = await builder.build();
     await driver.manage().setTimeouts({ script: startUpMs, pageLoad: startUpMs });
-    return await webkitBrowser(driver, stop);
+    return await webkitBrowser(driver, { stop, killFirstTab: () => killOldestTab(server) });
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function webkitBrowser(driver: WebDriver, stop: () => Promise<void>): Promise<EngineBrowser> {
+/** Of a process, from what Linux tells of it in one line; null: it has ended. */
+function processOf(pid: number): { readonly name: string; readonly group: number; readonly startedAt: number } | null {
+  try {
+    const [, name = '', rest = ''] = /\((.*)\) (.*)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
+    const fields = rest.split(' ').map(Number);
+    return { name, group: fields[2] ?? 0, startedAt: fields[19] ?? 0 };
+  } catch {
+    return null;
+  }
+}
+
+/** Each tab has a process of its own. */
+function killOldestTab(server: GuardedProcess): void {
+  const tabs = readdirSync('/proc')
+    .map(Number)
+    .flatMap((pid) => {
+      const found = pid > 0 ? processOf(pid) : null;
+      const isTab = found?.group === server.process.pid && found?.name.startsWith('WebKitWebProc');
+      return found !== null && isTab ? [{ pid, startedAt: found.startedAt }] : [];
+    })
+    .sort((a, b) => a.startedAt - b.startedAt || a.pid - b.pid);
+  const [oldest] = tabs;
+  if (oldest === undefined) throw new Error('The browser has no tab.');
+  process.kill(oldest.pid, 'SIGKILL');
+}
+
+async function webkitBrowser(
+  driver: WebDriver,
+  { stop, killFirstTab }: { readonly stop: () => Promise<void>; readonly killFirstTab: () => void },
+): Promise<EngineBrowser> {
   const turns = new Turns();
   const capabilities = await driver.getCapabilities();
   // The window that the browser opens with becomes the first page.
@@ -176,6 +205,7 @@ async function webkitBrowser(driver: WebDriver, stop: () => Promise<void>): Prom
         await driver.switchTo().newWindow('tab');
         return new WebKitPage(driver, turns, await driver.getWindowHandle());
       }),
+    killFirstTab,
     kill: stop,
     close: stop,
   };
