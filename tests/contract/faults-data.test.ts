@@ -5,9 +5,10 @@ import { maintain } from '../../demo/server/maintenance.ts';
 import { demoTables } from '../../demo/server/schema/demo-tables.ts';
 import { parseRecord } from '../../demo/server/schema/record-text.ts';
 import { Catalog } from '../../demo/server/schema/table-definition.ts';
-import type { Json, JsonObject } from '../../sw/protocol/record.ts';
+import type { JsonObject } from '../../sw/protocol/record.ts';
 import { readFailures } from '../../sw/store/failures.ts';
 import { readHistory } from '../../sw/store/history.ts';
+import { hardKeys, hardNames, hardValues, keptBodies, refusedBodies, refusedKeys } from '../support/hard-records.ts';
 import { loseAnswer, onNth, refuseWith, on } from '../support/faults/plans.ts';
 import { see } from './engine-fixture.ts';
 import { type Client, FaultStand } from './faults-fixture.ts';
@@ -32,13 +33,6 @@ async function serverNote(id: string): Promise<unknown> {
 
 function failuresOf(client: Client): ReturnType<typeof readFailures> {
   return readFailures(client.session.database, { limit: 100, offset: 0 });
-}
-
-/** Nested `depth` times. */
-function nested(depth: number): Json {
-  let value: Json = 'the innermost';
-  for (let level = 0; level < depth; level += 1) value = level % 2 === 0 ? { level: value } : [value];
-  return value;
 }
 
 describe('a record', () => {
@@ -144,35 +138,6 @@ describe('a record', () => {
   });
 });
 
-/** What is a usable key, and yet goes wrong where somebody is careless. */
-const hardKeys: readonly (readonly [string, string])[] = [
-  ['slashes and marks', 'a/b?c#d&e=f%2Fg'],
-  ['a member of every object', '__proto__'],
-  ['another one', 'constructor'],
-  ['a number as text', '7'],
-  ['the same number otherwise', '007'],
-  ['spaces around', ' a key '],
-  ['beyond the basic plane', '🗺️ 𝔘𝔫𝔦𝔠𝔬𝔡𝔢'],
-  ['composed', 'caf\u00e9'],
-  ['decomposed', 'cafe\u0301'],
-  ['right to left, and invisible', '\u202eabc\u200b\ufeff'],
-  ['quotes and a backslash', `"'\\\``],
-  ['1,900 bytes', 'k'.repeat(1_900)],
-];
-
-const hardValues: Readonly<Record<string, Json>> = {
-  'the largest safe number': Number.MAX_SAFE_INTEGER,
-  'a power of two beyond': 2 ** 60,
-  'the largest number': Number.MAX_VALUE,
-  'the least number': Number.MIN_VALUE,
-  'a number as text': '9007199254740993',
-  'all planes': '\u0000\u001f\u007f\u2028\u2029\ud83d\ude00\ufeff',
-  'half a pair': '\ud800 alone',
-  'depth 100': nested(100),
-  '1 MB': 'ab€'.repeat(200_000),
-  empty: { text: '', list: [], object: {}, nothing: null },
-};
-
 describe('keys and fields', () => {
   it('of any Unicode, a/b?c#d, __proto__, constructor, numbers against strings are the same byte by byte on server and devices', async () => {
     const client = await stand.client(withPreferences);
@@ -206,10 +171,7 @@ describe('keys and fields', () => {
   it('have values past 2^53, of depth 100, of 1 MB, and names such as __proto__, and none is altered', async () => {
     const client = await stand.client(withPreferences);
     const other = await stand.client(withPreferences);
-    const names = asJson(
-      '{"__proto__":{"polluted":1},"constructor":{"prototype":2},"":"no name","a.b":3,"ключ":4,"0":5}',
-    );
-    const values: Readonly<Record<string, Json>> = { ...hardValues, names };
+    const values = { ...hardValues, names: asJson(hardNames) };
     for (const [name, value] of Object.entries(values)) {
       expect((await ask(client.session, 'PUT', `/api/preferences/${name}`, { name, value })).status, name).toBe(201);
     }
@@ -230,16 +192,7 @@ describe('keys and fields', () => {
     expect(await client.run()).toBe('finished');
   });
 
-  it.each([
-    ['a number that JavaScript cannot hold', '{"name":"n","value":9007199254740993}'],
-    ['one with too many digits', '{"name":"n","value":[0.12345678901234567890123]}'],
-    ['one that is too large', '{"name":"n","value":{"deep":1e400}}'],
-    ['NaN', '{"name":"n","value":NaN}'],
-    ['Infinity', '{"name":"n","value":-Infinity}'],
-    ['half of a body', '{"name":"n","val'],
-    ['a list', '[{"name":"n"}]'],
-    ['nothing', ''],
-  ])('are refused before success where they hold %s', async (_name, body) => {
+  it.each(refusedBodies)('are refused before success where they hold %s', async (_name, body) => {
     const client = await stand.client(withPreferences);
     for (const [method, path] of [
       ['POST', '/api/preferences'],
@@ -251,24 +204,13 @@ describe('keys and fields', () => {
     expect((await client.state()).unsent).toEqual([]);
   });
 
-  it.each([
-    '{"name":"n","value":[0, -0, 1.50, 1e3, 12345678901234567000, 0.1]}',
-    '{"name":"n","value":"9007199254740993 and 1e400 as text"}',
-  ])('keep numbers that JavaScript holds, however they are written: %s', async (body) => {
+  it.each(keptBodies)('keep numbers that JavaScript holds, however they are written: %s', async (body) => {
     const client = await stand.client(withPreferences);
     expect((await askRaw(client.session, 'PUT', '/api/preferences/n', body)).status).toBe(201);
     expect((await ask(client.session, 'GET', '/api/preferences/n')).text).toBe(body);
   });
 
-  it.each([
-    ['half of a surrogate pair', 'visits', '{"id":"\\ud800","note":"x"}'],
-    ['what an address takes for its own', 'visits', '{"id":"..","note":"x"}'],
-    ['the same, once', 'visits', '{"id":".","note":"x"}'],
-    ['a number for a text', 'visits', '{"id":7,"note":"x"}'],
-    ['a list, as for a compound key', 'visits', '{"id":["a",1],"note":"x"}'],
-    ['a text for a number', 'products', '{"Code":"7","Name":"x"}'],
-    ['no number at all', 'products', '{"Code":null,"Name":"x"}'],
-  ])('refuse a key that is %s before success', async (_name, table, body) => {
+  it.each(refusedKeys)('refuse a key that is %s before success', async (_name, table, body) => {
     const client = await stand.client(withPreferences);
     const answer = await askRaw(client.session, 'POST', `/api/${table}`, body);
     expect([answer.status, answer.record['code']]).toEqual([422, 'invalid-key']);
