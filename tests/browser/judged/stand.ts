@@ -142,7 +142,7 @@ export class JudgedStand {
       for (const device of this.#devices) expect(await device.run()).toMatch(/finished|partial/);
     }
     for (const device of this.#devices) await device.readAll();
-    const states = await Promise.all(this.#devices.map(({ page, user }) => readDevice(page, { app, user, tables })));
+    const states = await Promise.all(this.#devices.map(({ page, who }) => readDevice(page, { app, tables, ...who })));
     const there = new Map<string, ReadonlyMap<RecordKey, JsonObject>>();
     for (const device of this.#devices) there.set(device.user, await device.there('notes'));
     const server = (user: string): ReadonlyMap<RecordKey, JsonObject> => there.get(user) ?? new Map();

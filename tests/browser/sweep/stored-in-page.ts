@@ -47,7 +47,12 @@ function readRows(page: Page, name: string): Promise<Rows> {
  */
 export async function readDevice(
   page: Page,
-  { app, user, tables }: { readonly app: string; readonly user: string; readonly tables: readonly string[] },
+  {
+    app,
+    user,
+    tables,
+    device = 'here',
+  }: { readonly app: string; readonly user: string; readonly tables: readonly string[]; readonly device?: string },
 ): Promise<DeviceState> {
   const records: Record<string, ReadonlyMap<RecordKey, JsonObject>> = {};
   for (const table of tables) {
@@ -64,7 +69,7 @@ export async function readDevice(
     text: JSON.stringify(row) + (text ?? ''),
   });
   return {
-    ...{ device: 'here', user, records },
+    ...{ device, user, records },
     unsent: [
       ...rows.changes.map(ofChange),
       ...rows.commands.map((row) => ({ table: '', key: row.path, state: row.state, text: JSON.stringify(row) })),
