@@ -7,7 +7,7 @@ import { listen, stop } from './http/listen.ts';
 import { startLiveFeed } from './http/live.ts';
 import { maintain, startMaintenance } from './maintenance.ts';
 import { demoTables } from './schema/demo-tables.ts';
-import { migrate } from './schema/migrations.ts';
+import { migrate, renewEpoch } from './schema/migrations.ts';
 import { Catalog, type TableDefinition } from './schema/table-definition.ts';
 import { loadFirstPlaces, loadPlaces } from './seed/places.ts';
 import { seedSamples } from './seed/samples.ts';
@@ -21,6 +21,8 @@ export interface ServerOptions {
   readonly databaseUrl?: string;
   /** Where the embedded database keeps its files; in memory without it. */
   readonly dataDir?: string;
+  /** What an embedded database in memory begins with: a dump of another server's, by `dumpDataDir` of PGlite. @default nothing */
+  readonly image?: Blob;
   /** The built app. Without it only the endpoints are served. */
   readonly appDir?: string;
   /** How many of the 171,075 places are loaded at the first start. @default 'all' */
@@ -66,11 +68,14 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   const { maxFileBytes = 64 * 1_024 * 1_024 } = options;
   const { places = 'all', log = () => undefined } = options;
   const database =
-    options.databaseUrl === undefined ? await openEmbedded(options.dataDir ?? null) : openPostgres(options.databaseUrl);
+    options.databaseUrl === undefined
+      ? await openEmbedded(options.dataDir ?? null, options.image)
+      : openPostgres(options.databaseUrl);
   const closing = new AbortController();
   try {
     const catalog = new Catalog([...demoTables, ...(options.tables ?? [])]);
     await migrate(database, catalog);
+    if (options.image !== undefined) await renewEpoch(database);
     const havePlaces = await loadFirstPlaces(database, catalog.get('places'), places);
     await seedSamples(database, catalog, { places: havePlaces });
     const serverEpoch = await readServerEpoch(database);

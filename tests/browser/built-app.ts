@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { build } from 'vite';
-import { startServer, type RunningServer, type ServerOptions } from '../../demo/server/server.ts';
+import type { RunningServer, ServerOptions } from '../../demo/server/server.ts';
+import { startDemoServer } from '../support/demo-server.ts';
 
 const source = path.join(import.meta.dirname, '../..');
 
@@ -39,7 +40,7 @@ export class BuiltApp {
     await this.#build(appDir, 'sw', worker);
     if (nextWorker !== undefined) await this.#build(appDir, 'sw-next', nextWorker);
     writeFileSync(path.join(appDir, 'index.html'), '<!doctype html><script type="module" src="/page.js"></script>');
-    this.#server = await startServer({ port: 0, places: 'none', appDir, ...options });
+    this.#server = await startDemoServer({ port: 0, places: 'none', appDir, ...options });
   }
 
   async stop(): Promise<void> {

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContext, Page } from 'playwright';
 import { launchChromium } from '../support/chromium.ts';
-import { startServer, type RunningServer } from '../../demo/server/server.ts';
+import type { RunningServer } from '../../demo/server/server.ts';
+import { startDemoServer } from '../support/demo-server.ts';
 import { startFaultServer, type FaultServer } from '../support/faults/fault-server.ts';
 
 const appDir = fileURLToPath(new URL('../../dist-demo/app', import.meta.url));
@@ -20,7 +21,7 @@ export class Demo {
 
   async start(): Promise<void> {
     if (!existsSync(appDir)) throw new Error('The demo is not built: npm run build');
-    this.#server = await startServer({ port: 0, places: this.#places, appDir });
+    this.#server = await startDemoServer({ port: 0, places: this.#places, appDir });
     await this.#server.loaded;
     this.#faults = await startFaultServer(this.#server.url);
     this.#browser = await launchChromium();

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { type RunningServer, type ServerOptions, startServer } from '../../demo/server/server.ts';
+import type { RunningServer, ServerOptions } from '../../demo/server/server.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../sw/protocol/record.ts';
+import { startDemoServer } from '../support/demo-server.ts';
 import { type PostgresCluster, startPostgres } from '../support/postgres.ts';
 
 export type User = 'ana' | 'ben';
@@ -26,7 +27,11 @@ export class Fixture {
   async start(options: ServerOptions = {}): Promise<void> {
     if (this.kind === 'postgresql') this.#cluster = await startPostgres();
     const databaseUrl = this.#cluster?.url;
-    this.#server = await startServer({ places: 50, ...(databaseUrl === undefined ? {} : { databaseUrl }), ...options });
+    this.#server = await startDemoServer({
+      places: 50,
+      ...(databaseUrl === undefined ? {} : { databaseUrl }),
+      ...options,
+    });
     await this.#server.loaded;
   }
 

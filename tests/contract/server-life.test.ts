@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startServer } from '../../demo/server/server.ts';
+import { startDemoServer } from '../support/demo-server.ts';
 import { type PostgresCluster, startPostgres } from '../support/postgres.ts';
 import {
   arrayOf,
@@ -150,7 +151,7 @@ describe.each(['embedded', 'postgresql'] as const)('A restart on the %s database
 
   it('finishes answers and ends live streams when it closes', async () => {
     const where = cluster === undefined ? {} : { databaseUrl: cluster.url };
-    const server = await startServer({ ...where, places: 'none' });
+    const server = await startDemoServer({ ...where, places: 'none' });
     const headers = { Authorization: 'Bearer ana-demo' };
     const live = await fetch(`${server.url}/sync/live`, { headers });
     const body = {

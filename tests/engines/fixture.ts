@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { startServer, type RunningServer } from '../../demo/server/server.ts';
+import type { RunningServer } from '../../demo/server/server.ts';
+import { startDemoServer } from '../support/demo-server.ts';
 import {
   waitFor,
   type EngineBrowser,
@@ -26,7 +27,7 @@ export class EngineDemo {
 
   async start(): Promise<void> {
     if (!existsSync(appDir)) throw new Error('The demo is not built: npm run build');
-    this.#server = await startServer({ port: 0, places: 2000, appDir });
+    this.#server = await startDemoServer({ port: 0, places: 2000, appDir });
     await this.#server.loaded;
     this.#faults = await startFaultServer(this.#server.url);
   }

@@ -4,11 +4,13 @@ import { PGlite } from '@electric-sql/pglite';
 import type { Database, Queryable, SqlRow } from './database.ts';
 import { takeFolder } from './folder-lock.ts';
 
-/** Opens PGlite in `dataDir`, which is made when it is missing; in memory without one. */
-export async function openEmbedded(dataDir: string | null): Promise<Database> {
+/** Opens PGlite in `dataDir`, which is made when it is missing; in memory without one, empty or as the image has it. */
+export async function openEmbedded(dataDir: string | null, image: Blob | null = null): Promise<Database> {
   if (dataDir !== null) await mkdir(dirname(dataDir), { recursive: true });
   const release = dataDir === null ? () => Promise.resolve() : await takeFolder(dataDir);
-  const engine = await PGlite.create(dataDir === null ? {} : { dataDir }).catch(async (error: unknown) => {
+  const place = dataDir === null ? {} : { dataDir };
+  const contents = image === null ? {} : { loadDataDir: image };
+  const engine = await PGlite.create({ ...place, ...contents }).catch(async (error: unknown) => {
     await release();
     throw error;
   });

@@ -172,3 +172,8 @@ export async function migrate(database: Database, catalog: Catalog): Promise<voi
     for (const table of further) await runAll(tx, tableDdl(table, catalog));
   });
 }
+
+/** Makes the database another one than that which it was copied from. */
+export async function renewEpoch(database: Database): Promise<void> {
+  await database.query(`update sync_meta set value = $1 where name = 'epoch'`, [randomUUID()]);
+}
