@@ -1,8 +1,14 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { PGlite } from '@electric-sql/pglite';
+import { PGlite, types } from '@electric-sql/pglite';
 import type { Database, Queryable, SqlRow } from './database.ts';
 import { takeFolder } from './folder-lock.ts';
+
+/** PGlite's own go byte by byte, for a file of a megabyte as long as all else together. */
+const bytes = {
+  parsers: { [types.BYTEA]: (text: string) => Buffer.from(text.slice(2), 'hex') },
+  serializers: { [types.BYTEA]: (value: Uint8Array) => `\\x${Buffer.from(value).toString('hex')}` },
+};
 
 /** Opens PGlite in `dataDir`, which is made when it is missing; in memory without one, empty or as the image has it. */
 export async function openEmbedded(dataDir: string | null, image: Blob | null = null): Promise<Database> {
@@ -10,7 +16,7 @@ export async function openEmbedded(dataDir: string | null, image: Blob | null = 
   const release = dataDir === null ? () => Promise.resolve() : await takeFolder(dataDir);
   const place = dataDir === null ? {} : { dataDir };
   const contents = image === null ? {} : { loadDataDir: image };
-  const engine = await PGlite.create({ ...place, ...contents }).catch(async (error: unknown) => {
+  const engine = await PGlite.create({ ...place, ...contents, ...bytes }).catch(async (error: unknown) => {
     await release();
     throw error;
   });
