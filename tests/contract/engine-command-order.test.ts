@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { GroupRequest } from '../../sw/protocol/group.ts';
 import { isJsonObject, type JsonObject } from '../../sw/protocol/record.ts';
 import { storeClose } from './close-command.ts';
 import { see } from './engine-fixture.ts';
@@ -49,7 +50,7 @@ describe('What is made on a record after a command on it', () => {
     const { session, page, ids } = opened;
     const [closed = '', held = ''] = ids;
     const sent = noteSent(opened);
-    const requests = [
+    const requests: readonly GroupRequest[] = [
       { method: 'POST', url: `/api/visits/${closed}/close`, body: {} },
       { method: 'PATCH', url: `/api/visits/${held}`, body: { note: 'of the group' } },
     ];

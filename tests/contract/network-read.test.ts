@@ -122,8 +122,8 @@ describe('a list that names a record by the key that it had before (N-3)', () =>
     const table = session.schema.tables.get('tasks');
     if (table === undefined) throw new Error('There is no table tasks.');
     const request = new Request(`${fixture.server.url}/api/tasks?${queryOf(old)}`);
-    const fetchIt = (input: Request): Promise<Response> =>
-      fetch(input.url, { headers: { Authorization: 'Bearer ana-demo' } });
+    const fetchIt = (input: string | Request): Promise<Response> =>
+      fetch(typeof input === 'string' ? input : input.url, { headers: { Authorization: 'Bearer ana-demo' } });
     const environment = { ...session.environment, fetch: fetchIt };
     const list = await readMany({ ...session, environment }, table, request);
     expect(await list.json()).toMatchObject([{ title: 'Then' }]);

@@ -75,9 +75,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: 'sw/store/rename.ts',
-        find: 'const next = renameReason(names, renameRow(table, names, row));',
-        replace:
-          'const next = renameReason(names, names.of(row.table, row.key) === row.key ? row : renameRow(table, names, row));',
+        find: 'const next = renameRow(table, names, row);',
+        replace: 'const next = names.of(row.table, row.key) === row.key ? row : renameRow(table, names, row);',
       },
     ],
   },
