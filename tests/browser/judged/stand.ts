@@ -98,7 +98,7 @@ export class JudgedStand {
     ]);
   }
 
-  /** A device of the user, signed in and with everything downloaded. `declared` names tables that only it knows. */
+  /** A device of the user with nobody signed in. `declared` is `?gadgets` for an app with a table that the server does not have. */
   async device(declared = ''): Promise<SweptDevice> {
     if (this.#faults === undefined || this.#browser === undefined) throw new Error('The stand was not started.');
     const { url } = this.#faults;
