@@ -19,6 +19,7 @@ export const renameScope: StoreName[] = [
   'heads',
   'marks',
   'meta',
+  'selected',
 ];
 
 export interface Rename {
@@ -179,9 +180,20 @@ async function renameMarks(tx: WriteTransaction, base: Base, names: KeyNames, ta
   }
 }
 
+/** A run goes on with the records that were selected, and its result names them, under the keys of now. */
+async function renameSelected(tx: WriteTransaction, names: KeyNames): Promise<void> {
+  const store = tx.objectStore('selected');
+  for (const key of await store.getAllKeys()) {
+    const part = await store.get(key);
+    if (part === undefined) continue;
+    const keys = part.keys.map((selected) => names.of(part.table, selected));
+    if (keys.some((selected, index) => selected !== part.keys[index])) await store.put({ ...part, keys }, key);
+  }
+}
+
 /**
  * Puts the server's keys in the place of temporary ones, wherever these are named (U-08): records, references, changes,
- * commands, drafts, marks and failures, in the transaction that stores the server's answer. The old keys stay as aliases.
+ * commands, drafts, marks, failures and the selection of the open run, in the transaction that stores the server's answer. The old keys stay as aliases.
  */
 export async function renameRecords(
   tx: WriteTransaction,
@@ -194,6 +206,7 @@ export async function renameRecords(
   await renameCommands(tx, names);
   await renameFailures(tx, schema, names);
   await renameMarks(tx, base, names, new Set(renames.map((rename) => rename.table)));
+  await renameSelected(tx, names);
   await addAliases(tx, renames);
 }
 

@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RecordKey } from '../../sw/protocol/record.ts';
+import type { SynchronizeResult } from '../../sw/protocol/run.ts';
+import { losingUploads, network, openDevice, valueOf, visit, type Opened } from './engine-page.ts';
+import { ask } from './page-requests.ts';
+import { Fixture } from './server-fixture.ts';
+
+const fixture = new Fixture('embedded');
+beforeAll(() => fixture.start());
+afterAll(() => fixture.stop());
+
+function select(
+  { session }: Opened,
+  selection: Readonly<Record<string, readonly RecordKey[]>>,
+): Promise<SynchronizeResult> {
+  return session.engine.synchronize(randomUUID(), { mode: 'selected', selection, onPartial: 'return' });
+}
+
+/** A new task, by its temporary key, of a visit that the server has. */
+async function withTask(): Promise<Opened & { readonly temporary: number }> {
+  const opened = await openDevice(fixture);
+  const visitId = randomUUID();
+  await ask(opened.session, 'POST', '/api/visits', visit(visitId));
+  await opened.session.engine.synchronize('setup', {});
+  const { record } = await ask(opened.session, 'POST', '/api/tasks', { title: 'Call', visitId });
+  return { ...opened, temporary: Number(record['id']) };
+}
+
+async function keyOf({ session }: Opened, temporary: number): Promise<number> {
+  return Number((await ask(session, 'GET', `/api/tasks/${temporary}`)).record['id']);
+}
+
+describe('A selected record that gets its key from the server', () => {
+  it('is uploaded with all that was made on it, and has its outcome under that key (S-04, U-08)', async () => {
+    const opened = await withTask();
+    const { session, page, temporary } = opened;
+    await ask(session, 'POST', `/api/tasks/${temporary}/complete`, {});
+    await ask(session, 'PATCH', `/api/tasks/${temporary}`, { title: 'Call back' });
+    await ask(session, 'POST', `/api/tasks/${temporary}/complete`, {});
+    const result = await select(opened, { tasks: [temporary] });
+    const key = await keyOf(opened, temporary);
+    expect(result).toMatchObject({ outcome: 'finished', commands: 2, skipped: [] });
+    expect(result.selected).toMatchObject([
+      { table: 'tasks', key, outcome: 'uploaded', record: { title: 'Call back', done: true } },
+    ]);
+    expect(await valueOf(page.pending())).toMatchObject({ total: 0 });
+  });
+
+  it('goes on where the answer to its create was lost before (U-03, S-04)', async () => {
+    const opened = await withTask();
+    const { device, session, page, temporary } = opened;
+    device.network = losingUploads(1);
+    await expect(session.engine.synchronize('lost', { mode: 'unsynchronized' })).rejects.toMatchObject({
+      code: 'network',
+    });
+    device.network = network;
+    await ask(session, 'PATCH', `/api/tasks/${temporary}`, { title: 'Call back' });
+    const result = await select(opened, { tasks: [temporary] });
+    expect(result.selected).toMatchObject([{ outcome: 'uploaded', record: { title: 'Call back' } }]);
+    expect(await valueOf(page.pending())).toMatchObject({ total: 0 });
+  });
+});
