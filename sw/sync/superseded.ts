@@ -1,4 +1,5 @@
 import { parkGroup } from '../store/park-group.ts';
+import { releaseFollowers } from '../store/blocked.ts';
 import { rowsOf, seqsInFlight } from '../store/changes.ts';
 import { StaleReadError, type AnyTransaction, type WriteTransaction } from '../store/database.ts';
 import type { ChangeRow, FailureRow, StoreName } from '../store/format.ts';
@@ -144,6 +145,7 @@ export async function supersede(
       if (earlier !== undefined) await tx.objectStore('failures').delete(earlier);
       failures.push(failureOf(session, device, run, [first, ...rest]));
       await Promise.all([first, ...rest].map((row) => tx.objectStore('changes').delete([table, key, row.seq])));
+      await releaseFollowers(tx, [first]);
       const { newId, now: clock } = session.environment;
       for (const { group } of [first, ...rest]) {
         if (group !== undefined) await parkGroup(tx, group, { user: session.user, device, at: clock(), newId });

@@ -62,4 +62,20 @@ describe('What waits for records that the server did not take (U-07)', () => {
     const result = await session.engine.synchronize('two', { mode: 'unsynchronized' });
     expect(result).toMatchObject({ outcome: 'finished', uploaded: 1, commands: 1 });
   });
+
+  it('is released where a held change is given up for the server’s newer copy (K-04, N-2)', async () => {
+    const { session, page } = await openDevice(fixture);
+    const id = randomUUID();
+    await ask(session, 'POST', '/api/visits', visit(id));
+    await session.engine.synchronize('setup', {});
+    await ask(session, 'PATCH', `/api/visits/${id}`, { note: 'held' });
+    await ask(session, 'POST', `/api/visits/${id}/close`);
+    await valueOf(page.setStatus('visits', 0, `id = "${id}"`, {}));
+    const other = await openDevice(fixture);
+    await ask(other.session, 'PUT', `/api/visits/${id}`, visit(id, { note: 'theirs' }));
+    await other.session.engine.synchronize('theirs', {});
+    await session.engine.synchronize('one', { onPartial: 'return' });
+    expect((await see(session, 'visits', id)).record).toMatchObject({ note: 'theirs' });
+    expect(await valueOf(page.pending())).toMatchObject({ total: 1, sendable: 1 });
+  });
 });
