@@ -145,7 +145,10 @@ export async function acknowledge(
     const failure =
       settlement.failure === null ? null : failureRow(session, context.journal, device, settlement.failure);
     if (failure !== null) effects.failures.push(failure);
-    if (settlement.again) effects.resend.push(...settlement.rows.slice(0, 1).map((again) => again.seq));
+    const [next] = settlement.rows;
+    // What lay over it was passed over where the run came by before.
+    const isPassed = next?.state === 'pending' && next.seq <= context.journal.uploadedThrough;
+    if (next !== undefined && (settlement.again || isPassed)) effects.resend.push(next.seq);
     note(effects, item, settlement);
     verdicts.push(...verdictsOf(item, settlement));
     const now = session.environment.now();

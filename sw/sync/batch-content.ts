@@ -5,7 +5,7 @@ import type { JournalRow } from '../store/run-rows.ts';
 import { takeNumbers } from '../store/meta.ts';
 import type { Schema } from '../store/schema.ts';
 import { uploadStepOf, withProgress } from './progress.ts';
-import type { WaitingRows } from './upload-choice.ts';
+import type { WaitingRows } from './chosen-items.ts';
 import { orderForUpload, type UploadItem } from './upload-order.ts';
 import { encodeChange, encodeCommand } from './wire-change.ts';
 

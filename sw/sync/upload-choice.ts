@@ -1,26 +1,17 @@
 import type { Base } from '../store/base.ts';
-import { waitingFor, type RecordRef } from '../store/blocked.ts';
-import { rowsOf, withCommandState, withState } from '../store/changes.ts';
+import type { RecordRef } from '../store/blocked.ts';
+import { rowsOf } from '../store/changes.ts';
 import type { AnyTransaction } from '../store/database.ts';
 import type { ChangeRow, CommandRow } from '../store/format.ts';
 import type { JournalRow } from '../store/run-rows.ts';
 import { readMarks } from '../store/marks.ts';
 import { isSendable, isUploaded, type Schema, type Table } from '../store/schema.ts';
 import type { RecordKey } from '../protocol/record.ts';
+import { ChosenItems } from './chosen-items.ts';
 import { CommandsBefore } from './commands-before.ts';
 import { unchangedOf } from './unchanged.ts';
 import { Leavers } from './upload-leavers.ts';
-import { commandId, refId, referencesIn, type UploadItem } from './upload-order.ts';
-
-/** Rows as they are to be stored: they wait for another record. */
-export interface WaitingRows {
-  readonly changes: ChangeRow[];
-  readonly commands: CommandRow[];
-}
-
-export function isReferredTo(schema: Schema, name: string): boolean {
-  return [...schema.tables.values()].some((table) => table.references.some((reference) => reference.table === name));
-}
+import { commandId, isReferredTo, refId, referencesIn } from './upload-order.ts';
 
 interface ChoiceContext {
   readonly base: Base;
@@ -29,22 +20,18 @@ interface ChoiceContext {
   readonly underWay: ReadonlySet<string>;
 }
 
-/** Chooses what goes into a batch. Writes nothing: what is found to wait is left in `waiting`, for who stores the batch. */
+/** Chooses what goes into a batch. Writes nothing: what is found to wait is left in `chosen`, for who stores the batch. */
 export class Choice {
   readonly #tx: AnyTransaction;
   readonly #context: ChoiceContext;
   readonly #journal: JournalRow;
-  readonly #chosen = new Map<string, UploadItem>();
+  readonly chosen: ChosenItems = new ChosenItems();
   readonly #verdicts = new Map<string, RecordRef | null>();
   /** The held keys of each table: read once, since a request for each row would take longer than the upload. */
   readonly #held = new Map<string, ReadonlySet<RecordKey>>();
   readonly #leavers: Leavers;
   readonly #leaving = new Set<number>();
   readonly #commandsBefore: CommandsBefore;
-  readonly items: UploadItem[] = [];
-  readonly waiting: WaitingRows = { changes: [], commands: [] };
-  /** Of the chosen records' texts. */
-  characters = 0;
 
   constructor(tx: AnyTransaction, context: ChoiceContext, journal: JournalRow) {
     this.#tx = tx;
@@ -55,16 +42,20 @@ export class Choice {
   }
 
   /** Whether another row of the record is in the batch already. */
-  holds(ref: RecordRef): boolean {
-    return this.#chosen.has(refId(ref));
+  holds(row: ChangeRow): boolean {
+    return this.chosen.holds(row) && !this.chosen.has(row);
+  }
+
+  /** What is selected is sent whatever the scope of its table. */
+  #isOfRun(table: Table): boolean {
+    return this.#journal.selection === undefined ? isUploaded(table) : isSendable(table);
   }
 
   async #isSendable(table: Table, row: ChangeRow): Promise<boolean> {
     if (row.state !== 'pending' && row.state !== 'blocked') return false;
     // A page wrote its record while it was to be migrated: that is done in the next run.
     if (row.schema < this.#context.schema.version) return false;
-    // What is selected is sent whatever the scope of its table.
-    if (!(this.#journal.selection === undefined ? isUploaded(table) : isSendable(table))) return false;
+    if (!this.#isOfRun(table)) return false;
     let held = this.#held.get(table.name);
     if (held === undefined) {
       const head = await this.#context.base.readHead(this.#tx, table.name);
@@ -78,7 +69,7 @@ export class Choice {
   async #waitsFor(table: Table, row: ChangeRow, trail: readonly string[]): Promise<RecordRef | null> {
     for (const ref of referencesIn(table, row.text)) {
       const id = refId(ref);
-      if (this.#chosen.has(id) || trail.includes(id) || this.#context.underWay.has(id)) continue;
+      if (this.chosen.holds(ref) || trail.includes(id) || this.#context.underWay.has(id)) continue;
       let blocker = this.#verdicts.get(id);
       if (blocker === undefined) {
         blocker = await this.#bringParent(ref, [...trail, id]);
@@ -100,7 +91,7 @@ export class Choice {
     if (parent.group !== undefined) return ref;
     const blocker = await this.#waitsFor(table, parent, trail);
     if (blocker !== null) return blocker;
-    this.#choose({ type: 'change', row: parent, table });
+    this.chosen.add({ type: 'change', row: parent, table });
     return null;
   }
 
@@ -118,29 +109,46 @@ export class Choice {
     for (const id of await unchangedOf(this.#tx, wanted)) this.#verdicts.set(id, null);
   }
 
-  #choose(item: UploadItem): void {
-    if (item.type === 'change') {
-      // A record that refers to itself, or to one that refers to it, was met on the way and chosen there.
-      if (this.holds(item.row)) return;
-      this.#chosen.set(refId(item.row), item);
-      this.characters += item.row.text?.length ?? 0;
-    }
-    this.items.push(item);
-  }
-
-  /** What a command names must be there before it, as far as it can be (U-12); null: the command need not wait. */
-  async #commandWaitsFor(row: CommandRow): Promise<RecordRef | null> {
+  /**
+   * What a command names must be there before it, and what was made on it before, as far as it can be (U-12); null: the command
+   * need not wait. `'next batch'`: another change of such a record goes before it.
+   */
+  async #commandWaitsFor(row: CommandRow): Promise<RecordRef | 'next batch' | null> {
     for (const ref of row.names) {
-      if (this.holds(ref)) continue;
-      const [first] = await rowsOf(this.#tx, ref.table, ref.key);
+      const rows = await rowsOf(this.#tx, ref.table, ref.key);
+      const [first] = rows;
       const table = this.#context.schema.tables.get(ref.table);
       if (first === undefined || table === undefined) continue;
-      if (first.operation === 'create') {
+      if (first.operation === 'create' && !this.chosen.holds(ref)) {
         const blocker = await this.#bringParent(ref, [refId(ref)]);
         if (blocker !== null) return blocker;
-      } else if (first.seq < row.seq && !(await this.#isSendable(table, first))) return ref;
+      }
+      for (const change of rows.filter(({ seq }) => seq < row.seq)) {
+        const blocker = await this.#goesBefore(row, change, table);
+        if (blocker !== null) return blocker;
+        if (!this.chosen.has(change)) break;
+      }
     }
     return null;
+  }
+
+  /**
+   * Brings a change that was made before the command on a record that it names. Null: it is chosen, or waits for what was made
+   * after the command, which then waits for none of it.
+   */
+  async #goesBefore(command: CommandRow, change: ChangeRow, table: Table): Promise<RecordRef | 'next batch' | null> {
+    if (this.chosen.has(change)) return null;
+    if (this.chosen.holds(change)) return 'next batch';
+    const ref: RecordRef = { table: change.table, key: change.key };
+    // Whoever selected records without their parents asked for the server's word.
+    const isAlone = this.#journal.selection?.includeParents === false;
+    if (isAlone && change.operation === 'create') return null;
+    if (isAlone || change.group !== undefined || !(await this.#isSendable(table, change))) return ref;
+    if (this.chosen.blockerOf(change) === null && !(await this.addChange(change))) return 'next batch';
+    if (this.chosen.has(change)) return null;
+    const blocker = this.chosen.blockerOf(change);
+    const [made] = blocker === null ? [] : await rowsOf(this.#tx, blocker.table, blocker.key);
+    return made !== undefined && made.seq > command.seq ? null : ref;
   }
 
   /**
@@ -148,23 +156,28 @@ export class Choice {
    * (N-6a). `'not now'`: that command is yet to be looked at.
    */
   async #waitsForCommand(row: ChangeRow | CommandRow): Promise<RecordRef | 'not now' | null> {
-    const command = await this.#commandsBefore.firstOf(row, ({ seq, mutationId, group }) => {
-      const isOfGroup = row.group !== undefined && row.group.id === group?.id;
-      const isChosen = this.items.some((item) => item.type === 'command' && item.row.seq === seq);
-      return isOfGroup || isChosen || this.#context.underWay.has(commandId(mutationId));
+    const command = await this.#commandsBefore.firstOf(row, (earlier) => {
+      const isOfGroup = row.group !== undefined && row.group.id === earlier.group?.id;
+      return isOfGroup || this.chosen.has(earlier) || this.#context.underWay.has(commandId(earlier.mutationId));
     });
     if (command === null) return null;
-    const waiting = this.waiting.commands.find(({ seq }) => seq === command.seq);
+    const { selection, uploadedThrough, resend } = this.#journal;
+    const blocker = this.chosen.blockerOf(command);
     // A selection has the commands that name its records; others of these commands' records are none of it.
-    const isOther = waiting === undefined && this.#journal.selection !== undefined;
-    return isOther ? null : (waiting?.reason?.references ?? 'not now');
+    if (blocker !== null || selection !== undefined) return blocker;
+    // Of an earlier batch of the run: as it is stored.
+    const isLookedAt = command.seq <= uploadedThrough && !resend.includes(command.seq);
+    return (isLookedAt ? command.reason?.references : null) ?? 'not now';
   }
 
-  async addCommand(row: CommandRow): Promise<void> {
-    if (row.state !== 'pending' && row.state !== 'blocked') return;
+  /** False: the command must wait for the batch after this one. */
+  async addCommand(row: CommandRow): Promise<boolean> {
+    if (row.state !== 'pending' && row.state !== 'blocked') return true;
     const blocker = (await this.#waitsForCommand(row)) ?? (await this.#commandWaitsFor(row));
-    if (blocker === null) this.#choose({ type: 'command', row });
-    else if (blocker !== 'not now') this.waiting.commands.push(withCommandState(row, 'blocked', waitingFor(blocker)));
+    if (blocker === 'next batch') return false;
+    if (blocker === null) this.chosen.add({ type: 'command', row });
+    else if (blocker !== 'not now') this.chosen.wait(row, blocker);
+    return true;
   }
 
   /** A row over another that is not settled waits, wherever that one is (invariant 3). */
@@ -183,11 +196,10 @@ export class Choice {
     if (!isReferredTo(this.#context.schema, row.table) || this.#leaving.has(row.seq)) return null;
     this.#leaving.add(row.seq);
     for (const leaver of await this.#leavers.of(row)) {
-      const chosen = this.#chosen.get(refId(leaver));
-      if (chosen?.row.seq === leaver.seq) continue;
+      if (this.chosen.has(leaver)) continue;
       const [first] = await rowsOf(this.#tx, leaver.table, leaver.key);
       if (first?.seq !== leaver.seq) {
-        if (chosen !== undefined) return 'next batch';
+        if (this.chosen.holds(leaver)) return 'next batch';
       } else if ((await this.#waitsForCommand(leaver)) === 'not now') return { table: leaver.table, key: leaver.key };
       else await this.addChange(leaver);
     }
@@ -197,7 +209,7 @@ export class Choice {
   /** False: the change must wait for the batch after this one. */
   async addChange(row: ChangeRow): Promise<boolean> {
     const table = this.#context.schema.tables.get(row.table);
-    if (table === undefined || this.holds(row) || !(await this.#isSendable(table, row))) return true;
+    if (table === undefined || this.chosen.holds(row) || !(await this.#isSendable(table, row))) return true;
     if (!(await this.#isFirst(row))) return true;
     let blocker = await this.#waitsForCommand(row);
     if (blocker === 'not now') return true;
@@ -207,33 +219,34 @@ export class Choice {
       blocker = leaver;
     }
     blocker ??= await this.#waitsFor(table, row, [refId(row)]);
-    if (blocker === null) this.#choose({ type: 'change', row, table });
-    else this.waiting.changes.push(withState(row, 'blocked', waitingFor(blocker)));
+    if (blocker === null) this.chosen.add({ type: 'change', row, table });
+    else this.chosen.wait(row, blocker);
     return true;
   }
 
   /**
-   * Chooses a whole group, or nothing of it: then what it waits for is named. It makes a batch of its own; false: new
-   * records that it refers to make one before it.
+   * Chooses a whole group, or nothing of it: then what it waits for is named. It makes a batch of its own; false: what goes before
+   * it makes one.
    */
   async addGroup(members: readonly (ChangeRow | CommandRow)[]): Promise<boolean> {
     const blocker = await this.#groupWaitsFor(members);
     if (blocker === 'not now') return true;
-    if (this.items.length > 0) return false;
+    if (this.chosen.items.length > 0 || blocker === 'next batch') return false;
     for (const row of members) {
       if (blocker === null) {
         const table = 'method' in row ? undefined : this.#context.schema.tables.get(row.table);
-        if ('method' in row) this.#choose({ type: 'command', row });
-        else if (table !== undefined) this.#choose({ type: 'change', row, table });
+        if ('method' in row) this.chosen.add({ type: 'command', row });
+        else if (table !== undefined) this.chosen.add({ type: 'change', row, table });
       } else if (row.state === 'pending' || row.state === 'blocked') {
-        if ('method' in row) this.waiting.commands.push(withCommandState(row, 'blocked', waitingFor(blocker)));
-        else this.waiting.changes.push(withState(row, 'blocked', waitingFor(blocker)));
+        this.chosen.wait(row, blocker);
       }
     }
     return true;
   }
 
-  async #groupWaitsFor(members: readonly (ChangeRow | CommandRow)[]): Promise<RecordRef | 'not now' | null> {
+  async #groupWaitsFor(
+    members: readonly (ChangeRow | CommandRow)[],
+  ): Promise<RecordRef | 'not now' | 'next batch' | null> {
     const own = members.map((row) => ('method' in row ? '' : refId(row)));
     for (const row of members) {
       const isOpen = row.state === 'pending' || row.state === 'blocked';

@@ -8,6 +8,10 @@ export type UploadItem =
   | { readonly type: 'change'; readonly row: ChangeRow; readonly table: Table }
   | { readonly type: 'command'; readonly row: CommandRow };
 
+export function isReferredTo(schema: Schema, name: string): boolean {
+  return [...schema.tables.values()].some((table) => table.references.some((reference) => reference.table === name));
+}
+
 export function refId({ table, key }: RecordRef): string {
   return `${table}\u0000${typeof key}\u0000${key}`;
 }

@@ -7,8 +7,9 @@ import type { Base } from '../store/base.ts';
 import type { BackendConnection } from '../backend/backend.ts';
 import { makeBatch, storeBatch, storeWaiting, type StoredBatch } from './batch-content.ts';
 import { contentsToSend, type ContentToSend } from './contents-to-send.ts';
-import { Choice, isReferredTo, type WaitingRows } from './upload-choice.ts';
-import { refId, type UploadItem } from './upload-order.ts';
+import type { WaitingRows } from './chosen-items.ts';
+import { Choice } from './upload-choice.ts';
+import { isReferredTo, refId, type UploadItem } from './upload-order.ts';
 import { afterPart, nextSelected } from './upload-selected.ts';
 import { nextStretch, type Stretch } from './upload-stretch.ts';
 
@@ -92,6 +93,7 @@ async function chooseFrom(
   ahead: Ahead | null,
 ): Promise<Chosen> {
   const choice = new Choice(tx, { base, schema, underWay: ahead?.underWay ?? new Set() }, journal);
+  const { chosen } = choice;
   const stretch: (ChangeRow | CommandRow)[] = [...rows, ...commands].sort((a, b) => a.seq - b.seq);
   await choice.lookUpParents(rows);
   let reached = journal.uploadedThrough;
@@ -99,21 +101,22 @@ async function chooseFrom(
   for (const row of stretch) {
     if (ahead !== null && mustWait(ahead, schema, row)) break;
     if (row.group !== undefined) {
-      if (choice.items.length > 0 || !(await choice.addGroup(await readGroup(tx, row.group)))) break;
+      if (chosen.items.length > 0 || !(await choice.addGroup(await readGroup(tx, row.group)))) break;
       visited.add(row.seq);
       reached = Math.max(reached, row.seq);
-      if (choice.items.length > 0) break;
+      if (chosen.items.length > 0) break;
       continue;
     }
-    if ('method' in row) await choice.addCommand(row);
-    else {
+    if ('method' in row) {
+      if (!(await choice.addCommand(row))) break;
+    } else {
       // A second row of a record waits until the first is settled (invariant 3).
-      if (choice.holds(row) && !choice.items.some((item) => item.row.seq === row.seq)) break;
+      if (choice.holds(row)) break;
       if (!(await choice.addChange(row))) break;
     }
     visited.add(row.seq);
     reached = Math.max(reached, row.seq);
-    if (choice.characters > (ahead?.characters ?? charactersInBatch)) break;
+    if (chosen.characters > (ahead?.characters ?? charactersInBatch)) break;
   }
   const complete = stretch.at(-1)?.seq === reached;
   const uploadedThrough = journal.resend.length > 0 ? journal.uploadedThrough : complete ? through : reached;
@@ -122,7 +125,7 @@ async function chooseFrom(
   const left = stretch.map((row) => row.seq).filter((seq) => !visited.has(seq));
   const resend = journal.resend.length === 0 ? [] : [...left, ...unread];
   const next: JournalRow = { ...journal, ...(isSelected ? {} : { uploadedThrough }), resend };
-  const { items, waiting } = choice;
+  const { items, waiting } = chosen;
   if (items.length === 0) return { type: 'skip', waiting, next: isSelected ? afterPart(next) : next };
   const contents = await contentsToSend(tx, journal.run, items);
   return contents.length > 0 ? { type: 'contents', contents } : { type: 'batch', items, waiting, next };

@@ -44,6 +44,13 @@ async function run({ session }: Opened, call: string): Promise<void> {
   await session.engine.synchronize(call, { mode: 'unsynchronized', onPartial: 'return' });
 }
 
+/** A task that the server has, by its key there. */
+async function makeTask(opened: Opened, visitId: string): Promise<number> {
+  const { record } = await ask(opened.session, 'POST', '/api/tasks', { title: 'a task', visitId });
+  await run(opened, 'with a task');
+  return Number((await ask(opened.session, 'GET', `/api/tasks/${Number(record['id'])}`)).record['id']);
+}
+
 describe('What is made on a record after a command on it', () => {
   it('waits where the command waits with its group, and goes behind it (U-12, N-6a)', async () => {
     const opened = await openWithVisits(2);
@@ -98,17 +105,51 @@ describe('What is made on a record after a command on it', () => {
     const opened = await openWithVisits(2);
     const { session, page, ids } = opened;
     const [left = '', other = ''] = ids;
-    const temporary = Number(
-      (await ask(session, 'POST', '/api/tasks', { title: 'a task', visitId: left })).record['id'],
-    );
-    await run(opened, 'with a task');
-    const key = Number((await ask(session, 'GET', `/api/tasks/${temporary}`)).record['id']);
+    const key = await makeTask(opened, left);
     const sent = noteSent(opened);
     await ask(session, 'DELETE', `/api/visits/${left}`);
     await ask(session, 'POST', `/api/tasks/${key}/complete`, {});
     await ask(session, 'PATCH', `/api/tasks/${key}`, { visitId: other });
     await run(opened, 'one');
     expect(sent).toEqual([`/api/tasks/${key}/complete`, `tasks ${key}`, `visits ${left}`]);
+    expect(await valueOf(page.pending())).toMatchObject({ total: 0 });
+  });
+
+  it('and made anew over a delete that waits goes in the same run (R-3)', async () => {
+    const opened = await openWithVisits(3);
+    const { session, page, ids } = opened;
+    const [left = '', other = '', closed = ''] = ids;
+    const key = await makeTask(opened, left);
+    const sent = noteSent(opened);
+    await ask(session, 'DELETE', `/api/visits/${left}`);
+    await ask(session, 'POST', `/api/visits/${closed}/close`, {});
+    await ask(session, 'POST', `/api/tasks/${key}/complete`, {});
+    await ask(session, 'PATCH', `/api/tasks/${key}`, { visitId: other });
+    await ask(session, 'PUT', `/api/visits/${left}`, visit(left));
+    await run(opened, 'one');
+    const commands = [`/api/visits/${closed}/close`, `/api/tasks/${key}/complete`];
+    expect(sent).toEqual([...commands, `tasks ${key}`, `visits ${left}`, `visits ${left}`]);
+    expect(await valueOf(page.pending())).toMatchObject({ total: 0 });
+  });
+});
+
+describe('What was made on a record before a command on it', () => {
+  it('goes before the command also where it waits for another record (U-12, N-6a)', async () => {
+    const opened = await openWithVisits(1);
+    const { session, page, ids } = opened;
+    const [visitId = ''] = ids;
+    const key = await makeTask(opened, visitId);
+    const held = randomUUID();
+    const sent = noteSent(opened);
+    await ask(session, 'POST', '/api/visits', visit(held));
+    await valueOf(page.setStatus('visits', 0, `id = "${held}"`, {}));
+    await ask(session, 'PATCH', `/api/tasks/${key}`, { visitId: held });
+    await ask(session, 'POST', `/api/tasks/${key}/complete`, {});
+    await run(opened, 'one');
+    expect(sent).toEqual([]);
+    await valueOf(page.setStatus('visits', 1, `id = "${held}"`, {}));
+    await run(opened, 'two');
+    expect(sent).toEqual([`visits ${held}`, `tasks ${key}`, `/api/tasks/${key}/complete`]);
     expect(await valueOf(page.pending())).toMatchObject({ total: 0 });
   });
 });

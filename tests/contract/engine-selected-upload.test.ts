@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RecordKey } from '../../sw/protocol/record.ts';
 import type { SynchronizeResult } from '../../sw/protocol/run.ts';
+import { storeClose } from './close-command.ts';
+import { write } from './engine-fixture.ts';
 import { losingUploads, network, openDevice, valueOf, visit, type Opened } from './engine-page.ts';
 import { ask } from './page-requests.ts';
-import { Fixture } from './server-fixture.ts';
+import { arrayOf, asJson, asObject, Fixture } from './server-fixture.ts';
 
 const fixture = new Fixture('embedded');
 beforeAll(() => fixture.start());
@@ -58,6 +60,27 @@ describe('A selected record that gets its key from the server', () => {
     await ask(session, 'PATCH', `/api/tasks/${temporary}`, { title: 'Call back' });
     const result = await select(opened, { tasks: [temporary] });
     expect(result.selected).toMatchObject([{ outcome: 'uploaded', record: { title: 'Call back' } }]);
+    expect(await valueOf(page.pending())).toMatchObject({ total: 0 });
+  });
+});
+
+describe('A selection', () => {
+  it('brings along what was made before a command of it on another record (S-03, U-12)', async () => {
+    const opened = await openDevice(fixture);
+    const { device, session, page } = opened;
+    const [closed, named] = [randomUUID(), randomUUID()];
+    for (const id of [closed, named]) await write(session, 'visits', id, visit(id));
+    await session.engine.synchronize('setup', {});
+    await write(session, 'visits', named, visit(named, { note: 'before the command' }));
+    await storeClose(session, closed, { body: { then: named }, visits: [closed, named], sealsAll: false });
+    const sent: unknown[] = [];
+    device.network = (path, forward, _headers, _method, body) => {
+      if (path === '/sync/upload')
+        for (const change of arrayOf(asObject(asJson(String(body)))['changes'])) sent.push(asObject(change)['type']);
+      return forward();
+    };
+    await select(opened, { visits: [closed] });
+    expect(sent).toEqual(['update', 'command']);
     expect(await valueOf(page.pending())).toMatchObject({ total: 0 });
   });
 });

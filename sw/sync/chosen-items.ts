@@ -1,0 +1,60 @@
+import { waitingFor, type RecordRef } from '../store/blocked.ts';
+import { withCommandState, withState } from '../store/changes.ts';
+import type { ChangeRow, CommandRow } from '../store/format.ts';
+import { refId, type UploadItem } from './upload-order.ts';
+
+/** Rows as they are to be stored: they wait for another record. */
+export interface WaitingRows {
+  readonly changes: ChangeRow[];
+  readonly commands: CommandRow[];
+}
+
+/** What is chosen for a batch, and what was found to wait. A row is never both. */
+export class ChosenItems {
+  readonly #byRecord = new Map<string, ChangeRow>();
+  readonly items: UploadItem[] = [];
+  readonly waiting: WaitingRows = { changes: [], commands: [] };
+  /** Of the chosen records' texts. */
+  characters = 0;
+
+  /** Whether a row of the record is chosen. */
+  holds(ref: RecordRef): boolean {
+    return this.#byRecord.has(refId(ref));
+  }
+
+  has(row: ChangeRow | CommandRow): boolean {
+    if ('method' in row) return this.items.some((item) => item.type === 'command' && item.row.seq === row.seq);
+    return this.#byRecord.get(refId(row))?.seq === row.seq;
+  }
+
+  add(item: UploadItem): void {
+    if (item.type === 'change') {
+      // A record that refers to itself, or to one that refers to it, was met on the way and chosen there.
+      if (this.holds(item.row)) return;
+      this.#byRecord.set(refId(item.row), item.row);
+      this.characters += item.row.text?.length ?? 0;
+    }
+    this.#waitNot(item.row);
+    this.items.push(item);
+  }
+
+  #waitNot({ seq }: ChangeRow | CommandRow): void {
+    for (const rows of [this.waiting.changes, this.waiting.commands]) {
+      const place = rows.findIndex((row) => row.seq === seq);
+      if (place >= 0) rows.splice(place, 1);
+    }
+  }
+
+  wait(row: ChangeRow | CommandRow, blocker: RecordRef): void {
+    this.#waitNot(row);
+    if ('method' in row) this.waiting.commands.push(withCommandState(row, 'blocked', waitingFor(blocker)));
+    else this.waiting.changes.push(withState(row, 'blocked', waitingFor(blocker)));
+  }
+
+  /** What the row was found to wait for; null: it was not. */
+  blockerOf(row: ChangeRow | CommandRow): RecordRef | null {
+    const { changes, commands } = this.waiting;
+    const waiting: readonly (ChangeRow | CommandRow)[] = 'method' in row ? commands : changes;
+    return waiting.find(({ seq }) => seq === row.seq)?.reason?.references ?? null;
+  }
+}
