@@ -30,7 +30,8 @@ export class Choice {
   /** The held keys of each table: read once, since a request for each row would take longer than the upload. */
   readonly #held = new Map<string, ReadonlySet<RecordKey>>();
   readonly #leavers: Leavers;
-  readonly #leaving = new Set<number>();
+  /** What the deletes that were looked at wait for; null: nothing, or it is not known yet. */
+  readonly #leaving = new Map<number, RecordRef | 'next batch' | null>();
   readonly #commandsBefore: CommandsBefore;
 
   constructor(tx: AnyTransaction, context: ChoiceContext, journal: JournalRow) {
@@ -188,20 +189,28 @@ export class Choice {
   }
 
   /**
-   * What takes a reference to the record away goes before its delete. `'next batch'`: such a change can only go in a later one; a
-   * record: its change goes behind a command that is yet to be looked at.
+   * What takes a reference to the record away goes before its delete, which waits for it. `'next batch'`: such a change can only go
+   * in a later one.
    */
   async #bringLeavers(row: ChangeRow): Promise<RecordRef | 'next batch' | null> {
+    if (!isReferredTo(this.#context.schema, row.table)) return null;
+    const known = this.#leaving.get(row.seq);
+    if (known !== undefined) return known;
     // Records that refer to each other, or to themselves, are met again here.
-    if (!isReferredTo(this.#context.schema, row.table) || this.#leaving.has(row.seq)) return null;
-    this.#leaving.add(row.seq);
+    this.#leaving.set(row.seq, null);
+    const leaver = await this.#findLeaver(row);
+    this.#leaving.set(row.seq, leaver);
+    return leaver;
+  }
+
+  async #findLeaver(row: ChangeRow): Promise<RecordRef | 'next batch' | null> {
     for (const leaver of await this.#leavers.of(row)) {
-      if (this.chosen.has(leaver)) continue;
-      const [first] = await rowsOf(this.#tx, leaver.table, leaver.key);
-      if (first?.seq !== leaver.seq) {
-        if (this.chosen.holds(leaver)) return 'next batch';
-      } else if ((await this.#waitsForCommand(leaver)) === 'not now') return { table: leaver.table, key: leaver.key };
-      else await this.addChange(leaver);
+      const table = this.#context.schema.tables.get(leaver.table);
+      if (this.chosen.has(leaver) || table === undefined || !this.#isOfRun(table)) continue;
+      if (this.chosen.holds(leaver)) return 'next batch';
+      const isNotNow = (await this.#waitsForCommand(leaver)) === 'not now';
+      if (!isNotNow && !(await this.addChange(leaver))) return 'next batch';
+      if (!this.chosen.has(leaver)) return { table: leaver.table, key: leaver.key };
     }
     return null;
   }

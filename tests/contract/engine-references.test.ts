@@ -201,4 +201,26 @@ describe('A change that takes a reference away', () => {
     expect(await session.engine.synchronize('call', { mode: 'unsynchronized' })).toMatchObject({ uploaded: 1101 });
     expect(sent.slice(0, 2)).toEqual([lines.at(-1), left]);
   });
+
+  it.each(['it is held', 'it waits for another record'])(
+    'goes before the delete of the record that it left, also where %s (U-01, N-1)',
+    async (reason) => {
+      const { session, page } = await openDevice(fixture);
+      const left = await makeVisit(session);
+      const line = await makeLine(session, left);
+      await session.engine.synchronize('before', { mode: 'unsynchronized' });
+      const made = await makeVisit(session);
+      await ask(session, 'PATCH', `/api/lines/${line}`, { visitId: made });
+      const [table, key] = reason === 'it is held' ? ['lines', line] : ['visits', made];
+      await valueOf(page.setStatus(table, 0, `id = "${key}"`, {}));
+      await ask(session, 'DELETE', `/api/visits/${left}`);
+      await session.engine.synchronize('one', { mode: 'unsynchronized' });
+      expect(await see(session, 'visits', left)).toEqual({ record: null, detail: 'blocked' });
+      await valueOf(page.setStatus(table, 1, `id = "${key}"`, {}));
+      await session.engine.synchronize('two', { mode: 'unsynchronized' });
+      expect((await fixture.fetch(`/api/visits/${left}`)).status).toBe(404);
+      expect(await (await fixture.fetch(`/api/lines/${line}`)).json()).toMatchObject({ visitId: made });
+      expect(await valueOf(page.failures({}))).toEqual([]);
+    },
+  );
 });
