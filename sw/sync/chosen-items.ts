@@ -1,7 +1,7 @@
 import { waitingFor, type RecordRef } from '../store/blocked.ts';
 import { withCommandState, withState } from '../store/changes.ts';
 import type { ChangeRow, CommandRow } from '../store/format.ts';
-import { refId, type UploadItem } from './upload-order.ts';
+import { refId, referencesIn, type UploadItem } from './upload-order.ts';
 
 /** Rows as they are to be stored: they wait for another record. */
 export interface WaitingRows {
@@ -36,6 +36,26 @@ export class ChosenItems {
     }
     this.#waitNot(item.row);
     this.items.push(item);
+  }
+
+  /** The changes that refer, one to the next, to one of the records. */
+  leaningOn(records: Iterable<string>): readonly ChangeRow[] {
+    const ids = new Set(records);
+    return this.items.flatMap((item) => {
+      if (item.type !== 'change' || !referencesIn(item.table, item.row.text).some((ref) => ids.has(refId(ref)))) return [];
+      ids.add(refId(item.row));
+      return [item.row];
+    });
+  }
+
+  drop(row: ChangeRow): void {
+    if (!this.has(row)) return;
+    this.#byRecord.delete(refId(row));
+    this.characters -= row.text?.length ?? 0;
+    this.items.splice(
+      this.items.findIndex((item) => item.row.seq === row.seq),
+      1,
+    );
   }
 
   #waitNot({ seq }: ChangeRow | CommandRow): void {

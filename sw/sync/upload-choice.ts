@@ -4,6 +4,7 @@ import { rowsOf } from '../store/changes.ts';
 import type { AnyTransaction } from '../store/database.ts';
 import type { ChangeRow, CommandRow } from '../store/format.ts';
 import type { JournalRow } from '../store/run-rows.ts';
+import { readGroup } from '../store/groups.ts';
 import { readMarks } from '../store/marks.ts';
 import { isSendable, isUploaded, type Schema, type Table } from '../store/schema.ts';
 import type { RecordKey } from '../protocol/record.ts';
@@ -88,8 +89,12 @@ export class Choice {
     if (table === undefined || !(await this.#isSendable(table, parent))) return ref;
     // Then the child goes alone, and the server says what it lacks.
     if (this.#journal.selection?.includeParents === false) return null;
-    // It goes with all of its group, or not at all (N-7).
-    if (parent.group !== undefined) return ref;
+    // It goes with all of its group, or not at all (N-7). A group over what refers to it would wait for that: so the server says
+    // what is lacking, and what is left goes on as a member.
+    if (parent.group !== undefined) {
+      const members = await readGroup(this.#tx, parent.group);
+      return members.some((member) => 'table' in member && trail.slice(0, -1).includes(refId(member))) ? null : ref;
+    }
     const blocker = await this.#waitsFor(table, parent, trail);
     if (blocker !== null) return blocker;
     this.chosen.add({ type: 'change', row: parent, table });
@@ -240,7 +245,15 @@ export class Choice {
   async addGroup(members: readonly (ChangeRow | CommandRow)[]): Promise<boolean> {
     const blocker = await this.#groupWaitsFor(members);
     if (blocker === 'not now') return true;
-    if (this.chosen.items.length > 0 || blocker === 'next batch') return false;
+    // What refers to one of it, and is referred to by another, can only go with it.
+    const leaning = this.chosen.leaningOn(members.map((row) => ('method' in row ? '' : refId(row))));
+    const isAlone = this.chosen.items.length === leaning.length;
+    const isLeft = isAlone ? blocker !== null && blocker !== 'next batch' : true;
+    for (const row of isLeft ? leaning : []) {
+      this.chosen.drop(row);
+      this.#verdicts.delete(refId(row));
+    }
+    if (blocker === 'next batch' || !isAlone) return false;
     for (const row of members) {
       if (blocker === null) {
         const table = 'method' in row ? undefined : this.#context.schema.tables.get(row.table);
