@@ -14,6 +14,16 @@ export function waitingFor(blocker: RecordRef): NonNullable<ChangeRow['reason']>
   return { code: 'blocked', message, references: { table: blocker.table, key: blocker.key } };
 }
 
+/** The same where it is the server's word: what the row refers to itself may not be declared. */
+export function waitingAsAnswered(blocker: RecordRef): NonNullable<ChangeRow['reason']> {
+  return { ...waitingFor(blocker), answered: true };
+}
+
+/** What the server said that the row waits for. */
+export function answeredBlocker({ state, reason }: Pick<ChangeRow, 'state' | 'reason'>): readonly RecordRef[] {
+  return state === 'blocked' && reason?.answered === true && reason.references !== undefined ? [reason.references] : [];
+}
+
 /** How many rows that wait for others are read rather than asking for each record. */
 const fewWaiting = 64;
 

@@ -59,6 +59,8 @@ export interface ChangeRow {
     readonly fields?: Readonly<Record<string, string>>;
     readonly failure?: string;
     readonly references?: { readonly table: string; readonly key: RecordKey };
+    /** The server's answer named them. */
+    readonly answered?: boolean;
   };
   /** For `conflict`: the server's copy; `text` null: deleted there. */
   readonly server?: { readonly text: string | null; readonly version: string | null };

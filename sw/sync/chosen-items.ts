@@ -1,7 +1,7 @@
-import { waitingFor, type RecordRef } from '../store/blocked.ts';
+import { answeredBlocker, waitingAsAnswered, waitingFor, type RecordRef } from '../store/blocked.ts';
 import { withCommandState, withState } from '../store/changes.ts';
 import type { ChangeRow, CommandRow } from '../store/format.ts';
-import { refId, referencesIn, type UploadItem } from './upload-order.ts';
+import { neededBy, refId, type UploadItem } from './upload-order.ts';
 
 /** Rows as they are to be stored: they wait for another record. */
 export interface WaitingRows {
@@ -42,7 +42,7 @@ export class ChosenItems {
   leaningOn(records: Iterable<string>): readonly ChangeRow[] {
     const ids = new Set(records);
     return this.items.flatMap((item) => {
-      if (item.type !== 'change' || !referencesIn(item.table, item.row.text).some((ref) => ids.has(refId(ref)))) return [];
+      if (item.type !== 'change' || !neededBy(item.table, item.row).some((ref) => ids.has(refId(ref)))) return [];
       ids.add(refId(item.row));
       return [item.row];
     });
@@ -67,8 +67,10 @@ export class ChosenItems {
 
   wait(row: ChangeRow | CommandRow, blocker: RecordRef): void {
     this.#waitNot(row);
-    if ('method' in row) this.waiting.commands.push(withCommandState(row, 'blocked', waitingFor(blocker)));
-    else this.waiting.changes.push(withState(row, 'blocked', waitingFor(blocker)));
+    const isAnswered = answeredBlocker(row).some((ref) => refId(ref) === refId(blocker));
+    const reason = isAnswered ? waitingAsAnswered(blocker) : waitingFor(blocker);
+    if ('method' in row) this.waiting.commands.push(withCommandState(row, 'blocked', reason));
+    else this.waiting.changes.push(withState(row, 'blocked', reason));
   }
 
   /** What the row was found to wait for; null: it was not. */

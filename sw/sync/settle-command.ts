@@ -1,4 +1,4 @@
-import { waitingFor, type RecordRef } from '../store/blocked.ts';
+import { waitingAsAnswered, type RecordRef } from '../store/blocked.ts';
 import { withCommandState } from '../store/changes.ts';
 import type { CommandRow, FailureRow } from '../store/format.ts';
 import type { MutationId } from '../protocol/record.ts';
@@ -38,7 +38,7 @@ export function settleCommand(row: CommandRow, outcome: Outcome, context: Comman
       if (context.blocker !== null) {
         return {
           verdict: 'failed',
-          row: withCommandState(again, 'blocked', waitingFor(context.blocker)),
+          row: withCommandState(again, 'blocked', waitingAsAnswered(context.blocker)),
           failure: null,
         };
       }

@@ -1,4 +1,4 @@
-import { waitingFor, type RecordRef } from '../store/blocked.ts';
+import { waitingAsAnswered, type RecordRef } from '../store/blocked.ts';
 import { withState } from '../store/changes.ts';
 import type { ChangeBase, ChangeRow } from '../store/format.ts';
 import type { Table } from '../store/schema.ts';
@@ -241,7 +241,7 @@ function undone(input: SettleInput): Settlement {
   const again = { ...withState(member, 'pending'), mutationId: newId() };
   if (group.again) return { verdict: 'failed', rows: [again, ...over], base, failure: null, again: true };
   if (group.blocker !== null) {
-    const rows = [withState(again, 'blocked', waitingFor(group.blocker)), ...over];
+    const rows = [withState(again, 'blocked', waitingAsAnswered(group.blocker)), ...over];
     return { verdict: 'failed', rows, base, failure: null, again: false };
   }
   const message = 'Another part of its group can no longer be taken.';

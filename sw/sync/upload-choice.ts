@@ -1,5 +1,5 @@
 import type { Base } from '../store/base.ts';
-import type { RecordRef } from '../store/blocked.ts';
+import { answeredBlocker, type RecordRef } from '../store/blocked.ts';
 import { rowsOf } from '../store/changes.ts';
 import type { AnyTransaction } from '../store/database.ts';
 import type { ChangeRow, CommandRow } from '../store/format.ts';
@@ -12,7 +12,7 @@ import { ChosenItems } from './chosen-items.ts';
 import { CommandsBefore } from './commands-before.ts';
 import { unchangedOf } from './unchanged.ts';
 import { Leavers } from './upload-leavers.ts';
-import { commandId, isReferredTo, refId, referencesIn } from './upload-order.ts';
+import { commandId, isReferredTo, neededBy, refId } from './upload-order.ts';
 
 interface ChoiceContext {
   readonly base: Base;
@@ -69,7 +69,7 @@ export class Choice {
 
   /** The record for which a change must wait, or null. Parents that were never sent are put into the batch before it. */
   async #waitsFor(table: Table, row: ChangeRow, trail: readonly string[]): Promise<RecordRef | null> {
-    for (const ref of referencesIn(table, row.text)) {
+    for (const ref of neededBy(table, row)) {
       const id = refId(ref);
       if (this.chosen.holds(ref) || trail.includes(id) || this.#context.underWay.has(id)) continue;
       let blocker = this.#verdicts.get(id);
@@ -109,7 +109,7 @@ export class Choice {
     const wanted = new Map<string, RecordRef>();
     for (const row of rows) {
       const table = this.#context.schema.tables.get(row.table);
-      if (table !== undefined) for (const ref of referencesIn(table, row.text)) wanted.set(refId(ref), ref);
+      if (table !== undefined) for (const ref of neededBy(table, row)) wanted.set(refId(ref), ref);
     }
     for (const row of rows) wanted.delete(refId(row));
     for (const id of await unchangedOf(this.#tx, wanted)) this.#verdicts.set(id, null);
@@ -120,7 +120,7 @@ export class Choice {
    * need not wait. `'next batch'`: another change of such a record goes before it.
    */
   async #commandWaitsFor(row: CommandRow): Promise<RecordRef | 'next batch' | null> {
-    for (const ref of row.names) {
+    for (const ref of [...row.names, ...answeredBlocker(row)]) {
       const rows = await rowsOf(this.#tx, ref.table, ref.key);
       const [first] = rows;
       const table = this.#context.schema.tables.get(ref.table);

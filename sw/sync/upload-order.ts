@@ -1,5 +1,5 @@
 import type { ChangeRow, CommandRow } from '../store/format.ts';
-import type { RecordRef } from '../store/blocked.ts';
+import { answeredBlocker, type RecordRef } from '../store/blocked.ts';
 import type { Schema, Table } from '../store/schema.ts';
 import { isRecordKey, type MutationId } from '../protocol/record.ts';
 import { parseStored } from '../store/rebase.ts';
@@ -29,6 +29,11 @@ export function referencesIn(table: Table, text: string | null): readonly Record
     const key = Object.hasOwn(record, field) ? record[field] : null;
     return isRecordKey(key) ? [{ table: parent, key }] : [];
   });
+}
+
+/** The records that must be there before a change: those that it refers to, as declared or by the server's word. */
+export function neededBy(table: Table, row: ChangeRow): readonly RecordRef[] {
+  return [...referencesIn(table, row.text), ...answeredBlocker(row)];
 }
 
 /** The records to which a record referred before a change, and does not after it. */

@@ -4,7 +4,7 @@ import type { AnyTransaction } from '../store/database.ts';
 import type { BatchItem } from '../store/format.ts';
 import type { Outcome } from '../protocol/wire.ts';
 import type { Schema } from '../store/schema.ts';
-import { refId, referencesIn } from './upload-order.ts';
+import { neededBy, refId } from './upload-order.ts';
 
 /** Whether new records that are here refer, one to the next, from one record to another. */
 async function refersTo(
@@ -18,7 +18,7 @@ async function refersTo(
   const table = schema.tables.get(from.table);
   const [first] = await rowsOf(tx, from.table, from.key);
   if (table === undefined || first?.operation !== 'create') return false;
-  for (const next of referencesIn(table, first.text)) {
+  for (const next of neededBy(table, first)) {
     if (await refersTo(tx, schema, { from: next, to, seen })) return true;
   }
   return false;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RecordKey } from '../../sw/protocol/record.ts';
 import type { SynchronizeResult } from '../../sw/protocol/run.ts';
+import type { TableOptions } from '../../sw/store/schema.ts';
 import { storeClose } from './close-command.ts';
 import { write } from './engine-fixture.ts';
 import { losingUploads, network, openDevice, valueOf, visit, type Opened } from './engine-page.ts';
@@ -81,6 +82,31 @@ describe('A selection', () => {
     };
     await select(opened, { visits: [closed] });
     expect(sent).toEqual(['update', 'command']);
+    expect(await valueOf(page.pending())).toMatchObject({ total: 0 });
+  });
+
+  it('comes to its end where the server names a new record that no declared reference does (N-2, R-11)', async () => {
+    const tables: Readonly<Record<string, TableOptions>> = {
+      visits: { path: '/api/visits', key: 'id' },
+      lines: { path: '/api/lines', key: 'id' },
+    };
+    const opened = await openDevice(fixture, tables);
+    const { device, session, page } = opened;
+    const [visitId, id] = [randomUUID(), randomUUID()];
+    let uploads = 0;
+    device.network = (path, forward) => {
+      if (path === '/sync/upload') uploads += 1;
+      return uploads > 9 ? Promise.reject(new TypeError('too many')) : forward();
+    };
+    await ask(session, 'POST', '/api/visits', visit(visitId));
+    await ask(session, 'POST', '/api/lines', { id, visitId, productCode: 1, quantity: 1, price: 1 });
+    await valueOf(page.setStatus('visits', 0, `id = "${visitId}"`, {}));
+    expect((await select(opened, { lines: [id] })).selected).toMatchObject([{ outcome: 'blocked' }]);
+    expect(uploads).toBe(1);
+    await select(opened, { lines: [id] });
+    expect(uploads).toBe(1);
+    await valueOf(page.setStatus('visits', 1, `id = "${visitId}"`, {}));
+    expect((await select(opened, { lines: [id] })).selected).toMatchObject([{ outcome: 'uploaded' }]);
     expect(await valueOf(page.pending())).toMatchObject({ total: 0 });
   });
 });
