@@ -160,7 +160,8 @@ describe('the network in Chromium', () => {
       const { unsent } = await client.stored();
       const waiting = unsent.filter(({ table }) => table === 'lines');
       expect(waiting).toHaveLength(5);
-      for (const { text } of waiting) expect(text).toContain(parent);
+      const cause = code === 'validation' ? JSON.stringify({ table: 'visits', key: parent }) : `"code":"${code}"`;
+      for (const { text } of waiting) expect(text).toContain(cause);
       expect(unsent).toHaveLength(6);
       expect(await countOf([...good, ...rest])).toBe(994);
       await stand.holds(client);

@@ -31,12 +31,14 @@ export async function goOnAndOff(stand: FaultStand, client: FaultClient, steps: 
     const isOn = step % 2 === 0;
     await (isOn ? stand.faults.accept() : stand.faults.refuse());
     await says(step < steps / 2 ? !isOn : step % 3 === 0);
-    if (step % 5 === 0) await client.makeVisits(1);
+    // The last one finds no server.
+    if (step % 5 === 0 || step === steps - 1) await client.makeVisits(1);
     await next;
   }
   // A run has two requests at least, and a fault is followed by a pause.
   expect(attempts).toBeGreaterThan(0);
   expect(attempts).toBeLessThan(steps * 2);
+  expect((await client.state()).pending).toBeGreaterThan(0);
   await stand.faults.accept();
   await says(true);
   await expect.poll(async () => (await client.state()).pending, { timeout: 30_000, interval: 50 }).toBe(0);
