@@ -196,7 +196,7 @@ describe('the grammar of filters', () => {
         expect([text, recognizes(grammar, 'filter', tokens, fits)]).toEqual([text, isFilter]);
         expect([text, recognizes(grammar, 'order', tokens, fits)]).toEqual([text, isTaken(() => parseOrderBy(text))]);
       }),
-      propertyOptions(20_000),
+      propertyOptions(5_000),
     );
     expect(taken).toBeGreaterThan(100);
   });
