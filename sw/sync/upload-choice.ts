@@ -2,7 +2,7 @@ import type { Base } from '../store/base.ts';
 import { answeredBlocker, type RecordRef } from '../store/blocked.ts';
 import { rowsOf } from '../store/changes.ts';
 import type { AnyTransaction } from '../store/database.ts';
-import type { ChangeRow, CommandRow } from '../store/format.ts';
+import type { ChangeRow, CommandRow, GroupRef } from '../store/format.ts';
 import type { JournalRow } from '../store/run-rows.ts';
 import { readGroup } from '../store/groups.ts';
 import { readMarks } from '../store/marks.ts';
@@ -213,11 +213,19 @@ export class Choice {
       const table = this.#context.schema.tables.get(leaver.table);
       if (this.chosen.has(leaver) || table === undefined || !this.#isOfRun(table)) continue;
       if (this.chosen.holds(leaver)) return 'next batch';
-      const isNotNow = (await this.#waitsForCommand(leaver)) === 'not now';
+      if (leaver.group !== undefined && (await this.#isOver(leaver.group, row))) continue;
+      // It goes with all of its group, or not at all (N-7).
+      const isNotNow = leaver.group !== undefined || (await this.#waitsForCommand(leaver)) === 'not now';
       if (!isNotNow && !(await this.addChange(leaver))) return 'next batch';
       if (!this.chosen.has(leaver)) return { table: leaver.table, key: leaver.key };
     }
     return null;
+  }
+
+  /** Whether a group has what waits for the record. */
+  async #isOver(group: GroupRef, { table, key }: RecordRef): Promise<boolean> {
+    const records = (await readGroup(this.#tx, group)).flatMap((row) => ('method' in row ? row.names : [row]));
+    return records.some((record) => record.table === table && record.key === key);
   }
 
   /** False: the change must wait for the batch after this one. */

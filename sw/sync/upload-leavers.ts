@@ -36,8 +36,6 @@ export class Leavers {
     for (const table of this.#schema.tables.values()) {
       if (table.references.length === 0) continue;
       await this.#eachRow(table.name, (row) => {
-        // It goes with all of its group, or not at all (N-7).
-        if (row.group !== undefined) return;
         for (const ref of leftBy(table, row)) {
           const key: ChangeKey = [row.table, row.key, row.seq];
           const keys = found.get(refId(ref));

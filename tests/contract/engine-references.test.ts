@@ -223,4 +223,24 @@ describe('A change that takes a reference away', () => {
       expect(await valueOf(page.failures({}))).toEqual([]);
     },
   );
+
+  it('goes before the delete of the record that it left also where it waits with its group (U-01, N-7)', async () => {
+    const { session, page } = await openDevice(fixture);
+    const [left, other, refused] = [await makeVisit(session), await makeVisit(session), await makeVisit(session)];
+    const line = await makeLine(session, left);
+    await session.engine.synchronize('before', { mode: 'unsynchronized' });
+    const requests = [
+      { method: 'PATCH', url: `/api/lines/${line}`, body: { visitId: other } },
+      { method: 'PATCH', url: `/api/visits/${refused}`, body: { note: '#reject' } },
+    ];
+    await valueOf(page.group(requests, {}));
+    await session.engine.synchronize('one', { mode: 'unsynchronized', onPartial: 'return' });
+    await ask(session, 'DELETE', `/api/visits/${left}`);
+    await session.engine.synchronize('two', { mode: 'unsynchronized', onPartial: 'return' });
+    expect(await see(session, 'visits', left)).toEqual({ record: null, detail: 'blocked' });
+    await ask(session, 'PATCH', `/api/visits/${refused}`, { note: 'mended' });
+    await session.engine.synchronize('three', { mode: 'unsynchronized' });
+    expect((await fixture.fetch(`/api/visits/${left}`)).status).toBe(404);
+    expect(await (await fixture.fetch(`/api/lines/${line}`)).json()).toMatchObject({ visitId: other });
+  });
 });
