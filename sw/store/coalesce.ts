@@ -26,6 +26,8 @@ export interface StoredState {
   readonly inFlight: ReadonlySet<number>;
   /** Rows with a `seq` up to this are sealed. */
   readonly sealedThrough: number;
+  /** A command on the record waits for its last row. @default false */
+  readonly isAwaited?: boolean;
 }
 
 export type CoalescedWrite =
@@ -127,10 +129,12 @@ function overAmendable(write: IncomingWrite, last: ChangeRow): CoalescedWrite {
   }
 }
 
-function isAmendable(row: ChangeRow, state: Pick<StoredState, 'inFlight' | 'sealedThrough'>): boolean {
+function isAmendable(row: ChangeRow, state: StoredState): boolean {
   if (state.inFlight.has(row.seq) || row.state === 'unknown') return false;
   // What is written over a member that waits for another one is not of its group.
   if (row.state === 'blocked' && row.group !== undefined) return false;
+  // What is written after a command goes behind it.
+  if (row.state === 'blocked' && state.isAwaited === true) return false;
   // What the server refused, or what waits, is mended in its place: nothing that follows it was taken before it.
   if (row.state !== 'pending') return true;
   return row.seq > state.sealedThrough && row.sealed !== true && row.group === undefined;

@@ -35,6 +35,15 @@ function signatureOf(
   return JSON.stringify([head.generation, head.marks, versions, members, sealedThrough]);
 }
 
+/** Whether a command on the record was made after the row, and is still to be sent. */
+async function isAwaitedByCommand(tx: AnyTransaction, { table, key, seq }: ChangeRow): Promise<boolean> {
+  const later = await tx.objectStore('commands').getAll(IDBKeyRange.lowerBound(seq, true));
+  return later.some(
+    ({ state, names }) =>
+      (state === 'pending' || state === 'blocked') && names.some((ref) => ref.table === table && ref.key === key),
+  );
+}
+
 export async function readState(tx: AnyTransaction, base: Base, write: RecordWrite): Promise<ReadState> {
   const [aliases, head, rows, members, inFlight, sealed] = await Promise.all([
     write.aliases === undefined ? undefined : countAliases(tx),
@@ -48,7 +57,9 @@ export async function readState(tx: AnyTransaction, base: Base, write: RecordWri
   const isRenamed = aliases !== write.aliases;
   const signature = signatureOf(head, rows, members, sealedThrough);
   if (rows.length > 0 || write.keyIsNew) {
-    const state = { rows, base: null, marked: false, inFlight, sealedThrough };
+    const last = rows.at(-1);
+    const isAwaited = last?.state === 'blocked' && (await isAwaitedByCommand(tx, last));
+    const state = { rows, base: null, marked: false, inFlight, sealedThrough, isAwaited };
     return { head, state, baseKnown: true, isRenamed, signature };
   }
   const record = await base.readRecord(tx, head, write.key);
@@ -190,8 +201,8 @@ export async function writeRecord(
   if (guessed !== null) return guessed;
   const { request } = write;
   const readScope: StoreName[] = write.keyIsNew
-    ? ['heads', 'changes', 'members', 'meta', 'requests']
-    : ['heads', 'changes', 'members', 'meta', 'requests', 'marks', 'roots', 'segments', 'leaves'];
+    ? ['heads', 'changes', 'commands', 'members', 'meta', 'requests']
+    : ['heads', 'changes', 'commands', 'members', 'meta', 'requests', 'marks', 'roots', 'segments', 'leaves'];
   const stores: StoreName[] = [
     ...writeScope,
     ...(write.file === undefined ? [] : contentScope),
