@@ -22,7 +22,7 @@ export function commandId(key: MutationId): string {
 }
 
 /** The records that a record's text refers to, as declared. */
-export function referencesIn(table: Table, text: string | null): readonly RecordRef[] {
+function referencesIn(table: Table, text: string | null): readonly RecordRef[] {
   if (text === null || table.references.length === 0) return [];
   const record = parseStored(text);
   return table.references.flatMap(({ field, table: parent }) => {

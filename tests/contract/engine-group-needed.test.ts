@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { GroupRequest } from '../../sw/protocol/group.ts';
 import { see } from './engine-fixture.ts';
 import { openDevice, valueOf, visit, type Opened } from './engine-page.ts';
 import { ask } from './page-requests.ts';
@@ -27,7 +28,7 @@ describe('What was made before an atomic group, and refers to a record that it m
     const id = randomUUID();
     const { record } = await ask(session, 'POST', '/api/tasks', { title: 'first', visitId: id });
     const first = Number(record['id']);
-    const requests = [
+    const requests: readonly GroupRequest[] = [
       { method: 'POST', url: '/api/visits', body: visit(id, { note: '#reject' }) },
       { method: 'POST', url: '/api/tasks', body: { title: 'second', visitId: id, afterId: first } },
     ];
@@ -46,7 +47,7 @@ describe('What was made before an atomic group, and refers to a record that it m
     const { session, page } = opened;
     const [id, line] = [randomUUID(), randomUUID()];
     await ask(session, 'POST', '/api/lines', { id: line, visitId: id, productCode: 1, quantity: 1, price: 1 });
-    const requests = [
+    const requests: readonly GroupRequest[] = [
       { method: 'POST', url: '/api/visits', body: visit(id) },
       { method: 'PATCH', url: `/api/lines/${line}`, body: { quantity: 2 } },
     ];

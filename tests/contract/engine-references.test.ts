@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { GroupRequest } from '../../sw/protocol/group.ts';
 import type { JsonObject } from '../../sw/protocol/record.ts';
 import type { TableOptions } from '../../sw/store/schema.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
@@ -229,7 +230,7 @@ describe('A change that takes a reference away', () => {
     const [left, other, refused] = [await makeVisit(session), await makeVisit(session), await makeVisit(session)];
     const line = await makeLine(session, left);
     await session.engine.synchronize('before', { mode: 'unsynchronized' });
-    const requests = [
+    const requests: readonly GroupRequest[] = [
       { method: 'PATCH', url: `/api/lines/${line}`, body: { visitId: other } },
       { method: 'PATCH', url: `/api/visits/${refused}`, body: { note: '#reject' } },
     ];
