@@ -118,7 +118,12 @@ export function isSendable(table: Table): boolean {
 
 /** Whether a run may upload the table's changes without being asked for these very records. */
 export function isUploaded(table: Table): boolean {
-  return table.scope !== 'never' && table.direction !== 'down' && table.direction !== 'local';
+  return table.scope !== 'never' && isEverSent(table);
+}
+
+/** Whether the server can ever get a change of the table: what it never gets, nothing waits for (SPEC N-2). */
+export function isEverSent(table: Table): boolean {
+  return table.direction !== 'down' && table.direction !== 'local';
 }
 
 /** Whether a run of mode `all` downloads records of the table. */

@@ -6,7 +6,7 @@ import type { ChangeRow, CommandRow, GroupRef } from '../store/format.ts';
 import type { JournalRow } from '../store/run-rows.ts';
 import { readGroup } from '../store/groups.ts';
 import { readMarks } from '../store/marks.ts';
-import { isSendable, isUploaded, type Schema, type Table } from '../store/schema.ts';
+import { isEverSent, isSendable, isUploaded, type Schema, type Table } from '../store/schema.ts';
 import type { RecordKey } from '../protocol/record.ts';
 import { ChosenItems } from './chosen-items.ts';
 import { CommandsBefore } from './commands-before.ts';
@@ -86,6 +86,7 @@ export class Choice {
     const [parent] = await rowsOf(this.#tx, ref.table, ref.key);
     if (parent === undefined || parent.operation !== 'create') return null;
     const table = this.#context.schema.tables.get(ref.table);
+    if (table !== undefined && !isEverSent(table)) return null;
     if (table === undefined || !(await this.#isSendable(table, parent))) return ref;
     // Then the child goes alone, and the server says what it lacks.
     if (this.#journal.selection?.includeParents === false) return null;
@@ -124,7 +125,7 @@ export class Choice {
       const rows = await rowsOf(this.#tx, ref.table, ref.key);
       const [first] = rows;
       const table = this.#context.schema.tables.get(ref.table);
-      if (first === undefined || table === undefined) continue;
+      if (first === undefined || table === undefined || !isEverSent(table)) continue;
       if (first.operation === 'create' && !this.chosen.holds(ref)) {
         const blocker = await this.#bringParent(ref, [refId(ref)]);
         if (blocker !== null) return blocker;
