@@ -111,19 +111,14 @@ export interface Schema {
   useScopes(scopes: Readonly<Record<string, ScopeOption>>): void;
 }
 
-/** Whether changes of the table can be sent at all. */
+/** Whether changes of the table can be sent at all. Nothing waits for what never is (SPEC N-2). */
 export function isSendable(table: Table): boolean {
   return table.direction === 'both' || table.direction === 'up';
 }
 
 /** Whether a run may upload the table's changes without being asked for these very records. */
 export function isUploaded(table: Table): boolean {
-  return table.scope !== 'never' && isEverSent(table);
-}
-
-/** Whether the server can ever get a change of the table: what it never gets, nothing waits for (SPEC N-2). */
-export function isEverSent(table: Table): boolean {
-  return table.direction !== 'down' && table.direction !== 'local';
+  return table.scope !== 'never' && isSendable(table);
 }
 
 /** Whether a run of mode `all` downloads records of the table. */

@@ -6,7 +6,7 @@ import type { ChangeRow, CommandRow, GroupRef } from '../store/format.ts';
 import type { JournalRow } from '../store/run-rows.ts';
 import { readGroup } from '../store/groups.ts';
 import { readMarks } from '../store/marks.ts';
-import { isEverSent, isSendable, isUploaded, type Schema, type Table } from '../store/schema.ts';
+import { isSendable, isUploaded, type Schema, type Table } from '../store/schema.ts';
 import type { RecordKey } from '../protocol/record.ts';
 import { ChosenItems } from './chosen-items.ts';
 import { CommandsBefore } from './commands-before.ts';
@@ -55,9 +55,8 @@ export class Choice {
 
   async #isSendable(table: Table, row: ChangeRow): Promise<boolean> {
     if (row.state !== 'pending' && row.state !== 'blocked') return false;
-    // A page wrote its record while it was to be migrated: that is done in the next run.
-    if (row.schema < this.#context.schema.version) return false;
-    if (!this.#isOfRun(table)) return false;
+    // Of an older schema: a page wrote its record while it was to be migrated, which is done in the next run.
+    if (row.schema < this.#context.schema.version || !this.#isOfRun(table)) return false;
     let held = this.#held.get(table.name);
     if (held === undefined) {
       const head = await this.#context.base.readHead(this.#tx, table.name);
@@ -86,7 +85,7 @@ export class Choice {
     const [parent] = await rowsOf(this.#tx, ref.table, ref.key);
     if (parent === undefined || parent.operation !== 'create') return null;
     const table = this.#context.schema.tables.get(ref.table);
-    if (table !== undefined && !isEverSent(table)) return null;
+    if (table !== undefined && !isSendable(table)) return null;
     if (table === undefined || !(await this.#isSendable(table, parent))) return ref;
     // Then the child goes alone, and the server says what it lacks.
     if (this.#journal.selection?.includeParents === false) return null;
@@ -125,7 +124,7 @@ export class Choice {
       const rows = await rowsOf(this.#tx, ref.table, ref.key);
       const [first] = rows;
       const table = this.#context.schema.tables.get(ref.table);
-      if (first === undefined || table === undefined || !isEverSent(table)) continue;
+      if (first === undefined || table === undefined || !isSendable(table)) continue;
       if (first.operation === 'create' && !this.chosen.holds(ref)) {
         const blocker = await this.#bringParent(ref, [refId(ref)]);
         if (blocker !== null) return blocker;
@@ -268,9 +267,7 @@ export class Choice {
         const table = 'method' in row ? undefined : this.#context.schema.tables.get(row.table);
         if ('method' in row) this.chosen.add({ type: 'command', row });
         else if (table !== undefined) this.chosen.add({ type: 'change', row, table });
-      } else if (row.state === 'pending' || row.state === 'blocked') {
-        this.chosen.wait(row, blocker);
-      }
+      } else if (row.state === 'pending' || row.state === 'blocked') this.chosen.wait(row, blocker);
     }
     return true;
   }

@@ -3,7 +3,7 @@ import type { RecordRef } from '../store/blocked.ts';
 import type { AnyTransaction } from '../store/database.ts';
 import type { BatchItem } from '../store/format.ts';
 import type { Outcome } from '../protocol/wire.ts';
-import { isEverSent, type Schema } from '../store/schema.ts';
+import { isSendable, type Schema } from '../store/schema.ts';
 import { neededBy, refId } from './upload-order.ts';
 
 /** Whether new records that are here refer, one to the next, from one record to another. */
@@ -48,7 +48,7 @@ export async function waitsForCreate(
   }
   for (const ref of refs) {
     const table = schema.tables.get(ref.table);
-    if (left.get(refId(ref)) === false || (table !== undefined && !isEverSent(table))) continue;
+    if (left.get(refId(ref)) === false || (table !== undefined && !isSendable(table))) continue;
     const [first] = await rowsOf(tx, ref.table, ref.key);
     if (first?.operation !== 'create') continue;
     // A later member of its own group comes no sooner if it is sent again.
