@@ -42,6 +42,8 @@ export function segmentOf(overlay: Overlay): SegmentRow {
  */
 export interface Staging {
   readonly row: StagedRow;
+  /** Whether the records of a full download are yet to come, or the rest of them: else `addChanges` takes all. */
+  readonly takesAll: boolean;
   /** Records of a full download, in key order; what is out of order is kept as a segment. */
   addRecords(records: readonly ParsedRecord[]): Promise<void>;
   /** Records and removals that came since the snapshot, or since the cursor. */
@@ -62,6 +64,11 @@ export interface StagingOptions {
   readonly root: BoundedRoot;
   /** Whether pages ask for something just now. @default never */
   readonly isAsked?: () => boolean;
+}
+
+/** What is staged, to go on with an answer that was asked for just now: it has all that was acknowledged before. */
+export function goOnStaging(head: HeadRow, row: StagedRow): StagedRow {
+  return { ...row, end: null, replaced: head.segments.map((segment) => segment.id) };
 }
 
 /** Opens the row under which a table is staged; one transaction takes its number. */
@@ -107,6 +114,7 @@ export async function readStagedRoot(database: Database, row: StagedRow): Promis
 
 export function createStaging(options: StagingOptions): Staging {
   const { database, table, row: opened, journal, isAsked = () => false } = options;
+  const takesAll = opened.full && (opened.complete ?? null) === null;
   let row = opened;
   const leaves = createLeafBuilder(table);
   const root = createRootBuilder(table, options.root);
@@ -125,8 +133,8 @@ export function createStaging(options: StagingOptions): Staging {
     waiting = [];
     const segment = overlay;
     overlay = new Map();
-    const reached = { downloaded, removed, end };
-    writing = before.then(() => write(built, segment, reached));
+    const done = { downloaded, removed, end };
+    writing = before.then(() => write(built, segment, done));
     // Whoever stores next, or ends, gets the error.
     writing.catch(() => undefined);
     return before;
@@ -135,7 +143,7 @@ export function createStaging(options: StagingOptions): Staging {
   const write = async (
     built: readonly BuiltLeaf[],
     segment: Overlay,
-    reached: Pick<StagedRow, 'downloaded' | 'removed' | 'end'>,
+    done: Pick<StagedRow, 'downloaded' | 'removed' | 'end'>,
   ): Promise<void> => {
     const firstNumber = row.leaves;
     const part = createRootBuilder(table);
@@ -162,10 +170,11 @@ export function createStaging(options: StagingOptions): Staging {
           writes.push(tx.objectStore('segments').put(value, [table.name, id]));
         }
         const storedLast = built.at(-1)?.packed.keys.at(-1) ?? row.lastKey;
-        next = { ...row, leaves: firstNumber + built.length, segments, lastKey: storedLast, ...reached };
+        next = { ...row, leaves: firstNumber + built.length, segments, lastKey: storedLast, ...done };
+        if (done.end !== null) next = { ...next, complete: null };
         // The root is written before the switch, so that the switch writes heads only.
         const roots = tx.objectStore('roots');
-        if (reached.end !== null && row.full) {
+        if (done.end !== null && takesAll) {
           writes.push(roots.delete(partsOf(row)), putRoot(tx, [row.table, row.generation], root.root()));
         } else if (built.length > 0) writes.push(roots.put(part.root(), [row.table, row.generation, firstNumber]));
         writes.push(tx.objectStore('runs').put(next), tx.objectStore('runs').put(journal()));
@@ -186,6 +195,7 @@ export function createStaging(options: StagingOptions): Staging {
     get row() {
       return row;
     },
+    takesAll,
     addRecords: async (records) => {
       for (const record of records) {
         downloaded += 1;

@@ -1,7 +1,7 @@
 import { SyncError } from '../protocol/errors.ts';
 import { keyOf, isDownloaded, type Table } from '../store/schema.ts';
 import { toFilterTree } from '../filter/index.ts';
-import { createStaging, openStaging, readStagedRoot, type Staging } from '../store/staging.ts';
+import { createStaging, goOnStaging, openStaging, readStagedRoot, type Staging } from '../store/staging.ts';
 import type { ParsedRecord } from '../store/leaf-builder.ts';
 import type { HeadRow } from '../store/base-rows.ts';
 import type { StagedRow } from '../store/run-rows.ts';
@@ -26,6 +26,11 @@ export function groundOf(session: Session, table: Table): string {
 export function downloadedTables(session: Session): Table[] {
   return [...session.schema.tables.values()].filter(isDownloaded);
 }
+
+/** A table that was complete so short a time before an attempt is not asked for again. */
+const freshMs = 60_000;
+
+type TablePiece = Extract<DownloadPiece, { type: 'table' }>;
 
 interface TableStart {
   readonly table: Table;
@@ -52,10 +57,13 @@ async function readStarts(session: Session): Promise<TableStart[]> {
 
 function requestFor(active: ActiveRun, { table, head, staged }: TableStart): DownloadRequestTable {
   const { session, journal } = active;
+  const scope = scopeOf(table);
+  const complete = staged?.complete ?? null;
+  if (complete !== null) return { table: table.name, scope, cursor: complete.cursor, resume: null };
   const cursor = !journal.full && head.cursorFor === groundOf(session, table) ? head.cursor : null;
   const resume =
     staged?.full === true && staged.lastKey !== null ? { snapshot: staged.snapshot, after: staged.lastKey } : null;
-  return { table: table.name, scope: scopeOf(table), cursor, resume };
+  return { table: table.name, scope, cursor, resume };
 }
 
 function parsed(table: Table, piece: Extract<DownloadPiece, { type: 'records' }>): ParsedRecord[] {
@@ -70,6 +78,24 @@ function parsed(table: Table, piece: Extract<DownloadPiece, { type: 'records' }>
     }
     return { key, version: piece.versions[index] ?? '', text: piece.texts[index] ?? '', fields };
   });
+}
+
+/** Whether what comes belongs behind what is staged: the rest of it, or what came since it was complete. */
+function goesOnWith(staged: StagedRow | undefined, piece: TablePiece): staged is StagedRow {
+  if (staged?.full !== true) return false;
+  return (staged.complete ?? null) === null ? piece.full && staged.snapshot === piece.snapshot : !piece.full;
+}
+
+/**
+ * Whether nothing is to be asked of a table any more: this run has it, or a run that broke off just before, of which this one is another
+ * attempt. Whoever calls for a run gets what the server has now.
+ */
+function isStaged({ session, journal }: ActiveRun, { head, staged }: TableStart): boolean {
+  if (staged === undefined || (staged.end === null && !staged.refused)) return false;
+  const complete = staged.complete ?? null;
+  if (complete === null) return true;
+  const isRecent = Math.abs(session.environment.now() - complete.at) < freshMs;
+  return journal.trigger !== 'call' && isRecent && head.generation === complete.headGeneration;
 }
 
 class Receiver {
@@ -99,12 +125,11 @@ class Receiver {
     return start;
   }
 
-  async #begin(piece: Extract<DownloadPiece, { type: 'table' }>): Promise<void> {
+  async #begin(piece: TablePiece): Promise<void> {
     const { session } = this.#active;
     const { table, head, staged } = this.#start(piece.table);
-    const goesOn = piece.full && staged?.full === true && staged.snapshot === piece.snapshot;
-    const row = goesOn
-      ? staged
+    const row = goesOnWith(staged, piece)
+      ? goOnStaging(head, staged)
       : await openStaging(session.database, head, {
           full: piece.full,
           snapshot: piece.snapshot,
@@ -154,7 +179,7 @@ class Receiver {
         const { journal } = this.#active;
         this.#active.journal = { ...journal, bytesReceived: journal.bytesReceived + piece.bytes };
         this.#done += records.length;
-        if (staging.row.full && !piece.delta) await staging.addRecords(records);
+        if (staging.takesAll && !piece.delta) await staging.addRecords(records);
         else await staging.addChanges(records, []);
         this.#tell(piece.table);
         return;
@@ -193,12 +218,12 @@ class Receiver {
 
 /**
  * The download phase: every table that has one, into pieces beside what is there. When it settles, all are staged to their
- * end mark, and nothing of it shows yet. A table that an interrupted download had ended is not asked for again.
+ * end mark, and nothing of it shows yet.
  */
 export async function downloadAll(active: ActiveRun): Promise<void> {
   const { session } = active;
   const starts = await readStarts(session);
-  const open = starts.filter(({ staged }) => staged === undefined || (staged.end === null && !staged.refused));
+  const open = starts.filter((start) => !isStaged(active, start));
   if (open.length === 0) return;
   const receiver = new Receiver(active, open);
   const call = await callFor(session, active.signal);
