@@ -4,7 +4,7 @@ import { everything, readInParts } from '../store/in-parts.ts';
 import { getMeta, setMeta } from '../store/meta.ts';
 import { readMarks } from '../store/marks.ts';
 import type { Session } from './session.ts';
-import { unknownChange, unknownCommand, type Unknown } from './unknown-outcomes.ts';
+import { unknownChange, unknownCommand, type Sent, type Unknown } from './unknown-outcomes.ts';
 import { fileFormat, fileVersion, type UnsentFile } from './unsent-file.ts';
 
 /** The app's name, as the names of its databases have it. */
@@ -34,7 +34,7 @@ export async function exportUnsent(session: Session): Promise<string> {
       const parked: FailureRow[] = [];
       const park = <Row extends ChangeRow | CommandRow>(
         rows: readonly Row[],
-        unknownOf: (session: Session, row: Row, sent: Pick<FailureRow, 'device' | 'run'>) => Unknown<Row> | null,
+        unknownOf: (session: Session, row: Row, sent: Sent) => Unknown<Row> | null,
       ): Row[] =>
         rows.map((row) => {
           const run = begun.get(row.mutationId);

@@ -5,12 +5,13 @@ import { rowsOf, withState } from '../store/changes.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import type { ChangeRow, CommandRow, FailureRow, StoreName } from '../store/format.ts';
 import { packMarks, readMarks, writeMarks } from '../store/marks.ts';
-import { setMeta, takeNumbers } from '../store/meta.ts';
+import { getMeta, setMeta, takeNumbers } from '../store/meta.ts';
 import { migrateRow } from '../store/migrate-row.ts';
 import { appOf } from './export-unsent.ts';
 import { parseStored } from '../store/rebase.ts';
 import type { Session } from './session.ts';
 import { brokenGroups, placeGroups } from './import-groups.ts';
+import { unknownChange, unknownCommand } from './unknown-outcomes.ts';
 import { parseUnsentFile, type UnsentFile } from './unsent-file.ts';
 
 const importScope: StoreName[] = [
@@ -24,6 +25,9 @@ const importScope: StoreName[] = [
   'imported',
   'aliases',
 ];
+
+const maybeSent =
+  'It was exported here, and may have been sent since. This server would do it once more: send it again only if it did not arrive.';
 
 interface Fitted {
   readonly row: ChangeRow;
@@ -144,9 +148,11 @@ class Import {
     let seq = await takeNumbers(this.#tx, 'seq', rows.length);
     const held: ChangeRow[] = [];
     const groups = placeGroups(rows, seq);
+    const isFromHere = this.#file.device === (await getMeta(this.#tx, 'device'));
     for (const appended of rows) {
       const group = appended.group === undefined ? undefined : groups.get(appended.group.id);
-      const row = group === undefined ? appended : { ...appended, group };
+      const placed = group === undefined ? appended : { ...appended, group };
+      const row = isFromHere ? await this.#asMaybeSent(placed, seq) : placed;
       places.set(row.seq, seq);
       if ('method' in row) {
         await this.#tx.objectStore('commands').put({ ...row, seq });
@@ -167,6 +173,21 @@ class Import {
       );
     }
     return places;
+  }
+
+  /**
+   * What is not here any more was sent from here since it was exported, or given up: a server without idempotency would do it once
+   * more (SPEC N-8).
+   */
+  async #asMaybeSent(row: ChangeRow | CommandRow, seq: number): Promise<ChangeRow | CommandRow> {
+    if (this.#session.backend.idempotent || row.state === 'unknown') return row;
+    const sent = { device: this.#file.device, run: '', message: maybeSent };
+    const unknown =
+      'method' in row ? unknownCommand(this.#session, row, sent) : unknownChange(this.#session, row, sent);
+    if (unknown === null) return row;
+    await this.#tx.objectStore('failures').put({ ...unknown.failure, seq });
+    this.#counts.failures += 1;
+    return unknown.row;
   }
 
   async #hold(table: string, keys: readonly RecordKey[]): Promise<void> {

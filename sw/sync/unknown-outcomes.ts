@@ -10,7 +10,7 @@ import { noteOutcomes } from '../store/outcomes.ts';
 import { parseStored } from '../store/rebase.ts';
 import type { Session } from './session.ts';
 
-const message =
+const unanswered =
   'It was sent, but no answer came, and this server may have taken it. Send it again only if it did not arrive.';
 
 /** What went out and was not answered, with the failure that says so. */
@@ -19,13 +19,16 @@ export interface Unknown<Row> {
   readonly failure: FailureRow;
 }
 
-type Sent = Pick<FailureRow, 'device' | 'run'>;
+export interface Sent extends Pick<FailureRow, 'device' | 'run'> {
+  /** @default it was not answered */
+  readonly message?: string;
+}
 
 /** Its id is made of the mutation's: a file of unsent work may say the same more than once. */
 function failureOf(
   { environment, user }: Session,
   id: MutationId,
-  of: Pick<FailureRow, 'table' | 'key' | 'operation' | 'content' | 'seq'> & Sent,
+  { message = unanswered, ...of }: Pick<FailureRow, 'table' | 'key' | 'operation' | 'content' | 'seq'> & Sent,
 ): FailureRow {
   return {
     ...{ id: `unknown:${id}`, ...of, base: null, code: 'unknown', message, user },
@@ -33,7 +36,7 @@ function failureOf(
   };
 }
 
-function reasonOf({ id: failure }: FailureRow): NonNullable<ChangeRow['reason']> {
+function reasonOf({ id: failure, message }: FailureRow): NonNullable<ChangeRow['reason']> {
   return { code: 'unknown', message, failure };
 }
 

@@ -231,4 +231,26 @@ describe('An export and an import of unsent work', () => {
     expect(rows).toHaveLength(1);
     expect(await valueOf(two.page.failures({}))).toMatchObject([{ table: 'tasks', code: 'unknown', retriable: true }]);
   });
+
+  it('that was exported, sent and imported again here is sent once more by the user’s word only (U-14, O2)', async () => {
+    const backend = restBackend({ idempotency: 'none', concurrency: 1 });
+    const { page, session } = await openVersion({ backend });
+    const visitId = randomUUID();
+    await ask(session, 'PUT', `/api/visits/${visitId}`, visit(visitId));
+    await session.engine.synchronize('one', { mode: 'unsynchronized' });
+    await ask(session, 'POST', '/api/tasks', { title: 'Call', visitId });
+    const file = await valueOf(page.exportUnsent());
+    const tasks = (): Promise<unknown> =>
+      fixture.server.database.query('select title from tasks where "visitId" = $1', [visitId]);
+    await session.engine.synchronize('two', { mode: 'unsynchronized' });
+    expect(await tasks()).toHaveLength(1);
+    await valueOf(page.importUnsent(file));
+    await session.engine.synchronize('three', { mode: 'unsynchronized', onPartial: 'return' });
+    expect(await tasks()).toHaveLength(1);
+    const failures = await valueOf(page.failures({}));
+    expect(failures).toMatchObject([{ table: 'tasks', code: 'unknown', retriable: true, content: { title: 'Call' } }]);
+    await valueOf(page.retry(failures[0]?.id ?? ''));
+    await session.engine.synchronize('four', { mode: 'unsynchronized' });
+    expect(await tasks()).toHaveLength(2);
+  });
 });
