@@ -12,6 +12,8 @@ export interface WaitingRows {
 /** What is chosen for a batch, and what was found to wait. A row is never both. */
 export class ChosenItems {
   readonly #byRecord = new Map<string, ChangeRow>();
+  /** The records that chosen commands name. */
+  readonly #named = new Set<string>();
   readonly items: UploadItem[] = [];
   readonly waiting: WaitingRows = { changes: [], commands: [] };
   /** Of the chosen records' texts. */
@@ -20,6 +22,16 @@ export class ChosenItems {
   /** Whether a row of the record is chosen. */
   holds(ref: RecordRef): boolean {
     return this.#byRecord.has(refId(ref));
+  }
+
+  /** Whether what is chosen decides, by its outcome, when the row may be sent (SPEC N-6b). */
+  decidesOn(row: ChangeRow | CommandRow): boolean {
+    const isDecided = (ref: RecordRef): boolean => {
+      const change = this.#byRecord.get(refId(ref));
+      return this.#named.has(refId(ref)) || (change !== undefined && change.operation !== 'create');
+    };
+    if ('method' in row) return row.names.some(isDecided);
+    return row.operation !== 'create' && this.#named.has(refId(row));
   }
 
   has(row: ChangeRow | CommandRow): boolean {
@@ -33,7 +45,7 @@ export class ChosenItems {
       if (this.holds(item.row)) return;
       this.#byRecord.set(refId(item.row), item.row);
       this.characters += item.row.text?.length ?? 0;
-    }
+    } else for (const ref of item.row.names) this.#named.add(refId(ref));
     this.#waitNot(item.row);
     this.items.push(item);
   }

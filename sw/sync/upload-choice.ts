@@ -180,7 +180,7 @@ export class Choice {
   async addCommand(row: CommandRow): Promise<boolean> {
     if (row.state !== 'pending' && row.state !== 'blocked') return true;
     const blocker = (await this.#waitsForCommand(row)) ?? (await this.#commandWaitsFor(row));
-    if (blocker === 'next batch') return false;
+    if (blocker === 'next batch' || (blocker === null && this.chosen.decidesOn(row))) return false;
     if (blocker === null) this.chosen.add({ type: 'command', row });
     else if (blocker !== 'not now') this.chosen.wait(row, blocker);
     return true;
@@ -241,6 +241,7 @@ export class Choice {
       blocker = leaver;
     }
     blocker ??= await this.#waitsFor(table, row, [refId(row)]);
+    if (blocker === null && this.chosen.decidesOn(row)) return false;
     if (blocker === null) this.chosen.add({ type: 'change', row, table });
     else this.chosen.wait(row, blocker);
     return true;
