@@ -27,7 +27,7 @@ const importScope: StoreName[] = [
 ];
 
 const maybeSent =
-  'It was exported here, and may have been sent since. This server would do it once more: send it again only if it did not arrive.';
+  'It was exported here, and may have been sent since. Send it again only if it did not arrive.';
 
 interface Fitted {
   readonly row: ChangeRow;
