@@ -143,6 +143,14 @@ function renameRequest(names: KeyNames, { path, body, ...rest }: JsonObject): Js
   return { ...rest, path: typeof path === 'string' ? names.inPath(path) : null, body: names.inJson(body ?? null) };
 }
 
+/** The change of a failure says what it refers to as the failure does. */
+async function renameRejected(tx: WriteTransaction, names: KeyNames, seq: number): Promise<void> {
+  const changes = tx.objectStore('changes');
+  const row = await changes.index('seq').get(seq);
+  const next = row === undefined ? row : renameReason(names, row);
+  if (next !== undefined && next !== row) await changes.put(next);
+}
+
 async function renameFailures(tx: WriteTransaction, schema: Schema, names: KeyNames): Promise<void> {
   const store = tx.objectStore('failures');
   for (const row of await store.getAll()) {
@@ -164,6 +172,7 @@ async function renameFailures(tx: WriteTransaction, schema: Schema, names: KeyNa
         : { references: { ...row.references, key: names.of(row.references.table, row.references.key) } }),
     };
     if (JSON.stringify(next) !== JSON.stringify(row)) await store.put(next);
+    if (row.references !== undefined && row.seq !== null) await renameRejected(tx, names, row.seq);
   }
 }
 

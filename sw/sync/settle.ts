@@ -68,9 +68,14 @@ function rebaseAbove(above: readonly ChangeRow[], server: ChangeBase): ChangeRow
   const rows: ChangeRow[] = [];
   let below: ChangeBase | null = server;
   for (const row of above) {
+    const deleted = below === null ? rows.at(-1) : undefined;
+    // Written under the other key after a delete: that is not sent, unless its group would not be whole without it.
+    if (deleted !== undefined && deleted.group === undefined && row.operation === 'update') {
+      rows.pop();
+      below = deleted.base;
+    }
     if (row.operation === 'create') rows.push(row);
     else if (below === null) {
-      // Deleted under the other key; what was written since makes it anew.
       if (row.text !== null) rows.push({ ...row, operation: 'create', base: null, whole: true });
     } else {
       const text: string | null = row.text === null ? null : rebase(below.text, row.base?.text ?? below.text, row.text);

@@ -67,13 +67,39 @@ describe('What is written under both keys of a record, while the answer to its c
     expect(await tasksOf(visitId)).toMatchObject([{ id: now, title: 'Put', afterId: now, done: null }]);
   });
 
+  it('makes no second record of one that was deleted by the other, also of what else names it (O2)', async () => {
+    const twice = await withTwoKeys();
+    const { session, old, now, visitId } = twice;
+    const next = await ask(session, 'POST', '/api/tasks', { title: 'Next', visitId, afterId: now });
+    await write(twice, 'DELETE', old);
+    expect((await write(twice, 'PATCH', now, { done: true })).status).toBe(200);
+    expect(await upload(twice)).toMatchObject({ outcome: 'finished', failed: 0 });
+    const tasks = await tasksOf(visitId);
+    expect(tasks).toMatchObject([
+      { id: now, title: 'Call', done: true },
+      { title: 'Next', afterId: now },
+    ]);
+    const { record } = await ask(session, 'GET', `/api/tasks/${Number(next.record['id'])}`);
+    expect(record).toMatchObject({ afterId: now });
+  });
+
+  it('takes nothing back that somebody else wrote, where it was made over a delete by the other (O2, U-04)', async () => {
+    const twice = await withTwoKeys();
+    const { old, now, visitId } = twice;
+    await write(twice, 'DELETE', old);
+    await write(twice, 'PATCH', now, { done: true });
+    await fixture.request('PATCH', `/api/tasks/${now}`, { body: { title: 'Theirs' } });
+    expect(await upload(twice)).toMatchObject({ outcome: 'finished', failed: 0 });
+    expect(await tasksOf(visitId)).toMatchObject([{ id: now, title: 'Theirs', done: true }]);
+  });
+
   it.each(['PATCH', 'PUT'])('outlives a delete by the other that was made before it: %s', async (method) => {
     const twice = await withTwoKeys();
     const { old, now, visitId } = twice;
     expect((await write(twice, 'DELETE', now)).status).toBe(204);
     expect((await write(twice, method, old, { id: old, visitId, title: 'Kept' })).status).toBe(200);
     expect(await upload(twice)).toMatchObject({ outcome: 'finished', failed: 0 });
-    expect(await tasksOf(visitId)).toMatchObject([{ title: 'Kept' }]);
+    expect(await tasksOf(visitId)).toMatchObject([{ id: now, title: 'Kept' }]);
     const { record } = await ask(twice.session, 'GET', `/api/tasks/${old}`);
     expect(record).toMatchObject({ title: 'Kept' });
   });

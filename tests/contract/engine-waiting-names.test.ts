@@ -30,3 +30,24 @@ describe('A member of a group that waits for a new record', () => {
     expect((await see(session, 'visits', id)).detail).toBe('pending');
   });
 });
+
+describe('A change that was refused since a new record was not there', () => {
+  it('names that record by the key that the server made, in its failure and in itself (N-3, U-08)', async () => {
+    const { session, page } = await openDevice(fixture);
+    const id = randomUUID();
+    await ask(session, 'POST', '/api/visits', visit(id));
+    await session.engine.synchronize('setup', {});
+    const first = Number((await ask(session, 'POST', '/api/tasks', { title: 'first', visitId: id })).record['id']);
+    const second = await ask(session, 'POST', '/api/tasks', { title: 'second', visitId: id, afterId: first });
+    const selection = { tasks: [Number(second.record['id'])] };
+    const alone = { mode: 'selected', selection, includeParents: false, onPartial: 'return' } as const;
+    await session.engine.synchronize('alone', alone);
+    expect(await valueOf(page.failures({}))).toMatchObject([{ code: 'dangling', references: { key: first } }]);
+    await session.engine.synchronize('rest', { mode: 'unsynchronized' });
+    const key = Number((await ask(session, 'GET', `/api/tasks/${first}`)).record['id']);
+    expect(key).toBeGreaterThan(0);
+    expect(await valueOf(page.failures({}))).toMatchObject([{ code: 'dangling', references: { key } }]);
+    const rows = await session.database.read(['changes'], (tx) => tx.objectStore('changes').getAll());
+    expect(rows.map(({ reason }) => reason?.references)).toEqual([{ table: 'tasks', key }]);
+  });
+});
