@@ -1,7 +1,7 @@
 const platformClone = structuredClone;
 
 function isPlain(value: object): value is Record<string, unknown> {
-  return Object.getPrototypeOf(value) === Object.prototype && !Object.hasOwn(value, '__proto__');
+  return Object.getPrototypeOf(value) === Object.prototype;
 }
 
 /** Clones plain values, of which rows are made, without the detour of the platform; others as it does. */
@@ -12,7 +12,11 @@ export function clone(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(clone);
   if (value instanceof ArrayBuffer) return value.slice(0);
   if (!isPlain(value)) return platformClone(value);
-  const made: Record<string, unknown> = {};
-  for (const name of Object.keys(value)) made[name] = clone(value[name]);
+  const made = { ...value };
+  for (const name in made) {
+    const part = made[name];
+    if ((typeof part === 'object' && part !== null) || typeof part === 'function' || typeof part === 'symbol')
+      made[name] = clone(part);
+  }
   return made;
 }

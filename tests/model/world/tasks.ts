@@ -1,6 +1,7 @@
 import 'fake-indexeddb/auto';
 import { forceCloseDatabase } from 'fake-indexeddb';
 import { clone } from '../stand-ins/clone.ts';
+import { MessageChannel } from '../stand-ins/message-channel.ts';
 
 /** One worker, as far as the database and the locks know it. */
 export interface Owner {
@@ -40,15 +41,22 @@ interface Transaction {
 }
 
 const realImmediate = setImmediate;
-let waiting = 0;
+// eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- Node's types leave it out
+const { _tickCallback: runMicrotasks } = process as unknown as { readonly _tickCallback: () => void };
+let tasks: (() => void)[] = [];
 
-/** Counts what is still to run, so that it can be known when nothing is. */
-function countedImmediate(work: () => void): void {
-  waiting += 1;
-  realImmediate(() => {
-    waiting -= 1;
-    work();
-  });
+/** Runs one task after the other, each with its microtasks, as immediates run, but without a turn of Node's loop for each. */
+function runTasks(): void {
+  for (let next = 0; next < tasks.length; next += 1) {
+    tasks[next]?.();
+    runMicrotasks();
+  }
+  tasks = [];
+}
+
+/** What nobody waits for runs in Node's next turn. */
+function queueTask(task: () => void): void {
+  if (tasks.push(task) === 1) realImmediate(runTasks);
 }
 
 const owners = new WeakMap<object, Owner>();
@@ -75,7 +83,7 @@ function forgetFinished({ _rawDatabase: raw }: Connection): void {
 
 /** Makes the databases of a world, with each connection known to belong to a worker. */
 export function installDatabases(ownerOf: (name: string) => Owner | undefined): Databases {
-  Object.assign(globalThis, { setImmediate: countedImmediate, structuredClone: clone });
+  Object.assign(globalThis, { setImmediate: queueTask, structuredClone: clone, MessageChannel });
   const factory = new IDBFactory();
   // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- the part of fake-indexeddb that is its own
   const { _databases: stored } = factory as unknown as { readonly _databases: Map<string, object> };
@@ -175,12 +183,15 @@ export function forgetConnections(): void {
   connections.clear();
 }
 
-/** Settles when nothing runs any more but what waits for the network, a timer or a lock. */
-export async function untilIdle(): Promise<void> {
-  for (let quiet = 0; quiet < 3;) {
-    await new Promise<void>((resolve) => {
-      realImmediate(resolve);
+/**
+ * Settles when nothing runs any more but what waits for the network, a timer or a lock: when all tasks were run, as nothing here
+ * needs a turn of Node's loop.
+ */
+export function untilIdle(): Promise<void> {
+  return new Promise((resolve) => {
+    realImmediate(() => {
+      runTasks();
+      resolve();
     });
-    quiet = waiting === 0 ? quiet + 1 : 0;
-  }
+  });
 }
