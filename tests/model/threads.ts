@@ -55,14 +55,18 @@ export async function playInThreads(bundle: string, options: RunsOptions): Promi
   };
 }
 
-/** Plays the history of a file that a failure named; for a time above zero it is also made shorter. */
-export async function playFile(bundle: string, file: string, shortenForMs: number): Promise<RunsResult> {
-  // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- as `reportOf` wrote it
-  const failure = JSON.parse(await readFile(file, 'utf8')) as Failure;
+/** Plays the history of a failure again; for a time above zero it is also made shorter. */
+export async function playAgain(bundle: string, failure: Failure, shortenForMs: number): Promise<RunsResult> {
   const task = { type: 'again', failure, shortenForMs } as const;
   const result = await inThread<RunsResult>(bundle, task, new AbortController().signal);
-  if (result === null) throw new Error(`The history of ${file} was ended.`);
+  if (result === null) throw new Error('The history was ended.');
   return result;
+}
+
+/** Plays the history of a file that a failure named. */
+export async function playFile(bundle: string, file: string, shortenForMs: number): Promise<RunsResult> {
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- as `reportOf` wrote it
+  return playAgain(bundle, JSON.parse(await readFile(file, 'utf8')) as Failure, shortenForMs);
 }
 
 async function written(failure: Failure): Promise<string> {
