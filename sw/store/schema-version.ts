@@ -219,6 +219,18 @@ function byRecord(rows: readonly ChangeRow[]): ChangeRow[][] {
   return records;
 }
 
+/** Of a slice that is full: its last record may go on behind it. */
+async function wholeRecords(
+  database: Database,
+  store: 'changes' | 'drafts',
+  records: ChangeRow[][],
+): Promise<ChangeRow[][]> {
+  const [row] = records[0] ?? [];
+  if (store === 'drafts' || row === undefined || records.length > 1)
+    return records.slice(0, store === 'drafts' ? undefined : -1);
+  return [await database.read(['changes'], (tx) => rowsOf(tx, row.table, row.key))];
+}
+
 /** Goes through a store in slices; killed anywhere, the rows that are done say so themselves. Whether all could be done. */
 async function upgradeStore(upgrade: SchemaUpgrade, store: 'changes' | 'drafts'): Promise<boolean> {
   const { database, schema } = upgrade;
@@ -227,10 +239,8 @@ async function upgradeStore(upgrade: SchemaUpgrade, store: 'changes' | 'drafts')
   for (;;) {
     const range: IDBKeyRange | null = after === null ? null : IDBKeyRange.lowerBound(after, true);
     const rows: ChangeRow[] = await database.read([store], (tx) => tx.objectStore(store).getAll(range, rowsInSlice));
-    const records = byRecord(rows);
     const isLast = rows.length < rowsInSlice;
-    // The last record of a slice may go on behind it.
-    const whole = isLast || records.length === 1 ? records : records.slice(0, -1);
+    const whole = isLast ? byRecord(rows) : await wholeRecords(database, store, byRecord(rows));
     const last = whole.at(-1)?.[0];
     const outcomes: StoredRecordRows[] = [];
     for (const record of whole)
