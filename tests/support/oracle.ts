@@ -73,6 +73,8 @@ export interface Evidence {
   readonly mayResend?: (effect: Effect, index: number, since?: number) => boolean;
   /** Whether a user threw away what had become of a deletion. */
   readonly isDiscarded: (deletion: AnsweredWrite) => boolean;
+  /** Whether the device had cleared what was written before it deleted: what is there by that key then is another record for it. */
+  readonly isCleared?: (write: AnsweredWrite, deletion: AnsweredWrite) => boolean;
 }
 
 export interface Violation {
@@ -104,10 +106,16 @@ function changedTo(effect: Effect, field: string): Json | undefined {
 
 /**
  * Whether what was deleted was made here, and was never on the server: what is there now is somebody else's, or was made here before
- * the storage was lost and is not known here any more.
+ * the storage was lost, or it was cleared, and is not known here any more.
  */
-function wasNeverThere(deletion: AnsweredWrite, { writes, effects, isExcused }: Evidence): boolean {
-  const own = writes.filter((each) => mayFollow(each, deletion) && each.fields !== null && each.isCommand !== true);
+function wasNeverThere(deletion: AnsweredWrite, { writes, effects, isExcused, isCleared }: Evidence): boolean {
+  const own = writes.filter(
+    (each) =>
+      mayFollow(each, deletion) &&
+      each.fields !== null &&
+      each.isCommand !== true &&
+      isCleared?.(each, deletion) !== true,
+  );
   const values = own
     .flatMap((each) => Object.values(each.fields ?? {}))
     .filter((value) => value !== '' && !isExcused(value));

@@ -40,6 +40,7 @@ export class Chronicle {
   readonly groups: Groups;
   readonly #authors = new Map<string, string>();
   readonly #excused = new Set<string>();
+  readonly #cleared: (Pick<AnsweredWrite, 'device' | 'user' | 'table'> & { readonly at: number })[] = [];
   /** Records of which a user threw a failed deletion away. */
   readonly #discarded: Pick<AnsweredWrite, 'device' | 'table' | 'key'>[] = [];
   readonly references: WrittenReference[] = [];
@@ -101,6 +102,11 @@ export class Chronicle {
   discardUnsent(device: string, user: string): void {
     this.drafts.lose(device, user, this.tick());
     for (const write of this.writes) if (write.device === device && write.user === user) this.#giveUp(write);
+  }
+
+  /** The user cleared records of the table, which are not known on the device any more. */
+  forget(where: Pick<AnsweredWrite, 'device' | 'user' | 'table'>): void {
+    this.#cleared.push({ ...where, at: this.tick() });
   }
 
   /** The user cleared records of the table, with what was unsent of them. */
@@ -172,4 +178,13 @@ export class Chronicle {
     );
   readonly isDiscarded: Evidence['isDiscarded'] = (deletion) =>
     this.#discarded.some((each) => each.device === deletion.device && this.#isSame(each, deletion));
+  readonly isCleared: NonNullable<Evidence['isCleared']> = ({ device, user, table, endedAt }, deletion) =>
+    this.#cleared.some(
+      (each) =>
+        each.device === device &&
+        each.user === user &&
+        each.table === table &&
+        each.at > endedAt &&
+        each.at < deletion.endedAt,
+    );
 }

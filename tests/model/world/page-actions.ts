@@ -212,7 +212,10 @@ export class PageActions {
     void link
       .call(page, 'clear', (methods) => methods.clear(table, `${field} IS NOT NULL`, { force }), onRefused)
       .then(() => {
-        if (force && !isRefused && user !== null) chronicle.clear({ device: page.device.name, user, table });
+        if (isRefused || user === null) return;
+        const where = { device: page.device.name, user, table };
+        chronicle.forget(where);
+        if (force) chronicle.clear(where);
       });
   }
 

@@ -100,6 +100,7 @@ export async function quiet(world: World): Promise<Evidence> {
     tables: tableNames,
     authorOf: chronicle.authorOf,
     isDiscarded: chronicle.isDiscarded,
+    isCleared: chronicle.isCleared,
     isExcused: chronicle.isExcused,
     mayResend: chronicle.mayResend,
   });
