@@ -6,6 +6,9 @@ import type { PlantedBug } from './planted-bugs.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
+/** Those of the library, or so small ones that a few records are many. */
+export type Bounds = 'real' | 'small';
+
 /** Puts a bug into the sources as they are read; fails if what it changes is not there any more. */
 function planter({ name, edits }: PlantedBug): Plugin {
   const left = new Set(edits);
@@ -29,17 +32,48 @@ function planter({ name, edits }: PlantedBug): Plugin {
   };
 }
 
-const chunkSize = 'chunkBytes: number = 1024 * 1024;';
+/** Bounds by file, for what is to be met with a few records as it is with many: several leaves, pieces, parts and batches. */
+const bounds: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  'sw/protocol/file.ts': { chunkBytes: 8 },
+  'sw/store/blocked.ts': { fewWaiting: 1 },
+  'sw/store/clear.ts': { keysInSegment: 2 },
+  'sw/store/compaction.ts': { recordsBound: 6, segmentsBound: 2, leavesInSlice: 1, deletesInTransaction: 2 },
+  'sw/store/find-keys.ts': { leavesInSlice: 1, hitsInSlice: 2 },
+  'sw/store/hits.ts': { leavesInSlice: 1, textsOfLeaf: 1, leavesWithTexts: 2 },
+  'sw/store/in-parts.ts': { rowsInPart: 2 },
+  'sw/store/leaf-builder.ts': { leafRecords: 2 },
+  'sw/store/marks.ts': { keysInRow: 2, rowsInSlice: 1 },
+  'sw/store/scan.ts': { leavesInSlice: 1 },
+  'sw/store/schema-version.ts': { rowsInSlice: 1 },
+  'sw/store/staging.ts': { leavesInTransaction: 1, leavesBetweenReads: 1, recordsInSegment: 2 },
+  'sw/sync/batch-rows.ts': { gapInRange: 1, worthLooking: 2 },
+  'sw/sync/changed-keys.ts': { keysTold: 2 },
+  'sw/sync/fetch-contents.ts': { contentsInRound: 1 },
+  'sw/sync/known-changes.ts': { fewest: 1 },
+  'sw/sync/receive.ts': { keysInPart: 1 },
+  'sw/sync/selection.ts': { keysInPart: 1 },
+  'sw/sync/superseded.ts': { keysInSlice: 1 },
+  'sw/sync/upload-leavers.ts': { rowsAtOnce: 1 },
+  'sw/sync/upload-plan.ts': { changesInBatch: 3 },
+  'sw/sync/upload-stretch.ts': { rowsAtOnce: 1 },
+};
 
-/** Files of a few bytes are to have several chunks. */
-function smallChunks(): Plugin {
+/** Makes the bounds small; fails if one is not there any more. */
+function smallBounds(which: Bounds): Plugin {
   return {
-    name: 'small-chunks',
+    name: 'small-bounds',
     enforce: 'pre',
     transform(code, id) {
-      if (path.relative(root, id) !== 'sw/protocol/file.ts') return null;
-      if (!code.includes(chunkSize)) throw new Error('The size of chunks is not where the model makes it smaller.');
-      return { code: code.replace(chunkSize, 'chunkBytes: number = 8;'), map: null };
+      const file = path.relative(root, id);
+      let changed = code;
+      for (const [name, bound] of Object.entries(bounds[file] ?? {})) {
+        // Files of a few bytes are to have several chunks in any case.
+        if (which === 'real' && name !== 'chunkBytes') continue;
+        const declared = new RegExp(`(const ${name}(?:: number)? = )[0-9_* ]+;`);
+        if (!declared.test(changed)) throw new Error(`The model finds no bound ${name} in ${file}.`);
+        changed = changed.replace(declared, `$1${bound};`);
+      }
+      return changed === code ? null : { code: changed, map: null };
     },
   };
 }
@@ -73,14 +107,14 @@ function standIns(): Plugin {
 }
 
 /** Bundles the model with the library's sources, as one module for threads of its own. Gives the file. */
-export async function bundleModel(bug: PlantedBug | null = null): Promise<string> {
+export async function bundleModel(bug: PlantedBug | null = null, which: Bounds = 'real'): Promise<string> {
   const outDir = await mkdtemp(path.join(tmpdir(), 'holdfast-model-'));
   await build({
     configFile: false,
     root,
     publicDir: false,
     logLevel: 'error',
-    plugins: [smallChunks(), standIns(), ...(bug === null ? [] : [planter(bug)])],
+    plugins: [smallBounds(which), standIns(), ...(bug === null ? [] : [planter(bug)])],
     resolve: {
       alias: {
         'workbox-routing': path.join(root, 'tests/model/world/routes.ts'),

@@ -1,4 +1,4 @@
-// `npm run test:model -- RUNS [SEED [PATH]]`: plays many histories, or one again by the seed and path that a failure printed.
+// `npm run test:model -- RUNS [SEED]`: plays many histories.
 // `npm run test:model -- FILE [SECONDS]`: plays the history of a file that a failure named, and makes it shorter for so long.
 import path from 'node:path';
 import { installed, run } from '../support/setup/processes.mjs';
@@ -8,9 +8,9 @@ const [first = '100000', ...rest] = process.argv.slice(2);
 /** @returns {Readonly<Record<string, string>>} what `model.test.ts` is to play */
 function chosen() {
   if (/^\d+$/.test(first)) {
-    const [seed = String(Date.now() % 1_000_000_000), within = ''] = rest;
+    const [seed = String(Date.now() % 1_000_000_000)] = rest;
     console.log(`${first} histories from the seed ${seed} on`);
-    return { HOLDFAST_MODEL_RUNS: first, HOLDFAST_MODEL_SEED: seed, HOLDFAST_MODEL_PATH: within };
+    return { HOLDFAST_MODEL_RUNS: first, HOLDFAST_MODEL_SEED: seed };
   }
   // npm changes to the root of the project; a path is meant from where it was typed.
   const file = path.resolve(process.env['INIT_CWD'] ?? '', first);

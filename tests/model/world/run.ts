@@ -23,8 +23,6 @@ export async function play(history: History): Promise<readonly Violation[]> {
 export interface RunsOptions {
   readonly runs: number;
   readonly seed: number;
-  /** Of a failure that is played again. */
-  readonly path?: string;
   readonly commands: number;
   /** Whether a failing history is made shorter. */
   readonly shrinks: boolean;
@@ -36,6 +34,8 @@ export interface Failure {
   readonly path: string;
   readonly history: History;
   readonly violations: readonly Violation[];
+  /** Of the bundle that it was played with. @default 'real' */
+  readonly bounds?: string;
 }
 
 export interface RunsResult {
@@ -45,18 +45,13 @@ export interface RunsResult {
 
 /** Plays many histories; the first that breaks something is made as short as can be. */
 export async function playMany(options: RunsOptions): Promise<RunsResult> {
-  const { runs, seed, commands, shrinks, path } = options;
+  const { runs, seed, commands, shrinks } = options;
   const property = fc.asyncProperty(histories(commands), async (history) => {
     const violations = await play(history);
     if (violations.length > 0)
       throw new Error(violations.map(({ oracle, message }) => `${oracle}: ${message}`).join('\n'));
   });
-  const details = await fc.check(property, {
-    numRuns: runs,
-    seed,
-    endOnFailure: !shrinks,
-    ...(path === undefined ? {} : { path }),
-  });
+  const details = await fc.check(property, { numRuns: runs, seed, endOnFailure: !shrinks });
   const [history] = details.counterexample ?? [];
   if (history === undefined) return { runs: details.numRuns, failure: null };
   const failure = {
