@@ -74,12 +74,13 @@ async function withComplete(
 }
 
 /**
- * A full download that broke off goes on in the next run; what was staged otherwise begins anew. Where there was no room for it, it
+ * A full download that broke off goes on in the next run that downloads, if nobody cancels it; what was staged otherwise begins anew. Where there was no room for it, it
  * gives back what it took, so that there is some for the user's writes (L-1b).
  */
 export async function endWithoutSwitch(active: ActiveRun, end: RunEnd): Promise<SynchronizeResult> {
   const { session, next } = active;
-  const goesOn = end.outcome === 'failed' && end.error?.code !== 'quota';
+  const downloads = active.journal.mode === 'all';
+  const goesOn = end.error?.code !== 'quota' && (end.outcome === 'failed' || !downloads);
   return session.database.write([...endScope, 'batches', 'members'], async (tx) => {
     // Stored by this worker and not sent: nobody can have it (SPEC P-4).
     if (next !== null) await takeBack(tx, next);

@@ -28,6 +28,14 @@ function breakingOff(where: 'behind' | 'before'): Device['network'] {
   };
 }
 
+/** So many that the first of them are stored before the last ones come. */
+async function makeLarge(): Promise<void> {
+  for (let count = 0; count < 24; count += 1) {
+    const large = visit(randomUUID(), { note: 'x'.repeat(60_000) });
+    await fixture.request('POST', '/api/visits', { body: large });
+  }
+}
+
 /** The tables that each download from now on asks for. */
 function listening(device: Device): JsonObject[][] {
   const asked: JsonObject[][] = [];
@@ -75,17 +83,29 @@ describe('a full download that broke off behind a table', () => {
     expect((await see(session, 'visits', 'ana-visit-1')).record).not.toBeNull();
   });
 
+  it('goes on where it was, also after runs that only send (D-04)', async () => {
+    const { device, session } = await openDevice(fixture, tables);
+    await makeLarge();
+    device.network = breakingOff('before');
+    await expect(session.engine.synchronize('first', {})).rejects.toMatchObject({ retryable: true });
+    const asked = listening(device);
+    const made = randomUUID();
+    await write(session, 'visits', made, visit(made));
+    expect(await session.engine.synchronize('sent', { mode: 'unsynchronized' })).toMatchObject({ uploaded: 1 });
+    await session.engine.synchronize('again', {});
+    expect(asked[0]?.[0]).toMatchObject({ table: 'visits', resume: {} });
+    expect((await see(session, 'visits', 'ana-visit-1')).record).not.toBeNull();
+    expect(await see(session, 'visits', made)).toMatchObject({ detail: 'clean' });
+  });
+
   it.each(['behind', 'before'] as const)(
     'shows what another device made of a record after this one had changed it in between: %s the end mark (D-03, O4)',
     async (where) => {
       const { device, session } = await openDevice(fixture, tables);
-      // Before all others, and so large are these that the first are stored.
+      // Before all others.
       const id = `00000000-0000-4000-8000-${randomUUID().slice(-12)}`;
       await fixture.request('POST', '/api/visits', { body: visit(id) });
-      for (let count = 0; count < 24; count += 1) {
-        const large = visit(randomUUID(), { note: 'x'.repeat(60_000) });
-        await fixture.request('POST', '/api/visits', { body: large });
-      }
+      await makeLarge();
       device.network = breakingOff(where);
       await expect(session.engine.synchronize('first', {})).rejects.toMatchObject({ retryable: true });
       await write(session, 'visits', id, visit(id, { note: 'mine' }));
