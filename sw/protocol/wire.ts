@@ -78,7 +78,8 @@ export interface UploadRequest {
  * - `applied`: done; `record` is what the server made of it (null after a delete or for a command without a record).
  *   `key` differs from the sent one where the server assigns keys.
  * - `rejected`: not applied, and sending it again unchanged is of no use.
- * - `conflict`: not applied, the record has another version; `record` null: it was deleted meanwhile (never for a delete).
+ * - `conflict`: not applied, the record has another version; `record` null: it was deleted meanwhile (never for a delete). Of a group
+ *   it is the record as it stands without the group's other changes, which are undone.
  * - `gone`: an update or command for a record that was deleted. `forbidden`: not (any more) readable or writable by this user.
  * - `dangling`: it refers to a record that the server does not have; `references` names it.
  * - `undone`: it was not applied because another change of its group was not, which is named.

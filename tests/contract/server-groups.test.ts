@@ -1,5 +1,15 @@
 import { expect, it } from 'vitest';
-import { asText, command, create, newId, objectsOf, onBothDatabases, visit, type Fixture } from './server-fixture.ts';
+import {
+  asObject,
+  asText,
+  command,
+  create,
+  newId,
+  objectsOf,
+  onBothDatabases,
+  visit,
+  type Fixture,
+} from './server-fixture.ts';
 import type { JsonObject } from '../../sw/protocol/record.ts';
 
 async function uploadGroup(fixture: Fixture, changes: readonly JsonObject[]): Promise<JsonObject[]> {
@@ -51,5 +61,22 @@ onBothDatabases('A group of changes', (fixture) => {
       'outcomes',
     );
     expect(settled).toMatchObject({ type: 'undone' });
+  });
+  it('that is undone shows a conflict’s record as it is without the group', async () => {
+    const made = visit();
+    const id = asText(made['id']);
+    const read = async (): Promise<JsonObject> => asObject((await fixture.request('GET', `/api/visits/${id}`)).body);
+    await fixture.request('POST', '/api/visits', { body: made });
+    const before = await read();
+    // Made by somebody else meanwhile: the command goes, the change of the same record does not.
+    const [closed, refused] = await uploadGroup(fixture, [command(`/api/visits/${id}/close`), create('visits', made)]);
+    expect(closed).toMatchObject({ type: 'undone' });
+    expect(refused).toMatchObject({ type: 'conflict', record: before });
+    expect(await read()).toEqual(before);
+    const { body } = await fixture.request('POST', '/sync/read', {
+      body: { protocol: 1, tables: [{ table: 'visits', keys: [id] }] },
+    });
+    const [table] = objectsOf(body, 'tables');
+    expect(objectsOf(table ?? {}, 'records')).toMatchObject([{ key: id, version: refused?.['version'] }]);
   });
 });

@@ -160,6 +160,20 @@ async function applyAll(
   return applied;
 }
 
+/** Conflicts of a group with the records as they are without it: what the others had made of these was undone. */
+async function asUndone(
+  tx: Queryable,
+  context: WriteContext,
+  results: ReadonlyMap<WireChange, Applied>,
+): Promise<ReadonlyMap<string, Outcome>> {
+  const rows = [...results].flatMap(([change, { outcome }]): LedgerRow[] =>
+    outcome.type === 'conflict'
+      ? [{ ...subjectOf(context.catalog, change), mutationId: change.mutationId, assignedKey: null, outcome }]
+      : [],
+  );
+  return rows.length === 0 ? new Map() : replay(tx, context, rows);
+}
+
 /** All or none: a refusal of one undoes the others, which may come again with it, under other mutation ids. */
 async function applyGroup(
   tx: Queryable,
@@ -178,11 +192,13 @@ async function applyGroup(
     await tx.query('release savepoint whole_group');
     if (results === null || refused === undefined) continue;
     const because = refused[0].mutationId;
+    const shown = await asUndone(tx, context, results);
     return new Map(
-      [...results].map(([change, result]) => {
+      [...results].map(([change, { outcome }]) => {
         const { mutationId } = change;
-        const undone: Applied = { outcome: { type: 'undone', mutationId, because }, created: false, replayed: false };
-        return [change, result.outcome.type === 'applied' ? undone : result];
+        const undone: Outcome = { type: 'undone', mutationId, because };
+        const left = outcome.type === 'applied' ? undone : (shown.get(mutationId) ?? outcome);
+        return [change, { outcome: left, created: false, replayed: false }];
       }),
     );
   }

@@ -190,8 +190,12 @@ export class ReferenceServer {
     this.effects.keep(counts.effects);
     this.keys.keep(counts.keys);
     return outcomes.map((outcome) => {
-      if (outcome.type !== 'applied') return outcome;
       const { mutationId } = outcome;
+      // With the record as it is without the group.
+      if (outcome.type !== 'applied') {
+        const known = this.#ledger.get(`${user}\u0000${mutationId}`);
+        return known === undefined ? outcome : this.#replay(user, known);
+      }
       const undone: Outcome = { type: 'undone', mutationId, because };
       this.#ledger.set(`${user}\u0000${mutationId}`, { outcome: undone, table: '', key: '' });
       return undone;
