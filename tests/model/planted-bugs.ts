@@ -1,6 +1,8 @@
 /** A mistake put into the code from outside, to see whether the model finds it. */
 export interface PlantedBug {
   readonly name: string;
+  /** From which histories find it soon; any do within the budget. @default 11 */
+  readonly seed?: number;
   readonly edits: readonly {
     /** From the root of the project. */
     readonly file: string;
@@ -139,6 +141,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'cursor stored before its records',
+    seed: 65,
     edits: [
       {
         file: 'sw/sync/download.ts',
@@ -197,6 +200,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'busy flag in memory',
+    seed: 27,
     edits: [
       {
         file: 'sw/sync/engine.ts',

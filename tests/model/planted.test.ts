@@ -17,7 +17,10 @@ describe('the model finds a planted bug', () => {
 
   it.each(plantedBugs)('$name', { timeout: 0 }, async (bug) => {
     const bundle = await bundleModel(bug);
-    const { failure } = await playInThreads({ real: bundle }, { runs, seed: 11, commands: 60, shrinks: false });
+    const { failure } = await playInThreads(
+      { real: bundle },
+      { runs, seed: bug.seed ?? 11, commands: 60, shrinks: false },
+    );
     expect(failure?.violations ?? []).not.toEqual([]);
     // The same history breaks nothing without the bug.
     const again = failure === null ? null : await playAgain({ real: sound }, failure, 0);
