@@ -8,7 +8,7 @@ import type { SegmentRef } from './base-rows.ts';
 import { removeMarks } from './marks.ts';
 import { getMeta, takeNumbers } from './meta.ts';
 import { parkGroup } from './park-group.ts';
-import { segmentOf } from './staging.ts';
+import { putBehindStaged, segmentOf } from './staging.ts';
 import type { Table } from './schema.ts';
 import type { ClearResult } from '../protocol/conflict.ts';
 import type { RecordKey } from '../protocol/record.ts';
@@ -82,7 +82,7 @@ export function clearRecords(
           await tx.objectStore('segments').put(segment, [table.name, id]);
           refs.push({ id, records: 0, removals: segment.removed.length });
         }
-        await tx.objectStore('runs').delete(`staged:${table.name}`);
+        await putBehindStaged(tx, table.name, refs);
         await tx.objectStore('heads').put({
           ...next,
           generation: next.generation + 1,

@@ -2,15 +2,6 @@ import type { SegmentRef } from './base-rows.ts';
 import type { RecordKey, RunId } from '../protocol/record.ts';
 import type { Progress, RunMode, RunTrigger, SelectedOutcomeName, TableResult } from '../protocol/run.ts';
 
-/** A table of which all had come when its run broke off. */
-export interface StagedComplete {
-  readonly cursor: string;
-  /** Milliseconds since 1970. */
-  readonly at: number;
-  /** Of the head then: another one tells that something of the table was acknowledged since. */
-  readonly headGeneration: number;
-}
-
 /** How far the download of one table in the open run has come; written with each piece (SPEC L-1). */
 export interface StagedRow {
   readonly id: `staged:${string}`;
@@ -31,8 +22,10 @@ export interface StagedRow {
   readonly refused: boolean;
   /** What it is downloaded for; if that is not so any more, it is not put in place. */
   readonly ground?: string;
-  /** Of a full download which an earlier run had completed when it broke off (SPEC L-1c). Its root is stored. */
-  readonly complete?: StagedComplete | null;
+  /** Of a full download which an earlier run had completed when it broke off (SPEC L-1c): its cursor then. Its root is stored. */
+  readonly completeTo?: string | null;
+  /** Of the head when staging began: another one tells that something of the table was acknowledged since. */
+  readonly headGeneration?: number;
   /** Copies of selected records only: the cursor stays where it is. */
   readonly refresh?: boolean;
 }

@@ -241,7 +241,8 @@ async function upgradeStore(upgrade: SchemaUpgrade, store: 'changes' | 'drafts')
     const rows: ChangeRow[] = await database.read([store], (tx) => tx.objectStore(store).getAll(range, rowsInSlice));
     const isLast = rows.length < rowsInSlice;
     const whole = isLast ? byRecord(rows) : await wholeRecords(database, store, byRecord(rows));
-    const last = whole.at(-1)?.[0];
+    // One that went while it was read is passed over.
+    const last = whole.at(-1)?.[0] ?? rows.at(-1);
     const outcomes: StoredRecordRows[] = [];
     for (const record of whole)
       if (record.some((row) => isOlder(row, schema))) outcomes.push(await migrated(upgrade, record));

@@ -7,7 +7,7 @@ import {
   type ParsedRecord,
 } from './leaf-builder.ts';
 import type { Database, WriteTransaction } from './database.ts';
-import type { BoundedRoot, HeadRow, SegmentRow } from './base-rows.ts';
+import type { BoundedRoot, HeadRow, SegmentRef, SegmentRow } from './base-rows.ts';
 import type { JournalRow, StagedRow } from './run-rows.ts';
 import { takeNumbers } from './meta.ts';
 import { packRecords } from './packed.ts';
@@ -15,6 +15,7 @@ import { isPart, putRoot } from './roots.ts';
 import type { Table } from './schema.ts';
 import { isWholeGround } from './cursor-ground.ts';
 import { compareKeys, type RecordKey } from '../protocol/record.ts';
+import type { RunMode } from '../protocol/run.ts';
 
 const leavesInTransaction = 16;
 /** While pages ask: a read waits for the transaction that is under way. */
@@ -66,9 +67,15 @@ export interface StagingOptions {
   readonly isAsked?: () => boolean;
 }
 
+/** The cursor up to which an earlier run had the table complete; null: none had. Rows of older builds say so by their end alone. */
+export function completeTo({ completeTo: cursor, end }: StagedRow): string | null {
+  return cursor === undefined ? (end?.cursor ?? null) : cursor;
+}
+
 /** What is staged, to go on with an answer that was asked for just now: it has all that was acknowledged before. */
 export function goOnStaging(head: HeadRow, row: StagedRow): StagedRow {
-  return { ...row, end: null, replaced: head.segments.map((segment) => segment.id) };
+  const replaced = head.segments.map((segment) => segment.id);
+  return { ...row, completeTo: completeTo(row), end: null, replaced };
 }
 
 /** Opens the row under which a table is staged; one transaction takes its number. */
@@ -92,6 +99,8 @@ export function openStaging(
       removed: 0,
       end: null,
       refused: false,
+      headGeneration: head.generation,
+      completeTo: null,
       ...(options.ground === undefined ? {} : { ground: options.ground }),
     };
     await tx.objectStore('runs').put(row);
@@ -114,7 +123,7 @@ export async function readStagedRoot(database: Database, row: StagedRow): Promis
 
 export function createStaging(options: StagingOptions): Staging {
   const { database, table, row: opened, journal, isAsked = () => false } = options;
-  const takesAll = opened.full && (opened.complete ?? null) === null;
+  const takesAll = opened.full && completeTo(opened) === null;
   let row = opened;
   const leaves = createLeafBuilder(table);
   const root = createRootBuilder(table, options.root);
@@ -171,7 +180,7 @@ export function createStaging(options: StagingOptions): Staging {
         }
         const storedLast = built.at(-1)?.packed.keys.at(-1) ?? row.lastKey;
         next = { ...row, leaves: firstNumber + built.length, segments, lastKey: storedLast, ...done };
-        if (done.end !== null) next = { ...next, complete: null };
+        if (done.end !== null) next = { ...next, completeTo: null };
         // The root is written before the switch, so that the switch writes heads only.
         const roots = tx.objectStore('roots');
         if (done.end !== null && takesAll) {
@@ -228,6 +237,27 @@ export function createStaging(options: StagingOptions): Staging {
 export async function stagedRows(tx: WriteTransaction): Promise<StagedRow[]> {
   const rows = await tx.objectStore('runs').getAll();
   return rows.filter((row): row is StagedRow => 'generation' in row);
+}
+
+/**
+ * Segments that a head gets while no run is at work. What a broken-off download has staged of the table is older, and would be put in
+ * place under them with a newer cursor: it goes. What a run has staged of selected records stays, with these behind it.
+ */
+export async function putBehindStaged(
+  tx: WriteTransaction,
+  table: string,
+  segments: readonly SegmentRef[],
+): Promise<void> {
+  const runs = tx.objectStore('runs');
+  const staged = await runs.get(`staged:${table}`);
+  if (staged === undefined || !('generation' in staged)) return;
+  if (staged.refresh === true) await runs.put({ ...staged, segments: [...staged.segments, ...segments] });
+  else await runs.delete(staged.id);
+}
+
+/** Whether a run of the mode puts it in place: what a broken-off download left is for the next one that downloads. */
+export function isOfRun({ refresh = false }: StagedRow, mode: RunMode): boolean {
+  return mode === 'all' || refresh;
 }
 
 /** The head that a staged table gets in the switch. Segments stored after staging began survive it. */

@@ -1,14 +1,14 @@
 import { SyncError } from '../protocol/errors.ts';
 import { keyOf, isDownloaded, type Table } from '../store/schema.ts';
 import { toFilterTree } from '../filter/index.ts';
-import { createStaging, goOnStaging, openStaging, readStagedRoot, type Staging } from '../store/staging.ts';
+import { completeTo, createStaging, goOnStaging, openStaging, readStagedRoot, type Staging } from '../store/staging.ts';
 import type { ParsedRecord } from '../store/leaf-builder.ts';
 import type { HeadRow } from '../store/base-rows.ts';
 import type { StagedRow } from '../store/run-rows.ts';
 import { type DownloadPiece, type DownloadRequestTable, wireScope } from '../backend/backend.ts';
 import { cursorGround } from '../store/cursor-ground.ts';
 import type { WireScope } from '../protocol/wire.ts';
-import { keepLocalColumns } from './local-columns.ts';
+import { keepLocalColumns, localColumns } from './local-columns.ts';
 import { report } from './progress.ts';
 import { callFor, type ActiveRun, type Session } from './session.ts';
 import { SliceOverError } from './transfer-fault.ts';
@@ -27,9 +27,6 @@ export function downloadedTables(session: Session): Table[] {
   return [...session.schema.tables.values()].filter(isDownloaded);
 }
 
-/** A table that was complete so short a time before an attempt is not asked for again. */
-const freshMs = 60_000;
-
 type TablePiece = Extract<DownloadPiece, { type: 'table' }>;
 
 interface TableStart {
@@ -47,8 +44,13 @@ async function readStarts(session: Session): Promise<TableStart[]> {
           session.base.readHead(tx, table.name),
           tx.objectStore('runs').get(`staged:${table.name}`),
         ]);
-        // What was staged for another scope is begun anew.
-        const isStanding = row !== undefined && 'generation' in row && row.ground === groundOf(session, table);
+        // What was staged for another scope is begun anew; so is what lacks a local column that was acknowledged since, which no
+        // server sends.
+        const isStanding =
+          row !== undefined &&
+          'generation' in row &&
+          row.ground === groundOf(session, table) &&
+          (row.headGeneration === head.generation || localColumns(table).length === 0);
         return { table, head, staged: isStanding ? row : undefined };
       }),
     ),
@@ -58,8 +60,8 @@ async function readStarts(session: Session): Promise<TableStart[]> {
 function requestFor(active: ActiveRun, { table, head, staged }: TableStart): DownloadRequestTable {
   const { session, journal } = active;
   const scope = scopeOf(table);
-  const complete = staged?.complete ?? null;
-  if (complete !== null) return { table: table.name, scope, cursor: complete.cursor, resume: null };
+  const complete = staged === undefined ? null : completeTo(staged);
+  if (complete !== null) return { table: table.name, scope, cursor: complete, resume: null };
   const cursor = !journal.full && head.cursorFor === groundOf(session, table) ? head.cursor : null;
   const resume =
     staged?.full === true && staged.lastKey !== null ? { snapshot: staged.snapshot, after: staged.lastKey } : null;
@@ -83,19 +85,13 @@ function parsed(table: Table, piece: Extract<DownloadPiece, { type: 'records' }>
 /** Whether what comes belongs behind what is staged: the rest of it, or what came since it was complete. */
 function goesOnWith(staged: StagedRow | undefined, piece: TablePiece): staged is StagedRow {
   if (staged?.full !== true) return false;
-  return (staged.complete ?? null) === null ? piece.full && staged.snapshot === piece.snapshot : !piece.full;
+  return completeTo(staged) === null ? piece.full && staged.snapshot === piece.snapshot : !piece.full;
 }
 
-/**
- * Whether nothing is to be asked of a table any more: this run has it, or a run that broke off just before, of which this one is another
- * attempt. Whoever calls for a run gets what the server has now.
- */
-function isStaged({ session, journal }: ActiveRun, { head, staged }: TableStart): boolean {
-  if (staged === undefined || (staged.end === null && !staged.refused)) return false;
-  const complete = staged.complete ?? null;
-  if (complete === null) return true;
-  const isRecent = Math.abs(session.environment.now() - complete.at) < freshMs;
-  return journal.trigger !== 'call' && isRecent && head.generation === complete.headGeneration;
+/** Whether this run has a table already, so that nothing is to be asked of it any more. */
+function isStaged({ staged }: TableStart): boolean {
+  if (staged === undefined) return false;
+  return staged.refused || (staged.end !== null && completeTo(staged) === null);
 }
 
 class Receiver {
@@ -223,7 +219,7 @@ class Receiver {
 export async function downloadAll(active: ActiveRun): Promise<void> {
   const { session } = active;
   const starts = await readStarts(session);
-  const open = starts.filter((start) => !isStaged(active, start));
+  const open = starts.filter((start) => !isStaged(start));
   if (open.length === 0) return;
   const receiver = new Receiver(active, open);
   const call = await callFor(session, active.signal);

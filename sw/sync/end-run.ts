@@ -4,9 +4,9 @@ import type { WriteTransaction } from '../store/database.ts';
 import type { StoreName } from '../store/format.ts';
 import { addToHistory } from '../store/history.ts';
 import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
-import type { JournalRow, StagedRow } from '../store/run-rows.ts';
+import type { JournalRow } from '../store/run-rows.ts';
 import { readOutcomes } from '../store/selected.ts';
-import { stagedRows } from '../store/staging.ts';
+import { completeTo, stagedRows } from '../store/staging.ts';
 import { takeBack } from './batch-content.ts';
 import { readLeftAlone } from './left-alone.ts';
 import { nextBackoff } from './retry.ts';
@@ -62,17 +62,6 @@ export async function endRun(
   return result;
 }
 
-/** Complete for this run; the next one asks for what came since. What an attempt took from the run before stays of that one's time. */
-async function withComplete(
-  tx: WriteTransaction,
-  { base, environment }: Session,
-  row: StagedRow,
-  cursor: string,
-): Promise<StagedRow> {
-  const { generation: headGeneration } = await base.readHead(tx, row.table);
-  return { ...row, complete: row.complete ?? { cursor, at: environment.now(), headGeneration } };
-}
-
 /**
  * A full download that broke off goes on in the next run that downloads, if nobody cancels it; what was staged otherwise begins anew. Where there was no room for it, it
  * gives back what it took, so that there is some for the user's writes (L-1b).
@@ -86,7 +75,9 @@ export async function endWithoutSwitch(active: ActiveRun, end: RunEnd): Promise<
     if (next !== null) await takeBack(tx, next);
     for (const row of await stagedRows(tx)) {
       if (!goesOn || !row.full || row.refused) await tx.objectStore('runs').delete(row.id);
-      else if (row.end !== null) await tx.objectStore('runs').put(await withComplete(tx, session, row, row.end.cursor));
+      // Complete for this run; the next one asks for what came since.
+      else if (row.end !== null)
+        await tx.objectStore('runs').put({ ...row, completeTo: completeTo(row) ?? row.end.cursor });
     }
     return endRun(tx, session, active.journal, end);
   });

@@ -5,7 +5,7 @@ import { rowsOf, withState } from '../store/changes.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import type { ChangeRow, CommandRow, FailureRow, StoreName } from '../store/format.ts';
 import { packMarks, readMarks, writeMarks } from '../store/marks.ts';
-import { getMeta, setMeta, takeNumbers } from '../store/meta.ts';
+import { setMeta, takeNumbers } from '../store/meta.ts';
 import { migrateRow } from '../store/migrate-row.ts';
 import { appOf } from './export-unsent.ts';
 import { parseStored } from '../store/rebase.ts';
@@ -27,7 +27,7 @@ const importScope: StoreName[] = [
 ];
 
 const maybeSent =
-  'It was exported here, and may have been sent since. Send it again only if it did not arrive.';
+  'It may have been sent since it was exported, by the device that has it too. Send it only if it did not arrive.';
 
 interface Fitted {
   readonly row: ChangeRow;
@@ -148,11 +148,10 @@ class Import {
     let seq = await takeNumbers(this.#tx, 'seq', rows.length);
     const held: ChangeRow[] = [];
     const groups = placeGroups(rows, seq);
-    const isFromHere = this.#file.device === (await getMeta(this.#tx, 'device'));
     for (const appended of rows) {
       const group = appended.group === undefined ? undefined : groups.get(appended.group.id);
       const placed = group === undefined ? appended : { ...appended, group };
-      const row = isFromHere ? await this.#asMaybeSent(placed, seq) : placed;
+      const row = await this.#asMaybeSent(placed, seq);
       places.set(row.seq, seq);
       if ('method' in row) {
         await this.#tx.objectStore('commands').put({ ...row, seq });
@@ -176,11 +175,10 @@ class Import {
   }
 
   /**
-   * What is not here any more was sent from here since it was exported, or given up: a server without idempotency would do it once
-   * more (SPEC N-8).
+   * Where it was exported it may have been sent since: a server without idempotency would do it once more (SPEC N-8).
    */
   async #asMaybeSent(row: ChangeRow | CommandRow, seq: number): Promise<ChangeRow | CommandRow> {
-    if (this.#session.backend.idempotent || row.state === 'unknown') return row;
+    if (this.#session.backend.idempotent || (row.state !== 'pending' && row.state !== 'blocked')) return row;
     const sent = { device: this.#file.device, run: '', message: maybeSent };
     const unknown =
       'method' in row ? unknownCommand(this.#session, row, sent) : unknownChange(this.#session, row, sent);

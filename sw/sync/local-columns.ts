@@ -6,7 +6,7 @@ import type { Session } from './session.ts';
 import { parseStored, withFieldsOf } from '../store/rebase.ts';
 
 /** The names of a table's columns that are kept here and never sent. */
-function localColumns(table: Table): readonly string[] {
+export function localColumns(table: Table): readonly string[] {
   return [...table.columns.values()].filter((column) => column.local).map((column) => column.name);
 }
 

@@ -3,13 +3,12 @@ import { isRunId, type RecordKey } from '../protocol/record.ts';
 import type { ReceiveResult } from '../protocol/receive.ts';
 import { untilUnmoved } from '../store/base.ts';
 import { rowsOf } from '../store/changes.ts';
-import type { WriteTransaction } from '../store/database.ts';
 import type { FailureRow, StoreName } from '../store/format.ts';
 import type { StagedRow } from '../store/run-rows.ts';
 import { takeNumbers } from '../store/meta.ts';
 import type { StoredRecord } from '../store/packed.ts';
 import type { Table } from '../store/schema.ts';
-import { segmentOf, switchedHead, type Overlay } from '../store/staging.ts';
+import { putBehindStaged, segmentOf, switchedHead, type Overlay } from '../store/staging.ts';
 import { withLocalColumns } from './local-columns.ts';
 import { emptyStaged } from './refresh.ts';
 import { callFor, runLock, type Session } from './session.ts';
@@ -36,18 +35,6 @@ function overlayOf(
     }
   }
   return overlay;
-}
-
-/**
- * What a broken-off download has staged is older, and would be put in place under these copies with a newer cursor: it goes. What a run
- * has staged of selected records stays, with these copies behind it.
- */
-async function putBehindStaged(tx: WriteTransaction, { id, segments }: StagedRow): Promise<void> {
-  const runs = tx.objectStore('runs');
-  const staged = await runs.get(id);
-  if (staged === undefined || !('generation' in staged)) return;
-  if (staged.refresh === true) await runs.put({ ...staged, segments: [...staged.segments, ...segments] });
-  else await runs.delete(id);
 }
 
 async function receivePart(session: Session, table: Table, keys: readonly RecordKey[]): Promise<ReceiveResult> {
@@ -78,7 +65,7 @@ async function receivePart(session: Session, table: Table, keys: readonly Record
     return database.write([...supersedeScope, 'runs'], async (tx) => {
       ended = await supersede(tx, session, run, [superseded]);
       const next = switchedHead(await base.readHead(tx, table.name), staged, environment.now());
-      await putBehindStaged(tx, staged);
+      await putBehindStaged(tx, table.name, staged.segments);
       // A delta would not take away again what does not belong to a part of a table.
       await tx.objectStore('heads').put(typeof table.scope === 'object' ? { ...next, cursor: null } : next);
       const rows = await Promise.all(

@@ -5,7 +5,7 @@ import { untilUnmoved } from '../store/base.ts';
 import type { FailureRow, StoreName } from '../store/format.ts';
 import type { JournalRow } from '../store/run-rows.ts';
 import { deleteMeta, getMeta } from '../store/meta.ts';
-import { stagedRows, switchedHead } from '../store/staging.ts';
+import { isOfRun, stagedRows, switchedHead } from '../store/staging.ts';
 import { changedKeys, type ChangedKeys } from './changed-keys.ts';
 import { endRun, endScope, endWithoutSwitch } from './end-run.ts';
 import { emptyTables } from './empty-tables.ts';
@@ -87,7 +87,7 @@ export async function readJournal(session: Session): Promise<JournalRow | null> 
  */
 async function applySwitch(active: ActiveRun): Promise<SynchronizeResult | null> {
   const { session } = active;
-  return untilUnmoved(async () => switchHeads(active, await findSuperseded(session)));
+  return untilUnmoved(async () => switchHeads(active, await findSuperseded(session, active.journal.mode)));
 }
 
 async function switchHeads(active: ActiveRun, superseded: readonly Superseded[]): Promise<SynchronizeResult | null> {
@@ -100,6 +100,7 @@ async function switchHeads(active: ActiveRun, superseded: readonly Superseded[])
     let { journal } = active;
     ended = await supersede(tx, session, journal.run, superseded);
     for (const staged of await stagedRows(tx)) {
+      if (!isOfRun(staged, journal.mode)) continue;
       const table = session.schema.tables.get(staged.table);
       // Its scope was changed meanwhile: the next run downloads it for the new one.
       const isForeign = staged.refresh !== true && (table === undefined || staged.ground !== groundOf(session, table));

@@ -76,7 +76,7 @@ function rebaseAbove(above: readonly ChangeRow[], server: ChangeBase): ChangeRow
     }
     if (row.operation === 'create') rows.push(row);
     else if (below === null) {
-      if (row.text !== null) rows.push({ ...row, operation: 'create', base: null, whole: true });
+      if (row.text !== null) rows.push({ ...row, operation: 'create', base: null, whole: true, anew: true });
     } else {
       const text: string | null = row.text === null ? null : rebase(below.text, row.base?.text ?? below.text, row.text);
       rows.push({ ...row, text, base: below });

@@ -9,7 +9,9 @@ import { readMarks, removeMarks } from '../store/marks.ts';
 import { getMeta } from '../store/meta.ts';
 import { floorIndex, recordAt, recordOf, type StoredRecord } from '../store/packed.ts';
 import type { RecordKey, RunId } from '../protocol/record.ts';
+import type { RunMode } from '../protocol/run.ts';
 import { parseStored } from '../store/rebase.ts';
+import { isOfRun } from '../store/staging.ts';
 import type { Session } from './session.ts';
 
 /** The held records of a table that a download brings in another version, or whose removal it brings (K-04). */
@@ -83,11 +85,12 @@ export async function findIn(session: Session, staged: StagedRow): Promise<Super
   return { head, keys };
 }
 
-/** Looks through the holds of all tables that are staged to their end, or refreshed. Without holds it reads their heads alone. */
-export async function findSuperseded(session: Session): Promise<readonly Superseded[]> {
+/** Looks through the holds of all tables that the run has staged to their end, or refreshed. Without holds it reads their heads alone. */
+export async function findSuperseded(session: Session, mode: RunMode): Promise<readonly Superseded[]> {
   const rows = await session.database.read(['runs'], (tx) => tx.objectStore('runs').getAll());
   const staged = rows.filter(
-    (row): row is StagedRow => 'generation' in row && (row.end !== null || row.refresh === true) && !row.refused,
+    (row): row is StagedRow =>
+      'generation' in row && isOfRun(row, mode) && (row.end !== null || row.refresh === true) && !row.refused,
   );
   const found: Superseded[] = [];
   for (const row of staged) found.push(await findIn(session, row));

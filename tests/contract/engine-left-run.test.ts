@@ -57,38 +57,44 @@ describe('A run that a worker left when it died', () => {
     expect(device.events.filter(({ type }) => type === 'finished')).toHaveLength(1);
   });
 
-  it('of mode selected puts all in place that it had refreshed, also where a record is received before it goes on (N-2)', async () => {
-    const { device, worker, session } = await openDevice(fixture);
-    const [first, second] = ['ana-visit-1', 'ana-visit-2'];
-    await session.engine.synchronize('first', {});
-    for (const id of [first, second]) {
-      await fixture.request('PATCH', `/api/visits/${id}`, { body: { note: 'refreshed' } });
-    }
-    // So many that each of the two is in a part of its own.
-    const unknown = Array.from({ length: 499 }, () => randomUUID());
-    const isAtSecond = signal();
-    let reads = 0;
-    device.network = async (path, forward) => {
-      if (path !== '/sync/read') return forward();
-      reads += 1;
-      if (reads === 1) return forward();
-      isAtSecond.give();
-      return new Promise<never>(() => undefined);
-    };
-    const selection = { visits: [first, ...unknown, second] };
-    const run = session.engine.synchronize('call', { mode: 'selected', selection });
-    run.catch(() => undefined);
-    await isAtSecond.given;
-    worker.kill();
-    device.network = network;
-    await fixture.request('PATCH', `/api/visits/${second}`, { body: { note: 'received' } });
-    const next = device.startWorker();
-    const later = await next.signIn('ana');
-    await valueOf(pageOf(next, later).receive('visits', [second]));
-    await later.engine.requestRun('start');
-    expect((await see(later, 'visits', first)).record).toMatchObject({ note: 'refreshed' });
-    expect((await see(later, 'visits', second)).record).toMatchObject({ note: 'received' });
-  });
+  it.each(['received', 'cleared'])(
+    'of mode selected puts all in place that it had refreshed, also where a record is %s before it goes on (N-2)',
+    async (what) => {
+      const { device, worker, session } = await openDevice(fixture);
+      const [first, second] = ['ana-visit-1', 'ana-visit-2'];
+      await session.engine.synchronize('first', {});
+      for (const id of [first, second]) {
+        await fixture.request('PATCH', `/api/visits/${id}`, { body: { note: 'refreshed' } });
+      }
+      // So many that each of the two is in a part of its own.
+      const unknown = Array.from({ length: 499 }, () => randomUUID());
+      const isAtSecond = signal();
+      let reads = 0;
+      device.network = async (path, forward) => {
+        if (path !== '/sync/read') return forward();
+        reads += 1;
+        if (reads === 1) return forward();
+        isAtSecond.give();
+        return new Promise<never>(() => undefined);
+      };
+      const selection = { visits: [first, ...unknown, second] };
+      const run = session.engine.synchronize('call', { mode: 'selected', selection });
+      run.catch(() => undefined);
+      await isAtSecond.given;
+      worker.kill();
+      device.network = network;
+      await fixture.request('PATCH', `/api/visits/${second}`, { body: { note: 'received' } });
+      const next = device.startWorker();
+      const later = await next.signIn('ana');
+      const nextPage = pageOf(next, later);
+      if (what === 'received') await valueOf(nextPage.receive('visits', [second]));
+      else await valueOf(nextPage.clear('visits', 'id = :id', { params: { id: second } }));
+      await later.engine.requestRun('timer');
+      expect((await see(later, 'visits', first)).record).toMatchObject({ note: 'refreshed' });
+      const { record } = await see(later, 'visits', second);
+      expect(record?.['note']).toBe(what === 'received' ? 'received' : undefined);
+    },
+  );
 
   it('is followed by that of a call, which sends what was marked since (K-S3)', async () => {
     const { session, page, clean } = await withLeftRun();

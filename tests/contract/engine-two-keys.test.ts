@@ -93,6 +93,26 @@ describe('What is written under both keys of a record, while the answer to its c
     expect(await tasksOf(visitId)).toMatchObject([{ id: now, title: 'Theirs', done: true }]);
   });
 
+  it('goes behind a delete by the other that waits with its group (N-7d)', async () => {
+    const twice = await withTwoKeys();
+    const { session, page, old, now, visitId } = twice;
+    const held = randomUUID();
+    await ask(session, 'PUT', `/api/visits/${held}`, { id: held, note: 'held' });
+    const together = [
+      { method: 'DELETE', url: `/api/tasks/${old}` },
+      { method: 'PATCH', url: `/api/visits/${held}`, body: { note: 'together' } },
+    ] as const;
+    await valueOf(page.group(together, {}));
+    await valueOf(page.setStatus('visits', 0, `id = "${held}"`, {}));
+    await write(twice, 'PATCH', now, { done: true });
+    const some = { mode: 'unsynchronized', onPartial: 'return' } as const;
+    await session.engine.synchronize('held', some);
+    await valueOf(page.setStatus('visits', 1, `id = "${held}"`, {}));
+    await session.engine.synchronize('one', some);
+    await session.engine.synchronize('two', some);
+    expect(await tasksOf(visitId)).toMatchObject([{ title: 'Call', done: true }]);
+  });
+
   it.each(['PATCH', 'PUT'])('outlives a delete by the other that was made before it: %s', async (method) => {
     const twice = await withTwoKeys();
     const { old, now, visitId } = twice;

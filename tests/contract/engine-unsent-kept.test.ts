@@ -253,4 +253,32 @@ describe('An export and an import of unsent work', () => {
     await session.engine.synchronize('four', { mode: 'unsynchronized' });
     expect(await tasks()).toHaveLength(2);
   });
+  it('is unknown too where it comes back over another device (U-14, O2)', async () => {
+    const backend = restBackend({ idempotency: 'none', concurrency: 1 });
+    const [one, two] = [await openVersion({ backend }), await openVersion({ backend })];
+    const visitId = randomUUID();
+    await ask(one.session, 'PUT', `/api/visits/${visitId}`, visit(visitId));
+    await one.session.engine.synchronize('one', { mode: 'unsynchronized' });
+    await ask(one.session, 'POST', '/api/tasks', { title: 'Call', visitId });
+    await carry(one.page, two.page);
+    await one.session.engine.synchronize('two', { mode: 'unsynchronized' });
+    await carry(two.page, one.page);
+    for (const { session } of [one, two])
+      await session.engine.synchronize('three', { mode: 'unsynchronized', onPartial: 'return' });
+    const rows = await fixture.server.database.query('select title from tasks where "visitId" = $1', [visitId]);
+    expect(rows).toHaveLength(1);
+  });
+
+  it('that was refused stays so, with what the server said of it (F-01)', async () => {
+    const backend = restBackend({ idempotency: 'none', concurrency: 1 });
+    const { page, session } = await openVersion({ backend });
+    const id = randomUUID();
+    await ask(session, 'PUT', `/api/visits/${id}`, visit(id, { date: 'no date at all' }));
+    await session.engine.synchronize('one', { mode: 'unsynchronized', onPartial: 'return' });
+    const file = await valueOf(page.exportUnsent());
+    const [refused] = await valueOf(page.failures({}));
+    await valueOf(page.discard(refused?.id ?? ''));
+    await valueOf(page.importUnsent(file));
+    expect(await valueOf(page.failures({}))).toMatchObject([{ code: 'validation', retriable: true, key: id }]);
+  });
 });
