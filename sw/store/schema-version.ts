@@ -219,15 +219,15 @@ function byRecord(rows: readonly ChangeRow[]): ChangeRow[][] {
   return records;
 }
 
-/** Of a slice that is full: its last record may go on behind it. */
+/** Of a slice that is full: its last record may go on behind it. A draft is one row. */
 async function wholeRecords(
   database: Database,
   store: 'changes' | 'drafts',
   records: ChangeRow[][],
 ): Promise<ChangeRow[][]> {
+  if (records.length > 1) return records.slice(0, -1);
   const [row] = records[0] ?? [];
-  if (store === 'drafts' || row === undefined || records.length > 1)
-    return records.slice(0, store === 'drafts' ? undefined : -1);
+  if (store === 'drafts' || row === undefined) return records;
   return [await database.read(['changes'], (tx) => rowsOf(tx, row.table, row.key))];
 }
 

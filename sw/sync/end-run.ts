@@ -63,8 +63,8 @@ export async function endRun(
 }
 
 /**
- * A full download that broke off goes on in the next run that downloads, if nobody cancels it; what was staged otherwise begins anew. Where there was no room for it, it
- * gives back what it took, so that there is some for the user's writes (L-1b).
+ * A full download that broke off goes on in the next run that downloads, if nobody cancels it (L-1c); what was staged otherwise begins
+ * anew. Where there was no room for it, it gives back what it took, so that there is some for the user's writes (L-1b).
  */
 export async function endWithoutSwitch(active: ActiveRun, end: RunEnd): Promise<SynchronizeResult> {
   const { session, next } = active;

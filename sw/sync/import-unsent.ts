@@ -174,9 +174,7 @@ class Import {
     return places;
   }
 
-  /**
-   * Where it was exported it may have been sent since: a server without idempotency would do it once more (SPEC N-8).
-   */
+  /** Where it was exported it may have been sent since: a server without idempotency would do it once more (SPEC N-8). */
   async #asMaybeSent(row: ChangeRow | CommandRow, seq: number): Promise<ChangeRow | CommandRow> {
     if (this.#session.backend.idempotent || (row.state !== 'pending' && row.state !== 'blocked')) return row;
     const sent = { device: this.#file.device, run: '', message: maybeSent };

@@ -62,6 +62,15 @@ async function run(session: OpenSession, call: string): Promise<void> {
   await session.engine.synchronize(call, { mode: 'unsynchronized', onPartial: 'return' });
 }
 
+/** Makes a visit, which is sent, and a task of it, which is not; gives the visit's key. */
+async function withUnsentTask(session: OpenSession): Promise<string> {
+  const visitId = randomUUID();
+  await ask(session, 'PUT', `/api/visits/${visitId}`, visit(visitId));
+  await session.engine.synchronize('one', { mode: 'unsynchronized' });
+  await ask(session, 'POST', '/api/tasks', { title: 'Call', visitId });
+  return visitId;
+}
+
 /** The server's copy; null where it has none. */
 async function onServer(id: string): Promise<Json> {
   const { status, body } = await fixture.request('GET', `/api/visits/${id}`);
@@ -210,10 +219,7 @@ describe('An export and an import of unsent work', () => {
   it('of what may have arrived from here sends nothing of it by itself on another device (U-14)', async () => {
     const backend = restBackend({ idempotency: 'none', concurrency: 1 });
     const [one, two] = [await openVersion({ backend }), await openVersion({ backend })];
-    const visitId = randomUUID();
-    await ask(one.session, 'PUT', `/api/visits/${visitId}`, visit(visitId));
-    await one.session.engine.synchronize('one', { mode: 'unsynchronized' });
-    await ask(one.session, 'POST', '/api/tasks', { title: 'Call', visitId });
+    const visitId = await withUnsentTask(one.session);
     const reached = signal();
     one.device.network = async (path, forward) => {
       const answer = await forward();
@@ -235,10 +241,7 @@ describe('An export and an import of unsent work', () => {
   it('that was exported, sent and imported again here is sent once more by the user’s word only (U-14, O2)', async () => {
     const backend = restBackend({ idempotency: 'none', concurrency: 1 });
     const { page, session } = await openVersion({ backend });
-    const visitId = randomUUID();
-    await ask(session, 'PUT', `/api/visits/${visitId}`, visit(visitId));
-    await session.engine.synchronize('one', { mode: 'unsynchronized' });
-    await ask(session, 'POST', '/api/tasks', { title: 'Call', visitId });
+    const visitId = await withUnsentTask(session);
     const file = await valueOf(page.exportUnsent());
     const tasks = (): Promise<unknown> =>
       fixture.server.database.query('select title from tasks where "visitId" = $1', [visitId]);
@@ -256,10 +259,7 @@ describe('An export and an import of unsent work', () => {
   it('is unknown too where it comes back over another device (U-14, O2)', async () => {
     const backend = restBackend({ idempotency: 'none', concurrency: 1 });
     const [one, two] = [await openVersion({ backend }), await openVersion({ backend })];
-    const visitId = randomUUID();
-    await ask(one.session, 'PUT', `/api/visits/${visitId}`, visit(visitId));
-    await one.session.engine.synchronize('one', { mode: 'unsynchronized' });
-    await ask(one.session, 'POST', '/api/tasks', { title: 'Call', visitId });
+    const visitId = await withUnsentTask(one.session);
     await carry(one.page, two.page);
     await one.session.engine.synchronize('two', { mode: 'unsynchronized' });
     await carry(two.page, one.page);

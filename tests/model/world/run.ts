@@ -31,7 +31,6 @@ export interface RunsOptions {
 /** A history that broke something, and where it was found. */
 export interface Failure {
   readonly seed: number;
-  readonly path: string;
   readonly history: History;
   readonly violations: readonly Violation[];
   /** Of the bundle that it was played with. @default 'real' */
@@ -56,7 +55,6 @@ export async function playMany(options: RunsOptions): Promise<RunsResult> {
   if (history === undefined) return { runs: details.numRuns, failure: null };
   const failure = {
     seed: details.seed,
-    path: details.counterexamplePath ?? '',
     history,
     violations: await play(history),
   };
