@@ -1,4 +1,4 @@
-import type { ConnectedMessage, PageOptions, SignInOptions } from '../sw/protocol/api.ts';
+import { isRunLock, type ConnectedMessage, type PageOptions, type SignInOptions } from '../sw/protocol/api.ts';
 import { CancelledError, PartialSynchronizationError } from '../sw/protocol/errors.ts';
 import type { SyncEvent } from '../sw/protocol/events.ts';
 import type { Progress, SynchronizeResult, SyncObstacle, SyncState } from '../sw/protocol/run.ts';
@@ -181,8 +181,14 @@ export class ConnectedClient extends LocalWork implements SyncClient {
     return this.#signIn.signOut(options);
   }
 
-  update(): Promise<boolean> {
-    return this.#options.workers.takeWaiting();
+  async update(): Promise<boolean> {
+    // A worker that cannot be reached has nothing to end.
+    await this.#link.connect().catch(() => undefined);
+    const { workers, environment } = this.#options;
+    return workers.takeWaiting(async () => {
+      const { held = [] } = await environment.locks.query();
+      return held.some((lock) => isRunLock(lock.name ?? '', this.#liveAt?.name ?? ''));
+    });
   }
 
   persist(): Promise<boolean> {

@@ -70,6 +70,8 @@ export class Link {
 
   #open(): Promise<Connection> {
     if (this.#closed !== null) return Promise.reject(this.#closed);
+    const succession = this.#options.workers.succession();
+    if (succession !== null) return succession.then(() => this.#open());
     if (this.#opening === null && this.#connection?.isOpen) return Promise.resolve(this.#connection);
     this.#opening ??= this.#make().finally(() => {
       this.#opening = null;
@@ -90,7 +92,11 @@ export class Link {
     const { workers, environment, onConnected, onLost } = this.#options;
     const target = await workers.find(again);
     this.#throwIfClosed();
-    const connection = new Connection(target, { environment, claim: !workers.isControlled(), onLost });
+    const lost = (): void => {
+      workers.lost();
+      onLost();
+    };
+    const connection = new Connection(target, { environment, claim: !workers.isControlled(), onLost: lost });
     this.#connection = connection;
     const message = await connection.open();
     this.#throwIfClosed();

@@ -225,9 +225,23 @@ export function tabLock(connection: string): string {
   return `holdfast-tab:${connection}`;
 }
 
+/** Whoever holds this lock may write heads, and works on the open run. */
+export function runLock(database: string): string {
+  return `holdfast:${database}:run`;
+}
+
+/** Whether a lock is that of a run in any user's database of this `startSync` name. */
+export function isRunLock(lock: string, name: string): boolean {
+  return lock.startsWith(`holdfast:${databaseName(name, '')}`) && lock.endsWith(':run');
+}
+
 /** Held by the one tab that listens to the server's events. */
 export function liveLock(name: string): string {
   return `holdfast-live:${name}`;
+}
+
+export function databaseName(name: string, user: string): string {
+  return `holdfast:${name}:${user}`;
 }
 
 export function channelName(name: string): string {

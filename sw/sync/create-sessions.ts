@@ -1,3 +1,4 @@
+import { databaseName as nameOfDatabase } from '../protocol/api.ts';
 import { SyncError } from '../protocol/errors.ts';
 import type { SyncEvent } from '../protocol/events.ts';
 import type { Backend, BackendTable } from '../backend/backend.ts';
@@ -74,7 +75,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   /** Sign-ins and sign-outs, one after the other; never rejects. */
   let switching: Promise<unknown> = Promise.resolve();
 
-  const databaseName = (user: string): string => `holdfast:${name}:${user}`;
+  const databaseName = (user: string): string => nameOfDatabase(name, user);
 
   const openSession = async (user: string, secrets: Secrets = noSecrets): Promise<OpenSession> => {
     const controller = new AbortController();

@@ -1,3 +1,4 @@
+import { runLock } from '../protocol/api.ts';
 import { AuthRequiredError, CancelledError, SyncBusyError, SyncError, busyText } from '../protocol/errors.ts';
 import type { RunMode, RunTrigger, SynchronizeOptions, SynchronizeResult } from '../protocol/run.ts';
 import { mergeSegments, sweepTable, wantsMerging } from '../store/compaction.ts';
@@ -12,7 +13,7 @@ import { covers, createWaiting, outcomeOf, withRecords, type Waiting } from './j
 import { readRequest } from './read-request.ts';
 import { modeFor } from './triggers.ts';
 import { openRun, readJournal, runSlice, type RunRequest } from './run.ts';
-import { noCredentials, runLock, type ActiveRun, type Session } from './session.ts';
+import { noCredentials, type ActiveRun, type Session } from './session.ts';
 import { isSignedOut } from './signed-in.ts';
 import { sweepContents } from './sweep-contents.ts';
 import { tellPending } from './state.ts';
@@ -42,7 +43,7 @@ interface Current {
 
 export function createEngine(session: Session): Engine {
   const { database, base, environment, schema } = session;
-  const lockName = runLock(database);
+  const lockName = runLock(database.name);
   let current: Current | null = null;
   const waiting = new Map<string, Waiting>();
   const isGoing = (run: Current): boolean => current === run;

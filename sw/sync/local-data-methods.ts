@@ -1,4 +1,4 @@
-import type { WorkerMethods } from '../protocol/api.ts';
+import { runLock, type WorkerMethods } from '../protocol/api.ts';
 import { SyncError } from '../protocol/errors.ts';
 import { isJsonObject } from '../protocol/record.ts';
 import { clearRecords } from '../store/clear.ts';
@@ -13,7 +13,6 @@ import { filterOf } from './query-methods.ts';
 import { reply } from './reply.ts';
 import type { Sessions } from './sessions.ts';
 import { newMutationId } from './new-mutation-id.ts';
-import { runLock } from './session.ts';
 import { sessionToWrite } from './signed-in.ts';
 import { tellPending } from './state.ts';
 
@@ -42,7 +41,7 @@ export function createLocalDataMethods(sessions: Sessions, schema: Schema): Loca
         const { database, base, environment, signal } = session;
         const table = tableOf(schema, name);
         const query = await withCurrentFilter(database, schema, table, filterOf(table, filter, params));
-        const result = await environment.locks.request(runLock(database), { signal }, () =>
+        const result = await environment.locks.request(runLock(database.name), { signal }, () =>
           clearRecords(database, base, table, { query, force, user: session.user, ...environment }),
         );
         const tables = { [table.name]: { changed: null, removed: null } };

@@ -1,3 +1,4 @@
+import { runLock } from '../protocol/api.ts';
 import type { ReadRecord } from '../backend/backend.ts';
 import { isRunId, type RecordKey } from '../protocol/record.ts';
 import type { ReceiveResult } from '../protocol/receive.ts';
@@ -11,7 +12,7 @@ import type { Table } from '../store/schema.ts';
 import { putBehindStaged, segmentOf, switchedHead, type Overlay } from '../store/staging.ts';
 import { withLocalColumns } from './local-columns.ts';
 import { emptyStaged } from './refresh.ts';
-import { callFor, runLock, type Session } from './session.ts';
+import { callFor, type Session } from './session.ts';
 import { tellPending } from './state.ts';
 import { findIn, supersede, supersedeScope } from './superseded.ts';
 
@@ -91,7 +92,7 @@ export async function receiveRecords(
   keys: readonly RecordKey[],
 ): Promise<ReceiveResult> {
   const { database, environment, signal } = session;
-  const result = await environment.locks.request(runLock(database), { signal }, async () => {
+  const result = await environment.locks.request(runLock(database.name), { signal }, async () => {
     const parts: ReceiveResult[] = [];
     for (let start = 0; start < keys.length; start += keysInPart)
       parts.push(await receivePart(session, table, keys.slice(start, start + keysInPart)));

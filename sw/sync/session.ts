@@ -48,11 +48,6 @@ export interface ActiveRun {
   readonly sliceEndsAt: number;
 }
 
-/** Whoever holds this lock may write heads, and works on the open run. */
-export function runLock(database: Database): string {
-  return `holdfast:${database.name}:run`;
-}
-
 export async function callFor(session: Session, signal: AbortSignal): Promise<BackendCall> {
   return { user: session.user, headers: await session.headers(''), signal };
 }

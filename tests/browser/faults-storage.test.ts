@@ -1,8 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Passage, Plan } from '../support/faults/passage.ts';
-import { firstOf, on, refuseWith, withoutNews } from '../support/faults/plans.ts';
+import { firstOf, on, refuseWith, withoutNews, withScript } from '../support/faults/plans.ts';
 import { ask, connected, Demo, stateOf, stopWorkers } from './fixture.ts';
 import { settled } from '../support/in-page.ts';
 
@@ -15,18 +14,6 @@ const databaseName = 'holdfast:rounds:ana';
 
 function visit(id: string): object {
   return { id, date: '2026-03-01', note: 'a note' };
-}
-
-/** The worker's script, altered. */
-function withScript(alter: (script: string) => string): Plan {
-  return (passage: Passage) => {
-    if (passage.path !== '/sw.js') return undefined;
-    return fetch(`${demo.server.url}/sw.js`)
-      .then((answer) => answer.text())
-      .then((script) =>
-        passage.answer(200, { 'Content-Type': 'text/javascript', 'Cache-Control': 'no-store' }, alter(script)),
-      );
-  };
 }
 
 /** Opens the user's database in the page under a version of one's own, and holds the connection. */
@@ -67,7 +54,7 @@ describe('the storage', () => {
     // A connection that does not hear that another version wants the database.
     await holdDatabase(holder);
     demo.faults.plan = firstOf(
-      withScript((script) => script.replace(/(name:.rounds.,version:)1/, '$12')),
+      withScript(demo.server.url, (script) => script.replace(/(name:.rounds.,version:)1/, '$12')),
       withoutNews,
     );
     await page.evaluate(
@@ -90,7 +77,10 @@ describe('the storage', () => {
   it('that is not there at all, as in a private window, means online only: said so, and requests go to the network', async () => {
     const device = await demo.device();
     demo.faults.plan = firstOf(
-      withScript((script) => `Object.defineProperty(self, 'indexedDB', { value: undefined });\n${script}`),
+      withScript(
+        demo.server.url,
+        (script) => `Object.defineProperty(self, 'indexedDB', { value: undefined });\n${script}`,
+      ),
       withoutNews,
     );
     const page = await device.newPage();

@@ -3,7 +3,7 @@ import type { BrowserContext, CDPSession, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { busyText } from '../../sw/protocol/errors.ts';
 import type { Passage } from '../support/faults/passage.ts';
-import { drop, firstOf, on, untilReleased, withoutNews } from '../support/faults/plans.ts';
+import { drop, firstOf, on, untilReleased, withoutNews, withScript } from '../support/faults/plans.ts';
 import { ask, connected, Demo, stateOf, stopWorkers } from './fixture.ts';
 import { settled } from '../support/in-page.ts';
 
@@ -114,6 +114,36 @@ describe('a worker that dies', () => {
       const tookMs = Date.now() - startedAt;
       expect([200, 201]).toContain(status);
       expect(tookMs).toBeLessThan(1_000);
+    }
+    await device.close();
+  });
+
+  it('that the browser has ended gives way to a new version in 10 s, in each of two tabs', async () => {
+    const device = await demo.device();
+    const pages = [await demo.open(device), await demo.open(device)] as const;
+    const [first, second] = pages;
+    for (const [page, version] of [
+      [first, 'second'],
+      [second, 'third'],
+    ] as const) {
+      demo.faults.plan = firstOf(
+        withScript(demo.server.url, (script) => `${script}\n// ${version}`),
+        withoutNews,
+      );
+      const registration = 'navigator.serviceWorker.getRegistration()';
+      await page.evaluate(`${registration}.then((found) => found.update()).then(() => null)`);
+      await expect
+        .poll(() => page.evaluate(`${registration}.then(({ waiting }) => waiting?.state)`), patience)
+        .toBe('installed');
+      await stopWorkers(page);
+      const startedAt = Date.now();
+      expect(await page.evaluate('holdfast.update()')).toBe(true);
+      expect(Date.now() - startedAt).toBeLessThan(10_000);
+      for (const each of pages) {
+        expect(await each.evaluate(`${registration}.then(({ waiting }) => waiting)`)).toBeNull();
+        expect(await ask(each, 'GET', '/api/visits/ana-visit-1')).toMatchObject({ status: 200 });
+        expect(await stateOf(each)).toMatchObject({ ready: true });
+      }
     }
     await device.close();
   });

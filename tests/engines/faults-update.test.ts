@@ -3,10 +3,7 @@ import { installedEngines } from '../support/engines/launch.ts';
 import { EngineDemo } from './fixture.ts';
 import { takeOver } from './take-over.ts';
 
-// Chromium now and then leaves the new worker waiting though the old one has ended its run: there in the long run only.
-const engines = installedEngines().filter((engine) => engine !== 'chromium');
-
-describe.each(engines)('a worker of a new version in %s', (engine) => {
+describe.each(installedEngines())('a worker of a new version in %s', (engine) => {
   const demo = new EngineDemo(engine);
   beforeAll(() => demo.start());
   afterAll(() => demo.stop());

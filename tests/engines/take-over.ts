@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import type { Passage, Plan } from '../support/faults/passage.ts';
-import { firstOf, on, refuseWith, withoutNews } from '../support/faults/plans.ts';
+import { firstOf, on, refuseWith, withoutNews, withScript } from '../support/faults/plans.ts';
 import type { EngineDemo } from './fixture.ts';
 
 const patience = { timeout: 180_000, interval: 100 };
@@ -25,13 +25,8 @@ const telling = `{
 export async function takeOver(demo: EngineDemo, count: number): Promise<void> {
   const browser = await demo.launch();
   let isNew = false;
-  const script: Plan = (passage) => {
-    if (!isNew || passage.path !== '/sw.js') return undefined;
-    const headers = { 'Content-Type': 'text/javascript', 'Cache-Control': 'no-store' };
-    return fetch(`${demo.server.url}/sw.js`)
-      .then((answer) => answer.text())
-      .then((text) => passage.answer(200, headers, `${telling}\n${text}`));
-  };
+  const newScript = withScript(demo.server.url, (script) => `${telling}\n${script}`);
+  const script: Plan = (passage) => (isNew ? newScript(passage) : undefined);
   demo.faults.plan = firstOf(withoutNews, script);
   const page = await demo.open(browser);
   expect(await page.evaluate(settled)).toBe('finished');

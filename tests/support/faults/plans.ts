@@ -113,3 +113,15 @@ export function firstOf(...plans: readonly Plan[]): Plan {
 
 /** The server's own news would begin runs between those of a case. */
 export const withoutNews: Plan = on('/sync/live', refuseWith(503));
+
+/** The worker's script as the server at that address has it, altered. */
+export function withScript(server: string, alter: (script: string) => string): Plan {
+  return (passage) => {
+    if (passage.path !== '/sw.js') return undefined;
+    return fetch(`${server}/sw.js`)
+      .then((answer) => answer.text())
+      .then((script) =>
+        passage.answer(200, { 'Content-Type': 'text/javascript', 'Cache-Control': 'no-store' }, alter(script)),
+      );
+  };
+}

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { databaseName, runLock } from '../../../sw/protocol/api.ts';
 import { ClientPage, until } from './client-page.ts';
 import { fine, never } from './fake-worker.ts';
 
@@ -25,6 +26,50 @@ describe("a page's client", () => {
     expect(await page.client.update()).toBe(false);
     page.workers.isWaiting = true;
     expect(await page.client.update()).toBe(true);
+  });
+
+  it('lets the worker end its run before a waiting one takes over, whatever other databases do', async () => {
+    await page.open();
+    page.workers.isWaiting = true;
+    const locks = page.locks.agent('worker');
+    const hold = (lock: string): (() => void) => {
+      let free = (): void => undefined;
+      const held = new Promise<void>((resolve) => {
+        free = resolve;
+      });
+      void locks.request(lock, () => held);
+      return free;
+    };
+    hold(runLock(databaseName(`${page.workers.name}-2`, 'ann')));
+    const endRun = hold(runLock(databaseName(page.workers.name, 'ann')));
+    let isTaken = false;
+    const taken = page.client.update().then((value) => {
+      isTaken = true;
+      return value;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(isTaken).toBe(false);
+    endRun();
+    expect(await taken).toBe(true);
+  });
+
+  it('leaves a worker alone that ended, or is told to, while another one waits', async () => {
+    await page.open();
+    page.workers.kill();
+    await until(() => page.workers.losses === 1);
+    let passes = (): void => undefined;
+    page.workers.successor = new Promise((resolve) => {
+      passes = () => {
+        page.workers.successor = null;
+        resolve();
+      };
+    });
+    const state = page.client.state();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(page.workers.starts).toBe(1);
+    passes();
+    await state;
+    expect(page.workers.starts).toBe(2);
   });
 
   it('gives up its lock, port, timers and pending calls when it is closed, and does so once', async () => {

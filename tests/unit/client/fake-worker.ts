@@ -35,6 +35,8 @@ export class FakeWorkers implements WorkerSource, WorkerTarget {
   /** A newer worker waits to take over. */
   isWaiting = false;
   starts = 0;
+  losses = 0;
+  successor: Promise<void> | null = null;
   finds: boolean[] = [];
   readonly triggers: RunTrigger[] = [];
   readonly keptAlive: string[] = [];
@@ -56,6 +58,12 @@ export class FakeWorkers implements WorkerSource, WorkerTarget {
     this.finds.push(again);
     return Promise.resolve(this);
   }
+  lost(): void {
+    this.losses += 1;
+  }
+  succession(): Promise<void> | null {
+    return this.successor;
+  }
   isControlled(): boolean {
     return true;
   }
@@ -68,8 +76,9 @@ export class FakeWorkers implements WorkerSource, WorkerTarget {
   onWaiting(): () => void {
     return () => undefined;
   }
-  takeWaiting(): Promise<boolean> {
-    return Promise.resolve(this.isWaiting);
+  async takeWaiting(isAtWork: () => Promise<boolean>): Promise<boolean> {
+    while (await isAtWork()) await new Promise((resolve) => setTimeout(resolve, 1));
+    return this.isWaiting;
   }
 
   postMessage(message: object, transfer: Transferable[]): void {
