@@ -36,6 +36,9 @@ export class ConnectedClient extends LocalWork implements SyncClient {
   #live: LiveFeed | null = null;
   #liveAt: { readonly name: string; readonly url: string | null; readonly user: string | null } | null = null;
   #run: string | null = null;
+  /** `startSync`'s, once connected. */
+  #name = '';
+  #updating: Promise<boolean> | null = null;
   #asksOnConnect = true;
 
   constructor(options: ConnectedClientOptions) {
@@ -181,14 +184,14 @@ export class ConnectedClient extends LocalWork implements SyncClient {
     return this.#signIn.signOut(options);
   }
 
-  async update(): Promise<boolean> {
-    // A worker that cannot be reached has nothing to end.
-    await this.#link.connect().catch(() => undefined);
-    const { workers, environment } = this.#options;
-    return workers.takeWaiting(async () => {
-      const { held = [] } = await environment.locks.query();
-      return held.some((lock) => isRunLock(lock.name ?? '', this.#liveAt?.name ?? ''));
-    });
+  update(): Promise<boolean> {
+    // A second call would find nothing that waits any more, and tell so.
+    this.#updating ??= this.#options.workers
+      .takeWaiting(() => this.#isAtWork())
+      .finally(() => {
+        this.#updating = null;
+      });
+    return this.#updating;
   }
 
   persist(): Promise<boolean> {
@@ -212,7 +215,15 @@ export class ConnectedClient extends LocalWork implements SyncClient {
     this.#triggers.request('write');
   }
 
+  async #isAtWork(): Promise<boolean> {
+    const { held = [] } = await this.#options.environment.locks.query();
+    if (this.#abort.signal.aborted) throw new CancelledError('The connection was closed before the update.');
+    // What was asked for a run has no lock yet.
+    return this.#triggers.isUnderWay || held.some((lock) => isRunLock(lock.name ?? '', this.#name));
+  }
+
   #connected({ name, state, live = null }: ConnectedMessage): void {
+    this.#name = name;
     this.#feed.learn(name, state);
     this.#listenLive(name, live, state.user);
     this.#learn(state);

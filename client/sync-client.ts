@@ -224,7 +224,9 @@ export interface SyncClient extends EventTarget {
 
   /**
    * Lets a waiting worker take over; resolves when it has, with `false` if none was waiting. The page is not reloaded. A run that is
-   * going ends at its next step, where the new worker goes on; calls that wait for it reject with `worker-lost`.
+   * going ends at its next step, where the new worker goes on; calls that wait for it reject with `worker-lost`. What is under way is
+   * waited for, for two minutes at most; then this page's calls wait for a second at most, so that the old worker can end. Rejects with
+   * `cancelled` if the client is closed before.
    */
   update(): Promise<boolean>;
   /** Asks the browser not to evict the local data under storage pressure; resolves with its answer. */

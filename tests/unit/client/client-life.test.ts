@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { databaseName, runLock } from '../../../sw/protocol/api.ts';
+import { SyncError } from '../../../sw/protocol/errors.ts';
 import { ClientPage, until } from './client-page.ts';
 import { fine, never } from './fake-worker.ts';
 
@@ -28,29 +29,77 @@ describe("a page's client", () => {
     expect(await page.client.update()).toBe(true);
   });
 
-  it('lets the worker end its run before a waiting one takes over, whatever other databases do', async () => {
-    await page.open();
-    page.workers.isWaiting = true;
-    const locks = page.locks.agent('worker');
-    const hold = (lock: string): (() => void) => {
-      let free = (): void => undefined;
+  describe('whose worker has an update waiting', () => {
+    /** The lock of a run in a database of that name. */
+    function holdRun(name = page.workers.name): () => void {
+      let end = (): void => undefined;
       const held = new Promise<void>((resolve) => {
-        free = resolve;
+        end = resolve;
       });
-      void locks.request(lock, () => held);
-      return free;
-    };
-    hold(runLock(databaseName(`${page.workers.name}-2`, 'ann')));
-    const endRun = hold(runLock(databaseName(page.workers.name, 'ann')));
-    let isTaken = false;
-    const taken = page.client.update().then((value) => {
-      isTaken = true;
-      return value;
+      void page.locks.agent('worker').request(runLock(databaseName(name, 'ann')), () => held);
+      return end;
+    }
+
+    /** What became of `update()`: null as long as nothing did. */
+    function update(): { outcome: unknown } {
+      const told: { outcome: unknown } = { outcome: null };
+      const hear = (outcome: unknown): void => {
+        told.outcome = outcome instanceof SyncError ? outcome.code : outcome;
+      };
+      page.client.update().then(hear, hear);
+      return told;
+    }
+
+    const moment = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 30));
+
+    beforeEach(async () => {
+      await page.open();
+      await until(() => page.workers.triggers.length === 1);
+      await page.client.state();
+      page.workers.isWaiting = true;
     });
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(isTaken).toBe(false);
-    endRun();
-    expect(await taken).toBe(true);
+
+    it('lets it end its run first, whatever other databases do', async () => {
+      holdRun(`${page.workers.name}-2`);
+      const end = holdRun();
+      const updated = update();
+      await moment();
+      expect(updated.outcome).toBeNull();
+      end();
+      await until(() => updated.outcome === true);
+    });
+
+    it('waits for a run that was asked for', async () => {
+      page.workers.methods.requestRun = never;
+      page.window.dispatchEvent(new Event('online'));
+      await moment();
+      const updated = update();
+      await moment();
+      expect(updated.outcome).toBeNull();
+    });
+
+    it('knows of the run when it is put aside, and leaves it to its end when it is closed', async () => {
+      holdRun();
+      const updated = update();
+      await moment();
+      page.window.dispatchEvent(new Event('pagehide'));
+      await moment();
+      expect(updated.outcome).toBeNull();
+      page.client.close();
+      await until(() => updated.outcome === 'cancelled');
+    });
+
+    it('tells two calls the same, and starts no worker that has ended', async () => {
+      const end = holdRun();
+      page.workers.kill();
+      await until(() => page.workers.losses === 1);
+      const both = [update(), update()];
+      await moment();
+      end();
+      await until(() => both.every(({ outcome }) => outcome === true));
+      expect(page.workers.starts).toBe(1);
+      expect(page.workers.takes).toBe(1);
+    });
   });
 
   it('leaves a worker alone that ended, or is told to, while another one waits', async () => {

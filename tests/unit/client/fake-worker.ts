@@ -36,6 +36,7 @@ export class FakeWorkers implements WorkerSource, WorkerTarget {
   isWaiting = false;
   starts = 0;
   losses = 0;
+  takes = 0;
   successor: Promise<void> | null = null;
   finds: boolean[] = [];
   readonly triggers: RunTrigger[] = [];
@@ -77,6 +78,7 @@ export class FakeWorkers implements WorkerSource, WorkerTarget {
     return () => undefined;
   }
   async takeWaiting(isAtWork: () => Promise<boolean>): Promise<boolean> {
+    this.takes += 1;
     while (await isAtWork()) await new Promise((resolve) => setTimeout(resolve, 1));
     return this.isWaiting;
   }
