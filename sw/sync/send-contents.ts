@@ -1,12 +1,15 @@
 import type { FileOfRecord } from '../backend/backend.ts';
 import { SyncError } from '../protocol/errors.ts';
+import { deleteRows } from './batch-rows.ts';
 import { rowsOf, seqsInFlight, withState } from '../store/changes.ts';
 import { findContent, readChunk } from '../store/contents.ts';
 import { getMeta } from '../store/meta.ts';
 import type { ContentToSend } from './contents-to-send.ts';
 import { failureRow } from './failure-row.ts';
+import { newMutationId } from './new-mutation-id.ts';
 import { report } from './progress.ts';
 import { callFor, type ActiveRun, type Session } from './session.ts';
+import { joinAll } from './settle.ts';
 import { addToTally } from './tally.ts';
 import { isSliceOver, SliceOverError, tryTwice } from './transfer-fault.ts';
 
@@ -33,6 +36,14 @@ async function park(active: ActiveRun, content: ContentToSend, error: SyncError)
     const row = rows.find(({ seq }) => seq === content.seq);
     // An edit made meanwhile may name another content.
     if (row?.mutationId !== content.mutationId || inFlight.has(row.seq)) return null;
+    const above = rows.filter(({ seq }) => seq > row.seq);
+    if (above.length > 0 && [row, ...above].every(({ group }) => group === undefined)) {
+      // The user has gone on: it may be another file by now.
+      const rest = joinAll(row, above, () => newMutationId(session));
+      await deleteRows(tx, [row, ...above]);
+      if (rest !== null) await tx.objectStore('changes').put(rest);
+      return null;
+    }
     const refused = { row, code, message, fields: null, retriable: true } as const;
     const failure = failureRow(session, active.journal, device ?? '', refused);
     const counted = { ...active.journal, failed: active.journal.failed + 1 };

@@ -1,8 +1,8 @@
 import { waitingAsAnswered, type RecordRef } from '../store/blocked.ts';
 import { withState } from '../store/changes.ts';
 import type { ChangeBase, ChangeRow } from '../store/format.ts';
-import type { Table } from '../store/schema.ts';
-import type { MutationId, RecordKey } from '../protocol/record.ts';
+import type { ConflictCopies, ConflictPolicy, Table } from '../store/schema.ts';
+import { isJsonObject, type MutationId, type RecordKey } from '../protocol/record.ts';
 import type { FailureCode } from '../protocol/status.ts';
 import type { Outcome } from '../protocol/wire.ts';
 import { withLocalColumns } from './local-columns.ts';
@@ -129,7 +129,7 @@ function joined(lower: ChangeRow, upper: ChangeRow, mutationId: MutationId): Cha
 }
 
 /** All rows of a record as one; null if together they are nothing that the server must hear of. */
-function joinAll(row: ChangeRow, above: readonly ChangeRow[], newId: () => MutationId): ChangeRow | null {
+export function joinAll(row: ChangeRow, above: readonly ChangeRow[], newId: () => MutationId): ChangeRow | null {
   return above.reduce<ChangeRow | null>(
     (lower, upper) => (lower === null ? upper : joined(lower, upper, newId())),
     row,
@@ -173,6 +173,30 @@ function lost(input: SettleInput, code: 'gone' | 'forbidden', message: string): 
   return { verdict: 'failed', rows: [], base, failure, again: false };
 }
 
+type ConflictFunction = Exclude<ConflictPolicy, string>;
+
+type Choice =
+  | { readonly type: 'server' }
+  | { readonly type: 'record'; readonly text: string }
+  | { readonly type: 'none'; readonly message: string };
+
+/** Asks the app's own function; what it throws, or gives instead of a record, must cost nobody's work. */
+function choose(table: Table, policy: ConflictFunction, copies: ConflictCopies): Choice {
+  const none = (what: string): Choice => ({ type: 'none', message: `The app’s conflict function ${what}.` });
+  try {
+    const chosen: unknown = policy(copies);
+    if (chosen === 'server') return { type: 'server' };
+    // A function, or nothing, has no text.
+    const text = JSON.stringify(chosen ?? null) as string | undefined;
+    const record: unknown = JSON.parse(text ?? 'null');
+    if (text === undefined || !isJsonObject(record) || record[table.key] !== copies.key)
+      return none('gave neither this record nor «server»');
+    return { type: 'record', text };
+  } catch (error) {
+    return none(`failed (${String(error)})`);
+  }
+}
+
 function conflicting(input: SettleInput, outcome: Extract<Outcome, { type: 'conflict' }>): Settlement {
   const { row, above, table, newId } = input;
   const top = above.at(-1);
@@ -181,7 +205,7 @@ function conflicting(input: SettleInput, outcome: Extract<Outcome, { type: 'conf
     row.sealed === true && top?.operation === 'delete' ? { ...withState(top, 'pending'), base: null } : null;
   const local = joinAll(row, above, newId) ?? deleted;
   const { record, version } = outcome;
-  const text = record === null ? null : withLocalColumns(table, record, row.text);
+  const text = record === null ? null : withLocalColumns(table, record, row.text ?? row.base?.text ?? null);
   const base: BaseEffect = text === null ? { type: 'remove', key: row.key } : serverBase(row.key, text, version);
   // Made and deleted here, and somebody else's there: nothing of the user's was taken.
   if (local === null) return { verdict: 'conflict', rows: [], base, failure: null, again: false };
@@ -207,8 +231,8 @@ function conflicting(input: SettleInput, outcome: Extract<Outcome, { type: 'conf
     };
     return { verdict: 'conflict', rows: [again], base, failure: null, again: true };
   };
-  const leaveToUser = (): Settlement => {
-    const message = 'The record was changed on the server as well. Choose which values to keep.';
+  const leaveToUser = (why = 'The record was changed on the server as well.'): Settlement => {
+    const message = `${why} Choose which values to keep.`;
     const parked = { ...withState({ ...local, server: { text, version } }, 'conflict', { code: 'conflict', message }) };
     const failure: SettledFailure = { row: local, code: 'conflict', message, fields: null, retriable: true };
     return { verdict: 'conflict', rows: [parked], base, failure, again: false };
@@ -217,15 +241,15 @@ function conflicting(input: SettleInput, outcome: Extract<Outcome, { type: 'conf
   if (policy === 'server-wins')
     return takeServer('The record was changed on the server as well, and the server’s copy was kept.');
   if (typeof policy === 'function') {
-    const chosen = policy({
+    const chosen = choose(table, policy, {
       table: table.name,
       key: row.key,
       base: row.base === null ? null : parseStored(row.base.text),
       local: local.text === null ? null : parseStored(local.text),
       server: record,
     });
-    if (chosen === 'server') return takeServer('The app’s conflict function chose the server’s copy.');
-    return sendAgain(JSON.stringify(chosen));
+    if (chosen.type === 'server') return takeServer('The app’s conflict function chose the server’s copy.');
+    return chosen.type === 'record' ? sendAgain(chosen.text) : leaveToUser(chosen.message);
   }
   if (text === null) return lost(input, 'gone', 'The record was deleted on the server meanwhile.');
   if (local.text === null) return sendAgain(null);
