@@ -34,6 +34,8 @@ export interface BackendCall {
   readonly signal: AbortSignal;
   /** Settles when it is stored that a request for this change goes out; it must not go out before. */
   readonly onAttempt?: (id: MutationId) => Promise<void>;
+  /** Of an upload: the server failed at the same before, so that a change in it may be the cause. @default false */
+  readonly failedBefore?: boolean;
 }
 
 /** The frame of an upload; the changes are texts of `WireChange`s, sent in this order. */

@@ -1,8 +1,17 @@
 import { ConfigurationError, SyncError } from '../protocol/errors.ts';
 import { isJsonObject, type JsonObject, type MutationId, type RecordKey } from '../protocol/record.ts';
 import { protocolVersion, type Outcome, type SettleResponse } from '../protocol/wire.ts';
-import type { Backend, BackendCall, BackendConnection, BackendContext, ReadRecord, UploadContent } from './backend.ts';
+import type {
+  Backend,
+  BackendCall,
+  BackendConnection,
+  BackendContext,
+  ReadRecord,
+  UploadContent,
+  UploadReply,
+} from './backend.ts';
 import { batchFiles, type BatchRequest } from './batch-files.ts';
+import { sendDivided } from './divide-upload.ts';
 import { readDownload } from './download-stream.ts';
 import { errorOf, isJson, notOurServer, unreachable } from './http.ts';
 import { isOutcome, isReadRecord } from './outcome-guard.ts';
@@ -145,6 +154,17 @@ function connect(context: BackendContext, base: string, live: boolean, stallMs: 
       retryable: true,
     });
 
+  const upload = async (body: string, call: BackendCall): Promise<UploadReply> => {
+    const { json, bytes } = await ask({ method: 'POST', path: '/upload', body }, call);
+    const { outcomes, serverEpoch } = json;
+    if (!Array.isArray(outcomes) || !outcomes.every(isOutcome) || typeof serverEpoch !== 'string')
+      throw wrong('/upload');
+    const known: readonly Outcome[] = outcomes;
+    return { outcomes: known, serverEpoch, fault: null, bytesSent: body.length, bytesReceived: bytes };
+  };
+
+  const bound = { characters: Infinity };
+
   return {
     files,
     idempotent: true,
@@ -157,14 +177,8 @@ function connect(context: BackendContext, base: string, live: boolean, stallMs: 
       return `${frame.slice(0, -1)},"changes":[${changes.join(',')}]}`;
     },
 
-    upload: async (body, call) => {
-      const { json, bytes } = await ask({ method: 'POST', path: '/upload', body }, call);
-      const { outcomes, serverEpoch } = json;
-      if (!Array.isArray(outcomes) || !outcomes.every(isOutcome) || typeof serverEpoch !== 'string')
-        throw wrong('/upload');
-      const known: readonly Outcome[] = outcomes;
-      return { outcomes: known, serverEpoch, fault: null, bytesSent: body.length, bytesReceived: bytes };
-    },
+    upload: (body, call) =>
+      sendDivided(body, { bound, failedBefore: call.failedBefore === true, send: (text) => upload(text, call) }),
 
     download: async function* (tables, call) {
       const request = {

@@ -122,6 +122,7 @@ export interface BatchContentRow {
   /** For a server without idempotency: the ids of which a first request has gone out. */
   readonly attempted?: readonly MutationId[];
   readonly body: string;
+  /** How often the server failed at it (500). */
   readonly attempts: number;
 }
 

@@ -78,6 +78,8 @@ export interface JournalRow {
   readonly tally: Readonly<Record<string, TableResult>>;
   readonly commands: number;
   readonly failed: number;
+  /** The server could not take something just now: the run has failed when it has done all else. */
+  readonly later?: true;
   readonly bytesSent: number;
   readonly bytesReceived: number;
   readonly warnings: readonly string[];

@@ -1,4 +1,5 @@
 import { releaseFollowers, type RecordRef } from '../store/blocked.ts';
+import type { Base } from '../store/base.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import type { BatchContentRow, BatchItem, ChangeRow, FailureRow, GroupRef } from '../store/format.ts';
 import type { OutcomeRow } from '../store/request-rows.ts';
@@ -30,8 +31,6 @@ import { waitsForCreate } from './waits-for-create.ts';
 export interface Acknowledged {
   readonly journal: JournalRow;
   readonly events: readonly SyncEvent[];
-  /** Records that the server could not take just now. */
-  readonly later: number;
   /** What was known, as far as it still holds. */
   readonly known: KnownChanges | null;
   /** All was taken, and nothing else has moved by it: what was planned as if it would be can follow (SPEC P-3). */
@@ -60,6 +59,14 @@ function groupsParted(settlement: Settlement, row: ChangeRow, above: readonly Ch
   const others = verdict === 'uploaded' ? above : [row, ...above];
   const lost = others.filter(({ group }) => group !== undefined && !stay.has(group.id));
   return lost.length === 0 ? [] : [...lost, ...rows].flatMap(({ group }) => group ?? []);
+}
+
+/** The next download of these tables is a full one. */
+async function forgetCursors(tx: WriteTransaction, base: Base, tables: Iterable<string>): Promise<void> {
+  for (const table of tables) {
+    const head = await base.readHead(tx, table);
+    await tx.objectStore('heads').put({ ...head, cursor: null });
+  }
 }
 
 /**
@@ -104,6 +111,7 @@ export async function acknowledge(
   const taken: RecordRef[] = [];
   const left = new Map<string, boolean>();
   const parted = new Map<string, GroupRef>();
+  const unreadable = new Set<string>();
   // What kept a group back decides for the others of it.
   const isUndone = (item: BatchItem): boolean => outcomes.get(item.mutationId)?.type === 'undone';
   for (const item of [...settled].sort((a, b) => Number(isUndone(a)) - Number(isUndone(b)))) {
@@ -115,6 +123,7 @@ export async function acknowledge(
     const outcome: Outcome =
       waits === null ? given : { type: 'undone', mutationId: item.mutationId, because: item.mutationId };
     if (waits !== null) kept.set(item.mutationId, { blocker: waits, again: false });
+    if (outcome.type === 'undone' || (outcome.type === 'later' && item.type === 'command')) effects.keepsBack = true;
     const group: UndoneGroup = (outcome.type === 'undone' ? kept.get(outcome.because) : undefined) ?? {
       blocker: null,
       again: false,
@@ -132,7 +141,10 @@ export async function acknowledge(
       if (outcome.type === 'applied') gone.push(row);
       continue;
     }
+    if (outcome.type === 'later' && row.group !== undefined) effects.keepsBack = true;
     const above = all.filter((candidate) => candidate.seq > item.seq);
+    // The server may still give it: it says so in a full download only.
+    if (outcome.type === 'forbidden' && row.base !== null) unreadable.add(table.name);
     const settlement = settle({ table, row, above, outcome, newId: () => newMutationId(session), group });
     const isLeft = settlement.rows.length > 0;
     left.set(refId(item), isLeft);
@@ -148,7 +160,8 @@ export async function acknowledge(
     const [next] = settlement.rows;
     // What lay over it was passed over where the run came by before.
     const isPassed = next?.state === 'pending' && next.seq <= context.journal.uploadedThrough;
-    if (next !== undefined && (settlement.again || isPassed)) effects.resend.push(next.seq);
+    const isForThisRun = settlement.again || (isPassed && settlement.verdict !== 'later');
+    if (next !== undefined && isForThisRun) effects.resend.push(next.seq);
     note(effects, item, settlement);
     verdicts.push(...verdictsOf(item, settlement));
     const now = session.environment.now();
@@ -164,7 +177,9 @@ export async function acknowledge(
     deleteRows(tx, gone)
       .then(() => Promise.all(settlements.map(([settlement, failure]) => storeRows(tx, settlement, failure))))
       .then(() => releaseFollowers(tx, taken)),
-    releaseHolds(tx, session.base, settledWhole).then(() => storeHeads(tx, session, effects)),
+    releaseHolds(tx, session.base, settledWhole)
+      .then(() => storeHeads(tx, session, effects))
+      .then(() => forgetCursors(tx, session.base, unreadable)),
     noteOutcomes(tx, asked),
     ...effects.failures.map((failure) => tx.objectStore('failures').put(failure)),
     selection === undefined ? null : noteVerdicts(tx, selection.done, verdicts),
@@ -191,11 +206,15 @@ export async function acknowledge(
       failedKeys: table.failedKeys,
     });
   }
+  if (effects.later) {
+    journal = { ...journal, later: true };
+    if (effects.keepsBack) journal = { ...journal, uploadedThrough: journal.throughSeq, resend: [] };
+  }
   const isPlain =
     renames.length === 0 &&
     released.length === 0 &&
     settled.length === content.items.length &&
     settled.every(({ mutationId }) => outcomes.get(mutationId)?.type === 'applied') &&
     settlements.every(([settlement]) => settlement.rows.length === 0 && settlement.failure === null);
-  return { journal, events: eventsOf(effects), later: effects.later, known, isPlain };
+  return { journal, events: eventsOf(effects), known, isPlain };
 }

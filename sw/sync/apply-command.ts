@@ -28,7 +28,7 @@ export async function applyCommand(
   if (row === undefined) return;
   const settled = settleCommand(row, outcome, { newId: () => newMutationId(session), ...group });
   if (settled.verdict === 'taken') effects.commands += 1;
-  if (settled.verdict === 'later') effects.later += 1;
+  if (settled.verdict === 'later') effects.later = true;
   if (settled.row === null && row.asked === true)
     await noteOutcomes(tx, [{ seq: row.seq, at: session.environment.now(), end: { type: 'applied' } }]);
   if (settled.row === null) await store.delete(item.seq);

@@ -23,7 +23,9 @@ export class Effects {
   readonly failures: FailureRow[] = [];
   readonly resend: number[] = [];
   commands = 0;
-  later = 0;
+  later = false;
+  /** What was made after something that was not taken must not be sent before it. */
+  keepsBack = false;
 
   of(table: string): TableEffects {
     let effects = this.#tables.get(table);
@@ -68,7 +70,7 @@ export function note(effects: Effects, item: ChangeItem, settlement: Settlement)
       if (settlement.failure !== null) table.failedKeys.push(item.key);
       break;
     case 'later':
-      effects.later += 1;
+      effects.later = true;
       break;
   }
   const { base } = settlement;

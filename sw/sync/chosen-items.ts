@@ -16,7 +16,7 @@ export class ChosenItems {
   readonly #named = new Set<string>();
   readonly items: UploadItem[] = [];
   readonly waiting: WaitingRows = { changes: [], commands: [] };
-  /** Of the chosen records' texts. */
+  /** Of the chosen records' texts and the commands' bodies. */
   characters = 0;
 
   /** Whether a row of the record is chosen. */
@@ -45,7 +45,10 @@ export class ChosenItems {
       if (this.holds(item.row)) return;
       this.#byRecord.set(refId(item.row), item.row);
       this.characters += item.row.text?.length ?? 0;
-    } else for (const ref of item.row.names) this.#named.add(refId(ref));
+    } else {
+      this.characters += JSON.stringify(item.row.body).length;
+      for (const ref of item.row.names) this.#named.add(refId(ref));
+    }
     this.#waitNot(item.row);
     this.items.push(item);
   }

@@ -1,4 +1,4 @@
-import { AuthRequiredError, type SyncError } from '../protocol/errors.ts';
+import { AuthRequiredError, SyncError } from '../protocol/errors.ts';
 import type { RunOutcome, SynchronizeResult } from '../protocol/run.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import type { StoreName } from '../store/format.ts';
@@ -17,6 +17,19 @@ import { isStorageFault } from './state.ts';
 interface RunEnd {
   readonly outcome: RunOutcome;
   readonly error: SyncError | null;
+}
+
+/** The error of a run that did all but that (SPEC R-15). */
+export function notTakenNow(): SyncError {
+  return new SyncError('server', 'The server could not take some changes just now. They will be sent again.', {
+    retryable: true,
+  });
+}
+
+/** How a run ends that came to its end. */
+export function endOf({ failed, later }: JournalRow): RunEnd {
+  if (later === true) return { outcome: 'failed', error: notTakenNow() };
+  return { outcome: failed > 0 ? 'partial' : 'finished', error: null };
 }
 
 /** What `endRun` touches. */

@@ -7,7 +7,7 @@ import type { JournalRow } from '../store/run-rows.ts';
 import { deleteMeta, getMeta } from '../store/meta.ts';
 import { isOfRun, stagedRows, switchedHead } from '../store/staging.ts';
 import { changedKeys, type ChangedKeys } from './changed-keys.ts';
-import { endRun, endScope, endWithoutSwitch } from './end-run.ts';
+import { endOf, endRun, endScope, endWithoutSwitch } from './end-run.ts';
 import { emptyTables } from './empty-tables.ts';
 import { downloadAll, downloadedTables, groundOf } from './download.ts';
 import { fetchStep } from './fetch-contents.ts';
@@ -130,8 +130,7 @@ async function switchHeads(active: ActiveRun, superseded: readonly Superseded[])
       return null;
     }
     active.journal = journal;
-    const outcome = journal.failed > 0 ? 'partial' : 'finished';
-    return endRun(tx, session, journal, { outcome, error: null });
+    return endRun(tx, session, journal, endOf(journal));
   });
   if (Object.keys(tables).length > 0) session.announce({ type: 'changed', source: 'server', tables });
   for (const { table, key, code, message } of ended) session.announce({ type: 'failure', table, key, code, message });
@@ -148,7 +147,7 @@ async function move(active: ActiveRun, event: RunEvent): Promise<SynchronizeResu
   const transition = nextState(active.journal.state, event, factsOf(active, active.journal));
   if (transition.type === 'too-late') return null;
   const { state } = transition;
-  if (state.type === 'ended') return endWithoutSwitch(active, { outcome: state.outcome, error: null });
+  if (state.type === 'ended') return endWithoutSwitch(active, endOf(active.journal));
   // Nothing of the next phase is known yet, but tabs that open now are to see which it is.
   if (state.type === 'downloading') report(active, { phase: 'download', table: null, done: 0, total: null });
   const { selection } = active.journal;

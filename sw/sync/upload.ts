@@ -5,6 +5,7 @@ import { getMeta, readStamp } from '../store/meta.ts';
 import { renameScope } from '../store/rename.ts';
 import { acknowledge, type Acknowledged } from './acknowledge.ts';
 import type { StoredBatch } from './batch-content.ts';
+import { notTakenNow } from './end-run.ts';
 import { knowBatch } from './known-changes.ts';
 import { prepareNext, readGround, storePrepared, type PreparedBatch } from './next-batch.ts';
 import { report, uploadStepOf } from './progress.ts';
@@ -30,6 +31,9 @@ const settleScope: StoreName[] = [
   ...new Set([...planScope, ...renameScope, 'segments' as const, 'failures' as const, 'outcomes' as const]),
 ];
 
+/** Fewer that are all answered `later` say nothing of the server. */
+const fewLater = 10;
+
 /**
  * What a server answers must be one outcome for each id that was sent, else it is no answer (T-3). A reply with a fault may
  * lack some.
@@ -49,11 +53,25 @@ function checkOutcomes(content: BatchContentRow, ids: readonly string[], whole: 
   }
 }
 
+function noteFailedAttempt({ database }: Session, { batch }: BatchContentRow): Promise<void> {
+  return database.write(['batches'], async (tx) => {
+    const stored = await tx.objectStore('batches').get(batch);
+    if (stored !== undefined) await tx.objectStore('batches').put({ ...stored, attempts: stored.attempts + 1 });
+  });
+}
+
 /** A server without idempotency is never asked twice: what it did not answer is for the user to decide (U-14). */
-async function sendOnce(session: Session, content: BatchContentRow, call: BackendCall): Promise<UploadReply> {
+async function sendOnce(
+  { session, journal }: ActiveRun,
+  content: BatchContentRow,
+  call: BackendCall,
+): Promise<UploadReply> {
   try {
-    return await session.backend.upload(content.body, call);
+    // What an older batch had that was taken later is in one of this run's by now.
+    const failedBefore = content.attempts > 0 || journal.later === true;
+    return await session.backend.upload(content.body, { ...call, failedBefore });
   } catch (error) {
+    if (error instanceof SyncError && error.details['status'] === 500) await noteFailedAttempt(session, content);
     if (!session.backend.idempotent) await parkUnanswered(session, content);
     throw error;
   }
@@ -71,7 +89,7 @@ async function sendBatch(
   const { session } = active;
   const call = await callFor(session, active.signal);
   const onAttempt = session.backend.idempotent ? {} : { onAttempt: noteAttempt(session, content.batch) };
-  const sending = sendOnce(session, content, { ...call, ...onAttempt });
+  const sending = sendOnce(active, content, { ...call, ...onAttempt });
   // What the database says against it, it says again where the batch is planned in its turn.
   const preparing = prepare().catch(() => null);
   const reply = await sending.finally(() => preparing);
@@ -105,7 +123,7 @@ async function sendBatch(
     return { ...settled, next, known: left };
   };
   const settled = await session.database.write(settleScope, settle, { stamp: leaves });
-  const { events, later, next } = settled;
+  const { events, next } = settled;
   const { journal } = next ?? settled;
   active.known = settled.known;
   active.journal = journal;
@@ -116,11 +134,9 @@ async function sendBatch(
     if (!session.backend.idempotent) await parkUnanswered(session, content);
     throw reply.fault;
   }
-  if (later > 0) {
-    throw new SyncError('server', `The server could not take ${later} changes just now. They will be sent again.`, {
-      retryable: true,
-    });
-  }
+  // A server that takes nothing at all is left in peace, and the parts of a selection are looked at until nothing is left to send.
+  const tookNone = reply.outcomes.length >= fewLater && reply.outcomes.every(({ type }) => type === 'later');
+  if (journal.later === true && (tookNone || journal.selection !== undefined)) throw notTakenNow();
 }
 
 /** Sends again what was in flight when the last worker stopped, before anything newer (invariant 3). */

@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SyncError } from '../../sw/protocol/errors.ts';
+import { isJsonObject, type Json } from '../../sw/protocol/record.ts';
+import { see } from './engine-fixture.ts';
+import { openDevice, valueOf, visit, type Opened } from './engine-page.ts';
+import { ask } from './page-requests.ts';
+import { arrayOf, asJson, asObject, Fixture } from './server-fixture.ts';
+
+const path = '/api/visits';
+const send = { mode: 'unsynchronized', onPartial: 'return' } as const;
+
+describe('a batch that the server does not take whole', () => {
+  const fixture = new Fixture('embedded');
+  beforeAll(() => fixture.start());
+  afterAll(() => fixture.stop());
+
+  async function run({ session }: Opened, mode: 'unsynchronized' | 'all' = 'unsynchronized'): Promise<string> {
+    return session.engine.synchronize(randomUUID(), { ...send, mode }).then(
+      ({ outcome }) => outcome,
+      (error: unknown) => (error instanceof SyncError ? error.code : 'failed'),
+    );
+  }
+
+  async function isThere(id: string): Promise<boolean> {
+    return (await fixture.request('GET', `${path}/${id}`)).status === 200;
+  }
+
+  async function make(opened: Opened, count: number, more: object = {}): Promise<readonly string[]> {
+    const ids = Array.from({ length: count }, () => randomUUID());
+    for (const id of ids) await ask(opened.session, 'PUT', `${path}/${id}`, visit(id, { ...more }));
+    return ids;
+  }
+
+  /** Refuses uploads with what `refuse` gives; null: it takes them. Gives how many changes each upload had. */
+  function refusing(
+    { device }: Opened,
+    refuse: (changes: readonly Json[], length: number) => Response | null,
+  ): number[] {
+    const sizes: number[] = [];
+    device.network = (at, forward, _headers, _method, body) => {
+      if (at !== '/sync/upload') return forward();
+      const changes = arrayOf(asObject(asJson(String(body)))['changes']);
+      sizes.push(changes.length);
+      const refusal = refuse(changes, String(body).length);
+      return refusal === null ? forward() : Promise.resolve(refusal);
+    };
+    return sizes;
+  }
+
+  const nginx = (): Response =>
+    new Response('<html>413 Request Entity Too Large</html>', {
+      status: 413,
+      headers: { 'Content-Type': 'text/html' },
+    });
+  const broken = (): Response =>
+    new Response('{"code":"broken"}', { status: 500, headers: { 'Content-Type': 'application/problem+json' } });
+  const names = (changes: readonly Json[], key: string): boolean =>
+    changes.some((change) => isJsonObject(change) && change['key'] === key);
+
+  it('since a proxy takes no request of its size goes out in halves, and so does the next one at once', async () => {
+    const opened = await openDevice(fixture);
+    const ids = await make(opened, 8, { note: 'n'.repeat(100) });
+    const sizes = refusing(opened, (_changes, length) => (length > 2_000 ? nginx() : null));
+    expect(await run(opened)).toBe('finished');
+    expect(await Promise.all(ids.map(isThere))).toEqual(ids.map(() => true));
+    const before = sizes.length;
+    await make(opened, 8, { note: 'n'.repeat(100) });
+    expect(await run(opened)).toBe('finished');
+    expect(Math.max(...sizes.slice(before))).toBeLessThan(8);
+    expect(await valueOf(opened.page.pending())).toMatchObject({ total: 0 });
+  });
+
+  it('has the one change alone rejected that is too large by itself', async () => {
+    const opened = await openDevice(fixture);
+    const [large = ''] = await make(opened, 1, { note: 'n'.repeat(5_000) });
+    const ids = await make(opened, 5);
+    refusing(opened, (_changes, length) => (length > 4_000 ? nginx() : null));
+    expect(await run(opened)).toBe('partial');
+    expect(await Promise.all(ids.map(isThere))).toEqual(ids.map(() => true));
+    expect((await see(opened.session, 'visits', large)).detail).toBe('rejected');
+    expect(await valueOf(opened.page.failures({}))).toMatchObject([{ key: large, code: 'too-large', retriable: true }]);
+    expect(await run(opened)).toBe('finished');
+  });
+
+  it('and is a group stays whole: all of it is kept, and named as too large', async () => {
+    const opened = await openDevice(fixture);
+    const ids = [randomUUID(), randomUUID()];
+    await valueOf(
+      opened.page.group(
+        ids.map((id) => ({ method: 'PUT', url: `${path}/${id}`, body: visit(id, { note: 'n'.repeat(3_000) }) })),
+        {},
+      ),
+    );
+    const [other = ''] = await make(opened, 1);
+    const sizes = refusing(opened, (_changes, length) => (length > 4_000 ? nginx() : null));
+    expect(await run(opened)).toBe('partial');
+    expect(sizes).not.toContain(0);
+    expect(await isThere(other)).toBe(true);
+    expect(await Promise.all(ids.map(isThere))).toEqual([false, false]);
+    for (const id of ids) expect((await see(opened.session, 'visits', id)).record).toMatchObject({ id });
+    const failures = await valueOf(opened.page.failures({}));
+    expect(failures.map(({ code }) => code)).toContain('too-large');
+  });
+
+  it('since it fails at one change delivers the others at the second try, downloads, and keeps that one', async () => {
+    const opened = await openDevice(fixture);
+    const ids = await make(opened, 20);
+    const bad = ids[7] ?? '';
+    const elsewhere = randomUUID();
+    await fixture.request('POST', path, { body: visit(elsewhere) });
+    const sizes = refusing(opened, (changes) => (names(changes, bad) ? broken() : null));
+    expect(await run(opened)).toBe('server');
+    expect(sizes).toEqual([20]);
+    expect(await run(opened, 'all')).toBe('server');
+    expect(await Promise.all(ids.map(isThere))).toEqual(ids.map((id) => id !== bad));
+    expect((await see(opened.session, 'visits', elsewhere)).record).toMatchObject({ id: elsewhere });
+    expect((await see(opened.session, 'visits', bad)).detail).toBe('pending');
+    opened.device.network = (_at, forward) => forward();
+    expect(await run(opened)).toBe('finished');
+    expect(await isThere(bad)).toBe(true);
+  });
+
+  it('since it fails at everything is not cut to pieces again and again', async () => {
+    const opened = await openDevice(fixture);
+    await make(opened, 200);
+    const sizes = refusing(opened, broken);
+    await run(opened);
+    expect(sizes).toEqual([200]);
+    await run(opened);
+    expect(sizes.length).toBeLessThan(20);
+    opened.device.network = (_at, forward) => forward();
+    expect(await run(opened)).toBe('finished');
+    expect(await valueOf(opened.page.pending())).toMatchObject({ total: 0 });
+  });
+});

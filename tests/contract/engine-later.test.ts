@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isJsonObject, type Json } from '../../sw/protocol/record.ts';
+import { see } from './engine-fixture.ts';
+import { openDevice, valueOf, visit, type Opened } from './engine-page.ts';
+import { ask } from './page-requests.ts';
+import { arrayOf, asJson, asObject, Fixture } from './server-fixture.ts';
+
+const path = '/api/visits';
+
+describe('what the server takes later', () => {
+  const fixture = new Fixture('embedded');
+  beforeAll(() => fixture.start());
+  afterAll(() => fixture.stop());
+
+  /** The server takes these later, and tells nobody that it has. Gives the keys and paths of each upload. */
+  function taking({ device }: Opened, isLater: (change: Json) => boolean): Json[][] {
+    const sent: Json[][] = [];
+    device.network = async (at, forward, _headers, _method, body) => {
+      if (at !== '/sync/upload') return forward();
+      const upload = asObject(asJson(String(body)));
+      const changes = arrayOf(upload['changes']);
+      sent.push(changes.map((change) => asObject(change)['key'] ?? asObject(change)['path'] ?? null));
+      const rest = { ...upload, changes: changes.filter((change) => !isLater(change)) };
+      const like = await fixture.request('POST', at, { body: rest });
+      const later = changes
+        .filter(isLater)
+        .map((change) => ({ type: 'later', mutationId: asObject(change)['mutationId'] ?? null, message: 'Not now.' }));
+      const outcomes = [...arrayOf(asObject(like.body)['outcomes']), ...later];
+      return new Response(JSON.stringify({ ...asObject(like.body), outcomes }), { headers: like.headers });
+    };
+    return sent;
+  }
+
+  async function run({ session }: Opened): Promise<unknown> {
+    return session.engine.synchronize(randomUUID(), { mode: 'all', onPartial: 'return' }).then(
+      ({ outcome }) => outcome,
+      (error: unknown) => error,
+    );
+  }
+
+  it('keeps nothing else from being sent and downloaded, and the run has failed then', async () => {
+    const opened = await openDevice(fixture);
+    const [busy, other, elsewhere] = [randomUUID(), randomUUID(), randomUUID()];
+    for (const id of [busy, other]) await ask(opened.session, 'PUT', `${path}/${id}`, visit(id));
+    await fixture.request('POST', path, { body: visit(elsewhere) });
+    taking(opened, (change) => asObject(change)['key'] === busy);
+    expect(await run(opened)).toMatchObject({
+      code: 'server',
+      retryable: true,
+      details: { result: { outcome: 'failed' } },
+    });
+    expect((await see(opened.session, 'visits', other)).detail).toBe('clean');
+    expect((await see(opened.session, 'visits', elsewhere)).record).toMatchObject({ id: elsewhere });
+    expect((await see(opened.session, 'visits', busy)).detail).toBe('pending');
+    opened.device.network = (_at, forward) => forward();
+    expect(await run(opened)).toBe('finished');
+    expect(await valueOf(opened.page.pending())).toMatchObject({ total: 0 });
+  });
+
+  it('and is a command has nothing sent behind it, but the download goes on', async () => {
+    const opened = await openDevice(fixture);
+    const [id, elsewhere] = [randomUUID(), randomUUID()];
+    await ask(opened.session, 'PUT', `${path}/${id}`, visit(id));
+    expect(await run(opened)).toBe('finished');
+    await fixture.request('POST', path, { body: visit(elsewhere) });
+    await ask(opened.session, 'POST', `${path}/${id}/close`, {});
+    await ask(opened.session, 'PATCH', `${path}/${id}`, { note: 'behind it' });
+    const sent = taking(opened, (change) => isJsonObject(change) && 'path' in change);
+    expect(await run(opened)).toMatchObject({ code: 'server' });
+    expect(sent).toEqual([[`${path}/${id}/close`]]);
+    expect((await see(opened.session, 'visits', elsewhere)).record).toMatchObject({ id: elsewhere });
+  });
+
+  it('and is all there is, ends the run', async () => {
+    const opened = await openDevice(fixture);
+    for (let n = 0; n < 12; n += 1) {
+      const id = randomUUID();
+      await ask(opened.session, 'PUT', `${path}/${id}`, visit(id));
+    }
+    const asked: string[] = [];
+    taking(opened, () => true);
+    const { network } = opened.device;
+    opened.device.network = (at, ...rest) => {
+      asked.push(at);
+      return network(at, ...rest);
+    };
+    expect(await run(opened)).toMatchObject({ code: 'server' });
+    expect(asked.filter((at) => at === '/sync/download')).toEqual([]);
+  });
+});
