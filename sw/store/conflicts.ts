@@ -5,10 +5,10 @@ import { releaseFollowers, type RecordRef } from './blocked.ts';
 import { withState } from './changes.ts';
 import { StaleReadError, type Database, type WriteTransaction } from './database.ts';
 import type { DeleteRules } from './delete-rules.ts';
-import { subjectOf } from './failures.ts';
+import { baseOf, operationOn, subjectOf } from './failures.ts';
 import { removeMark } from './marks.ts';
 import { parkGroup } from './park-group.ts';
-import type { ChangeBase, ChangeRow, StoreName } from './format.ts';
+import type { ChangeRow, StoreName } from './format.ts';
 import { getMeta } from './meta.ts';
 import { writeScope, writeWithin } from './write.ts';
 
@@ -34,12 +34,6 @@ export function readConflicts(database: Database): Promise<readonly Conflict[]> 
         return { id: row.reason?.failure ?? '', table: row.table, key: row.key, base, local, server, fields };
       });
   });
-}
-
-function baseOf(row: ChangeRow): ChangeBase | null {
-  const { server, base } = row;
-  if (server === undefined) return base;
-  return server.text === null ? null : { text: server.text, version: server.version };
 }
 
 /** The table and key that a failure is about; null: there is no such failure. */
@@ -114,7 +108,7 @@ async function storeChoice(
     if (row.group !== undefined) await parkGroup(tx, row.group, { user, device, at: now, newId });
     return row;
   }
-  const operation = text === null ? 'delete' : base === null ? 'create' : 'update';
+  const operation = operationOn(base, text);
   const chosen = { ...withState(row, 'pending'), mutationId, operation, text, base, attempts: 0 } as const;
   await tx.objectStore('changes').put({ ...chosen, whole: base === null });
   await releaseFollowers(tx, [row]);

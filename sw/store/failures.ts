@@ -1,7 +1,7 @@
 import { releaseFollowers } from './blocked.ts';
 import { rowsOf, withCommandState, withoutGroup, withState } from './changes.ts';
 import type { AnyTransaction, Database, WriteTransaction } from './database.ts';
-import type { ChangeRow, CommandRow, FailureRow } from './format.ts';
+import type { ChangeBase, ChangeRow, CommandRow, FailureRow } from './format.ts';
 import { readGroup } from './groups.ts';
 import type { MutationId } from '../protocol/record.ts';
 import type { Failure, FailureCode } from '../protocol/status.ts';
@@ -68,6 +68,18 @@ function recordsOf(members: readonly (ChangeRow | CommandRow)[]): readonly Chang
   return members.filter((member) => 'table' in member);
 }
 
+/** What a change is made upon: after a conflict the server's copy. */
+export function baseOf({ server, base }: ChangeRow): ChangeBase | null {
+  if (server === undefined) return base;
+  return server.text === null ? null : { text: server.text, version: server.version };
+}
+
+/** What makes this content of this base. */
+export function operationOn(base: ChangeBase | null, text: string | null): ChangeRow['operation'] {
+  if (text === null) return 'delete';
+  return base === null ? 'create' : 'update';
+}
+
 async function retryRow(tx: WriteTransaction, row: ChangeRow | CommandRow, mutationId: MutationId): Promise<void> {
   if ('method' in row) {
     await tx.objectStore('commands').put({ ...withCommandState(row, 'pending'), mutationId, attempts: 0 });
@@ -76,11 +88,10 @@ async function retryRow(tx: WriteTransaction, row: ChangeRow | CommandRow, mutat
   // It may have arrived: what is written from here on is sent for itself, a delete too.
   const sealed = row.state === 'unknown' ? ({ sealed: true } as const) : {};
   const next = { ...withState(row, 'pending'), ...sealed, mutationId, attempts: 0 };
-  // After a conflict the server's copy is what the change is made upon.
-  const { server } = row;
-  const base =
-    server === undefined ? row.base : server.text === null ? null : { text: server.text, version: server.version };
-  await tx.objectStore('changes').put({ ...next, base });
+  const base = baseOf(row);
+  // Where the server has the record under the key of a create, it is an update of it from here on.
+  const operation = row.server === undefined ? row.operation : operationOn(base, row.text);
+  await tx.objectStore('changes').put({ ...next, operation, base });
 }
 
 /**
