@@ -68,6 +68,11 @@ function recordsOf(members: readonly (ChangeRow | CommandRow)[]): readonly Chang
   return members.filter((member) => 'table' in member);
 }
 
+async function endHold(tx: WriteTransaction, { table, key }: ChangeRow): Promise<void> {
+  const head = await tx.objectStore('heads').get(table);
+  if (head !== undefined) await removeMark(tx, head, 'hold', key);
+}
+
 /** What a change is made upon: after a conflict the server's copy. */
 export function baseOf({ server, base }: ChangeRow): ChangeBase | null {
   if (server === undefined) return base;
@@ -96,8 +101,8 @@ async function retryRow(tx: WriteTransaction, row: ChangeRow | CommandRow, mutat
 
 /**
  * Makes the change or command of a failure pending again, under a new mutation id: the server's refusal of the old one is
- * final. The failure goes, and what waited for it is pending again too. Resolves to false if there is none, or nothing stands
- * for it any more. With `code`, only a failure of this code.
+ * final. The failure and a hold go, and what waited for it is pending again too. Resolves to false if there is none, or nothing
+ * stands for it any more. With `code`, only a failure of this code.
  */
 export function retryFailure(
   database: Database,
@@ -105,11 +110,14 @@ export function retryFailure(
   newId: () => MutationId,
   code: FailureCode | null = null,
 ): Promise<boolean> {
-  return database.write(['failures', 'changes', 'commands'], async (tx) => {
+  return database.write(['failures', 'changes', 'commands', 'heads', 'marks'], async (tx) => {
     const failure = await tx.objectStore('failures').get(id);
     if (failure === undefined || failure.seq === null || (code !== null && failure.code !== code)) return false;
     const members = await membersOf(tx, failure);
-    for (const member of members) await retryRow(tx, member, newId());
+    for (const member of members) {
+      await retryRow(tx, member, newId());
+      if ('table' in member) await endHold(tx, member);
+    }
     await releaseFollowers(tx, [failure, ...recordsOf(members)]);
     return members.length > 0;
   });
@@ -136,9 +144,8 @@ export function discardFailure(
         continue;
       }
       await tx.objectStore('changes').delete([member.table, member.key, member.seq]);
-      const head = await tx.objectStore('heads').get(member.table);
       const left = await rowsOf(tx, member.table, member.key);
-      if (head !== undefined && left.length === 0) await removeMark(tx, head, 'hold', member.key);
+      if (left.length === 0) await endHold(tx, member);
     }
     await releaseFollowers(tx, [failure, ...recordsOf(members)]);
     return { table, key };

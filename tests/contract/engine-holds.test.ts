@@ -24,6 +24,18 @@ describe('A status that is set synchronized by hand', () => {
     expect(await session.engine.synchronize('again', {})).toMatchObject({ uploaded: 0 });
   });
 
+  it('ends where the user retries what the server refused (F-02, K-S4)', async () => {
+    const { session, page } = await openDevice(fixture);
+    const id = randomUUID();
+    await ask(session, 'PUT', `/api/visits/${id}`, visit(id, { placeId: 'no-such-place' }));
+    await session.engine.synchronize('refused', { onPartial: 'return' });
+    await valueOf(page.setStatus('visits', 'synchronized', { id }, {}));
+    const [failure] = await valueOf(page.failures({}));
+    expect(await valueOf(page.retry(failure?.id ?? ''))).toBe(true);
+    expect((await see(session, 'visits', id)).detail).toBe('pending');
+    expect(await session.engine.synchronize('again', { onPartial: 'return' })).toMatchObject({ failed: 1 });
+  });
+
   it('is one hold, where the record was known under two keys (N-3)', async () => {
     const { session, page, device } = await openDevice(fixture);
     const visitId = randomUUID();
