@@ -5,6 +5,7 @@ import type { BatchContentRow, ChangeRow, CommandRow, FailureRow, StoreName } fr
 import { segmentOf } from '../store/staging.ts';
 import { SyncError } from '../protocol/errors.ts';
 import type { MutationId } from '../protocol/record.ts';
+import { releaseHolds } from '../store/marks.ts';
 import { getMeta } from '../store/meta.ts';
 import { noteOutcomes } from '../store/outcomes.ts';
 import { parseStored } from '../store/rebase.ts';
@@ -111,7 +112,7 @@ export function noteAttempt(session: Session, batch: number): (id: MutationId) =
  */
 export function noteArrival(session: Session, id: string): Promise<boolean> {
   const { base, database, schema } = session;
-  const scope: StoreName[] = ['failures', 'changes', 'commands', 'heads', 'segments', 'meta', 'outcomes'];
+  const scope: StoreName[] = ['failures', 'changes', 'commands', 'heads', 'marks', 'segments', 'meta', 'outcomes'];
   return database.write(scope, async (tx) => {
     const failure = await tx.objectStore('failures').get(id);
     if (failure?.code !== 'unknown' || failure.seq === null) return false;
@@ -136,6 +137,7 @@ export function noteArrival(session: Session, id: string): Promise<boolean> {
       tx.objectStore('changes').delete([name, key, seq]),
       noteOutcomes(tx, [arrived]),
     ]);
+    if (above.length === 0) await releaseHolds(tx, base, [{ table: name, key }]);
     if (!table.serverKeys && row.text !== null) {
       const overlay = new Map([[key, { key, text: row.text, version: '', fields: {} }]]);
       await addSegments(tx, base, [[name, segmentOf(overlay)]]);

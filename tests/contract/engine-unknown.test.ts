@@ -8,6 +8,7 @@ import { noteArrival } from '../../sw/sync/unknown-outcomes.ts';
 import type { Failure, PendingCounts } from '../../sw/protocol/status.ts';
 import { newMutationId } from './close-command.ts';
 import { Device, see } from './engine-fixture.ts';
+import { pageOf, valueOf, type Opened } from './engine-page.ts';
 import { ask } from './page-requests.ts';
 import { Fixture } from './server-fixture.ts';
 
@@ -34,7 +35,7 @@ async function noteOf(id: string): Promise<unknown> {
 }
 
 /** A device of a server that remembers no requests; the first POST is applied and not answered. */
-async function losingFirstPost(): Promise<{ device: Device; session: OpenSession; posts: () => number }> {
+async function losingFirstPost(): Promise<Opened & { posts: () => number }> {
   const device = new Device(fixture);
   let posts = 0;
   device.network = async (path, forward) => {
@@ -45,8 +46,9 @@ async function losingFirstPost(): Promise<{ device: Device; session: OpenSession
     throw new TypeError('connection closed');
   };
   const backend = restBackend({ idempotency: 'none', concurrency: 1 });
-  const session = await device.startWorker({ backend }).signIn('ana');
-  return { device, session, posts: () => posts };
+  const worker = device.startWorker({ backend });
+  const session = await worker.signIn('ana');
+  return { device, worker, session, page: pageOf(worker, session), posts: () => posts };
 }
 
 async function makeVisits(session: OpenSession, count: number): Promise<string[]> {
@@ -81,6 +83,25 @@ describe('A server without idempotency (U-14)', () => {
     await session.engine.synchronize('two', { mode: 'unsynchronized' });
     expect(posts()).toBe(1);
     expect(await failuresOf(session)).toEqual([]);
+  });
+
+  it.each([
+    ['has no hold left when it has arrived', [], { total: 1, sendable: 1 }],
+    [
+      'leaves the hold of an edit over it when it has arrived',
+      ['edited'],
+      { total: 1, tables: { visits: { held: 1 } } },
+    ],
+  ] as const)('%s (K-S4)', async (_name, edits, counts) => {
+    const { session, page } = await losingFirstPost();
+    const [id = ''] = await makeVisits(session, 1);
+    await expect(session.engine.synchronize('one', { mode: 'unsynchronized' })).rejects.toThrow();
+    for (const note of edits) await ask(session, 'PATCH', `/api/visits/${id}`, { note });
+    await valueOf(page.setStatus('visits', 'synchronized', { id }, {}));
+    const [failure] = await failuresOf(session);
+    expect(await valueOf(page.arrived(failure?.id ?? ''))).toBe(true);
+    await makeVisits(session, 1);
+    expect(await countsOf(session)).toMatchObject(counts);
   });
 
   it('holds an edit of what is unknown back until that is settled (invariant 3)', async () => {
