@@ -183,7 +183,8 @@ async function storeRecord(
     const old = reason?.failure === undefined ? undefined : await tx.objectStore('failures').get(reason.failure);
     if (old !== undefined) await tx.objectStore('failures').put({ ...old, retriable: false, seq: null });
   }
-  if (upgrade.schema.tables.has(table)) await releaseHolds(tx, upgrade.base, [{ table, key }]);
+  // A draft's record may have a change, and that may be held.
+  if (store === 'changes' && upgrade.schema.tables.has(table)) await releaseHolds(tx, upgrade.base, [{ table, key }]);
   return true;
 }
 

@@ -11,6 +11,7 @@ import { newMutationId } from './close-command.ts';
 import { Device, see, write, type WorkerOptions } from './engine-fixture.ts';
 import { network, pageOf, valueOf, visit } from './engine-page.ts';
 import { bytesOf, chunksHere, takePhoto } from './files-fixture.ts';
+import { ask } from './page-requests.ts';
 import { Fixture } from './server-fixture.ts';
 
 const fixture = new Fixture('embedded');
@@ -65,6 +66,23 @@ describe('A new version of the schema', () => {
     await valueOf(pageOf(before, session).setStatus('trips', 0, `id = "${id}"`, {}));
     before.kill();
     const next = await device.startWorker(version(2, { visits }, move('trips', 'visits'))).signIn('ana');
+    expect((await see(next, 'visits', id)).detail).toBe('held');
+    await run(next, 'one');
+    expect(await onServer(id)).toBeNull();
+  });
+
+  it('keeps the hold of a record of which a draft does not fit (K-04, F-04)', async () => {
+    const device = new Device(fixture);
+    const before = device.startWorker(version(1, { visits }));
+    const session = await before.signIn('ana');
+    const id = randomUUID();
+    await write(session, 'visits', id, visit(id));
+    await valueOf(pageOf(before, session).setStatus('visits', 0, `id = "${id}"`, {}));
+    await ask(session, 'PATCH', `/api/visits/${id}`, { note: 'does not fit' }, { 'Sync-Draft': 'true' });
+    before.kill();
+    const refuseDraft: Migrate = (change) => (change.record['note'] === 'does not fit' ? null : change);
+    const next = await device.startWorker(version(2, { visits }, refuseDraft)).signIn('ana');
+    expect(await failuresOf(next)).toMatchObject([{ code: 'schema', content: { note: 'does not fit' } }]);
     expect((await see(next, 'visits', id)).detail).toBe('held');
     await run(next, 'one');
     expect(await onServer(id)).toBeNull();
