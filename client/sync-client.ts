@@ -191,13 +191,17 @@ export interface SyncClient extends EventTarget {
   conflicts(): Promise<readonly Conflict[]>;
   /**
    * Puts a record in place of a change in conflict, or of one that was rejected, to be sent with the next run; null deletes it.
-   * Resolves with whether there was such a failure, with a change that still stands for it.
+   * Resolves with whether there was such a failure, with a change that still stands for it. Rejects with `unknown-outcome` as
+   * `retry` does.
    */
   resolve(failure: string, record: JsonRecord | null): Promise<boolean>;
 
   /** Changes that the server did not take, with their content and the reason, the newest first. */
   failures(options?: PageOptions): Promise<readonly Failure[]>;
-  /** Sends a failed change again with the next run. Resolves with whether it could be. */
+  /**
+   * Sends a failed change again with the next run. Resolves with whether it could be. Rejects with `unknown-outcome` for a failure
+   * `unknown`: it may be at the server, so it takes the user's word, by `sendAgain` or `arrived`.
+   */
   retry(failure: string): Promise<boolean>;
   /** Gives a failed change up; its record shows the server's copy again. Resolves with whether there was such a failure. */
   discard(failure: string): Promise<boolean>;

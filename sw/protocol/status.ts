@@ -90,6 +90,6 @@ export interface Failure {
   readonly run: string;
   /** Milliseconds since 1970 by this device's clock. */
   readonly at: number;
-  /** Whether the change still stands here, marked `rejected`, and can be retried as it is. */
+  /** Whether the change still stands here, marked `rejected`, and can be retried as it is; one that is `unknown`, by `sendAgain`. */
   readonly retriable: boolean;
 }

@@ -5,7 +5,7 @@ import { releaseFollowers, type RecordRef } from './blocked.ts';
 import { withState } from './changes.ts';
 import { StaleReadError, type Database, type WriteTransaction } from './database.ts';
 import type { DeleteRules } from './delete-rules.ts';
-import { baseOf, operationOn, subjectOf } from './failures.ts';
+import { baseOf, checkKnown, operationOn, subjectOf } from './failures.ts';
 import { removeMark } from './marks.ts';
 import { parkGroup } from './park-group.ts';
 import type { ChangeRow, StoreName } from './format.ts';
@@ -61,6 +61,8 @@ const maximumAttempts = 20;
  * Puts the user's choice in place of a change that is in conflict or was rejected, based on the server's copy that they saw;
  * null deletes the record. The failure goes. If the choice is the server's copy, nothing is left to send. Resolves to the
  * record's place; null: there is no such failure, or no change stands for it any more.
+ *
+ * @throws UnknownOutcomeError
  */
 export async function resolveFailure(
   { database, base }: { readonly database: Database; readonly base: Base },
@@ -95,6 +97,7 @@ async function storeChoice(
   const failure = await tx.objectStore('failures').get(id);
   const row = failure === undefined ? null : await subjectOf(tx, failure);
   if (row === null || 'method' in row) return null;
+  checkKnown(row);
   await tx.objectStore('failures').delete(id);
   await removeMark(tx, await records.readHead(tx, row.table), 'hold', row.key);
   const base = baseOf(row);

@@ -3,6 +3,7 @@ import { rowsOf, withCommandState, withoutGroup, withState } from './changes.ts'
 import type { AnyTransaction, Database, WriteTransaction } from './database.ts';
 import type { ChangeBase, ChangeRow, CommandRow, FailureRow } from './format.ts';
 import { readGroup } from './groups.ts';
+import { UnknownOutcomeError } from '../protocol/errors.ts';
 import type { MutationId } from '../protocol/record.ts';
 import type { Failure, FailureCode } from '../protocol/status.ts';
 import { removeMark } from './marks.ts';
@@ -73,6 +74,18 @@ async function endHold(tx: WriteTransaction, { table, key }: ChangeRow): Promise
   if (head !== undefined) await removeMark(tx, head, 'hold', key);
 }
 
+/**
+ * What may have arrived is sent only after the user has said that it did not (U-14).
+ *
+ * @throws UnknownOutcomeError
+ */
+export function checkKnown(row: ChangeRow | CommandRow): void {
+  if (row.state !== 'unknown') return;
+  throw new UnknownOutcomeError(
+    'It may have arrived at the server, and sent once more it would be there twice. Nothing was changed. Say first what became of it: arrived(id), or sendAgain(id) where it is not there; then edit the record.',
+  );
+}
+
 /** What a change is made upon: after a conflict the server's copy. */
 export function baseOf({ server, base }: ChangeRow): ChangeBase | null {
   if (server === undefined) return base;
@@ -102,7 +115,9 @@ async function retryRow(tx: WriteTransaction, row: ChangeRow | CommandRow, mutat
 /**
  * Makes the change or command of a failure pending again, under a new mutation id: the server's refusal of the old one is
  * final. The failure and a hold go, and what waited for it is pending again too. Resolves to false if there is none, or nothing
- * stands for it any more. With `code`, only a failure of this code.
+ * stands for it any more. With `code`, only a failure of this code: what is `unknown` is not sent without it.
+ *
+ * @throws UnknownOutcomeError
  */
 export function retryFailure(
   database: Database,
@@ -115,6 +130,7 @@ export function retryFailure(
     if (failure === undefined || failure.seq === null || (code !== null && failure.code !== code)) return false;
     const members = await membersOf(tx, failure);
     for (const member of members) {
+      if (code === null) checkKnown(member);
       await retryRow(tx, member, newId());
       if ('table' in member) await endHold(tx, member);
     }

@@ -126,6 +126,21 @@ describe('A server without idempotency (U-14)', () => {
     }
   });
 
+  it('sends nothing again because a retry or a choice asks for it', async () => {
+    const { session, page, posts } = await losingFirstPost();
+    const [id = ''] = await makeVisits(session, 1);
+    await expect(session.engine.synchronize('one', { mode: 'unsynchronized' })).rejects.toThrow();
+    const [failure] = await failuresOf(session);
+    const refused = { ok: false, error: { code: 'unknown-outcome' } };
+    expect(await page.retry(failure?.id ?? '')).toMatchObject(refused);
+    expect(await page.resolve(failure?.id ?? '', { id, note: 'another' })).toMatchObject(refused);
+    expect(await page.resolve(failure?.id ?? '', null)).toMatchObject(refused);
+    await session.engine.synchronize('two', { mode: 'unsynchronized' });
+    expect([posts(), await noteOf(id)]).toEqual([1, 'a visit']);
+    expect(await failuresOf(session)).toEqual([failure]);
+    expect(await see(session, 'visits', id)).toMatchObject({ record: { note: 'a visit' } });
+  });
+
   it('sends it again when the user says so', async () => {
     const { session, device } = await losingFirstPost();
     const [id = ''] = await makeVisits(session, 1);

@@ -252,7 +252,7 @@ describe('An export and an import of unsent work', () => {
     expect(await tasks()).toHaveLength(1);
     const failures = await valueOf(page.failures({}));
     expect(failures).toMatchObject([{ table: 'tasks', code: 'unknown', retriable: true, content: { title: 'Call' } }]);
-    await valueOf(page.retry(failures[0]?.id ?? ''));
+    await valueOf(page.sendAgain(failures[0]?.id ?? ''));
     await session.engine.synchronize('four', { mode: 'unsynchronized' });
     expect(await tasks()).toHaveLength(2);
   });
