@@ -30,6 +30,14 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+const deepest = 100;
+
+/** Whether lists and objects lie in each other 100 deep at most: what works through a value calls itself for each level. */
+export function isShallow(value: unknown, depth: number = 0): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return depth <= deepest && Object.values(value).every((item) => isShallow(item, depth + 1));
+}
+
 export function isRecordKey(value: unknown): value is RecordKey {
   return typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value));
 }

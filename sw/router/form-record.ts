@@ -1,5 +1,5 @@
 import { SyncError } from '../protocol/errors.ts';
-import { isJsonObject, type Json, type JsonObject } from '../protocol/record.ts';
+import { isJsonObject, isShallow, type Json, type JsonObject } from '../protocol/record.ts';
 import type { FileReference } from '../protocol/file.ts';
 import type { Table } from '../store/schema.ts';
 import { checkNumbers } from './exact-numbers.ts';
@@ -70,8 +70,11 @@ export async function readForm(
     } catch {
       // Said below.
     }
-    if (!isJsonObject(record)) {
-      throw new SyncError('invalid-body', 'The form’s field record is not a JSON object. Nothing was stored.');
+    if (!isJsonObject(record) || !isShallow(record)) {
+      throw new SyncError(
+        'invalid-body',
+        'The form’s field record is not a JSON object, or nested more than 100 deep. Nothing was stored.',
+      );
     }
     for (const [name, value] of Object.entries(record)) fields.set(name, value);
   }

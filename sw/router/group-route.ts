@@ -1,7 +1,7 @@
 import type { Reply, WorkerMethods } from '../protocol/api.ts';
 import { SyncError } from '../protocol/errors.ts';
 import { isGroupRequest, type GroupOptions, type GroupRequest, type GroupResult } from '../protocol/group.ts';
-import { isJsonObject } from '../protocol/record.ts';
+import { isJsonObject, isShallow } from '../protocol/record.ts';
 import { deleteRulesOf } from '../store/delete-rules.ts';
 import type { ChangeBase } from '../store/format.ts';
 import { writeGroup, type GroupWrite } from '../store/group-write.ts';
@@ -35,13 +35,15 @@ function checkRequests(requests: unknown): readonly GroupRequest[] {
   if (!Array.isArray(requests) || requests.length === 0) {
     throw new SyncError('invalid-request', 'A group takes a list of one request or more. Nothing was stored.');
   }
-  if (requests.length > largestGroup || JSON.stringify(requests).length > largestText) {
+  const checked = requests.map((request: unknown, index) => {
+    if (!isGroupRequest(request)) throw wrongRequest(index, 'must have a method (POST, PUT, PATCH, DELETE) and a url');
+    if (!isShallow(request.body)) throw wrongRequest(index, 'has a body that is nested more than 100 deep');
+    return request;
+  });
+  if (checked.length > largestGroup || JSON.stringify(checked).length > largestText) {
     throw new SyncError('too-large', 'A group has at most 1000 requests and 10 MiB. Nothing was stored.');
   }
-  return requests.map((request: unknown, index) => {
-    if (isGroupRequest(request)) return request;
-    throw wrongRequest(index, 'must have a method (POST, PUT, PATCH, DELETE) and a url');
-  });
+  return checked;
 }
 
 function checkKey(options: GroupOptions): string | null {

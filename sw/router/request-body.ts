@@ -1,5 +1,5 @@
 import { SyncError } from '../protocol/errors.ts';
-import { isJsonObject, type Json } from '../protocol/record.ts';
+import { isJsonObject, isShallow, type Json } from '../protocol/record.ts';
 import { checkNumbers } from './exact-numbers.ts';
 
 const largestBody = 10 * 1024 * 1024;
@@ -23,6 +23,11 @@ export async function readBody(request: Request): Promise<{ readonly text: strin
     // Said below.
   }
   checkNumbers(text);
+  if (!isShallow(value))
+    throw new SyncError(
+      'invalid-body',
+      'The body is nested more than 100 deep. Nothing was stored; send it as a text.',
+    );
   if (value === null || typeof value === 'object')
     return { text: text.trim(), value: isJsonObject(value) ? value : [] };
   throw new SyncError('invalid-body', 'The body is not a JSON object. Send one record as JSON. Nothing was stored.');

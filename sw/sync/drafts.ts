@@ -1,7 +1,7 @@
 import { SyncError } from '../protocol/errors.ts';
 import { aliasFields, countAliases, currentKey, withCurrentKeys } from '../store/aliases.ts';
 import type { Draft } from '../protocol/draft.ts';
-import { isJsonObject, type MutationId, type RecordKey } from '../protocol/record.ts';
+import { isJsonObject, isShallow, type MutationId, type RecordKey } from '../protocol/record.ts';
 import { StaleReadError, type AnyTransaction } from '../store/database.ts';
 import { contentScope, nameContent, type StoredContent } from '../store/contents.ts';
 import type { WriteOperation } from '../store/coalesce.ts';
@@ -233,15 +233,17 @@ export async function commitDraft(session: Session, table: Table, given: RecordK
 
 /** A record given by a page's call, checked: what JSON cannot hold as it is would be stored as something else. */
 export function checkRecord(table: Table, record: unknown): string {
-  const isFaithful = (value: unknown, depth: number): boolean => {
+  const isFaithful = (value: unknown): boolean => {
     if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
     if (typeof value === 'number') return Number.isFinite(value);
-    if (typeof value !== 'object' || depth > 100) return false;
-    if (Array.isArray(value)) return value.every((item) => isFaithful(item, depth + 1));
-    return isJsonObject(value) && Object.values(value).every((item) => isFaithful(item, depth + 1));
+    if (typeof value !== 'object') return false;
+    return Object.values(value).every(isFaithful);
   };
-  if (!isJsonObject(record) || !isFaithful(record, 0)) {
-    throw new SyncError('invalid-body', `A record of ${table.name} is an object of JSON values. Nothing was stored.`);
+  if (!isJsonObject(record) || !isShallow(record) || !isFaithful(record)) {
+    throw new SyncError(
+      'invalid-body',
+      `A record of ${table.name} is an object of JSON values, nested 100 deep at most. Nothing was stored.`,
+    );
   }
   return JSON.stringify(record);
 }

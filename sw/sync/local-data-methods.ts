@@ -1,6 +1,6 @@
 import { runLock, type WorkerMethods } from '../protocol/api.ts';
 import { SyncError } from '../protocol/errors.ts';
-import { isJsonObject } from '../protocol/record.ts';
+import { isJsonObject, isShallow } from '../protocol/record.ts';
 import { clearRecords } from '../store/clear.ts';
 import { placeOfFailure, readConflicts, resolveFailure } from '../store/conflicts.ts';
 import { withCurrentFilter } from '../store/current-filter.ts';
@@ -53,10 +53,10 @@ export function createLocalDataMethods(sessions: Sessions, schema: Schema): Loca
     resolve: (id, record) =>
       reply(async () => {
         const session = await sessionToWrite(sessions);
-        if (record !== null && !isJsonObject(record)) {
+        if (record !== null && (!isJsonObject(record) || !isShallow(record))) {
           throw new SyncError(
             'invalid-body',
-            'resolve takes the whole record, or null to delete it. Nothing was stored.',
+            'resolve takes the whole record, nested 100 deep at most, or null to delete it. Nothing was stored.',
           );
         }
         const place = await placeOfFailure(session.database, id);
