@@ -1,5 +1,5 @@
 import { SyncError } from '../protocol/errors.ts';
-import { isJsonObject, isShallow, type Json } from '../protocol/record.ts';
+import { isShallow, type Json } from '../protocol/record.ts';
 import { checkNumbers } from './exact-numbers.ts';
 
 const largestBody = 10 * 1024 * 1024;
@@ -16,8 +16,9 @@ export async function readBody(request: Request): Promise<{ readonly text: strin
   const text = await request.text();
   if (text.length > largestBody)
     throw new SyncError('too-large', 'The body is larger than 10 MiB. Nothing was stored.');
-  let value: unknown;
+  let value: Json | undefined;
   try {
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-assignment -- what is parsed is JSON
     value = JSON.parse(text);
   } catch {
     // Said below.
@@ -28,7 +29,6 @@ export async function readBody(request: Request): Promise<{ readonly text: strin
       'invalid-body',
       'The body is nested more than 100 deep. Nothing was stored; send it as a text.',
     );
-  if (value === null || typeof value === 'object')
-    return { text: text.trim(), value: isJsonObject(value) ? value : [] };
+  if (typeof value === 'object') return { text: text.trim(), value };
   throw new SyncError('invalid-body', 'The body is not a JSON object. Send one record as JSON. Nothing was stored.');
 }

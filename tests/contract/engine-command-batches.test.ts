@@ -49,6 +49,19 @@ async function run({ session }: Opened, call: string): Promise<void> {
 }
 
 describe('A command', () => {
+  it.each([[[1, { two: 2 }]], [null]])('is sent with the body that it came with: %j', async (body) => {
+    const { session, device } = await openDevice(fixture);
+    const sent: unknown[] = [];
+    device.network = (path, forward, _headers, _method, upload) => {
+      if (path === '/sync/upload' && typeof upload === 'string')
+        sent.push(...arrayOf(asObject(asJson(upload))['changes']).map((change) => asObject(change)['body']));
+      return forward();
+    };
+    expect((await ask(session, 'POST', `/api/visits/${randomUUID()}/close`, body)).status).toBe(202);
+    await session.engine.synchronize('one', { mode: 'unsynchronized', onPartial: 'return' });
+    expect(sent).toEqual([body]);
+  });
+
   it('goes behind an earlier change that is merged first (O3, U-12, N-6b)', async () => {
     const opened = await openWithVisit('merge');
     const { session, id } = opened;
