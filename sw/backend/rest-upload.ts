@@ -11,6 +11,7 @@ import {
 } from '../protocol/record.ts';
 import type { Outcome, WireChange } from '../protocol/wire.ts';
 import type { BackendCall, BackendTable } from './backend.ts';
+import { notOurServer } from './http.ts';
 import { getRecord, isSameKey, patchValue, recordIn, type VersionedRecord, type VersionOf } from './rest-records.ts';
 import type { RestAnswer, RestClient, RestRequest } from './rest-request.ts';
 
@@ -146,11 +147,13 @@ export class RestUpload {
 
   async #applied(change: RecordChange, table: BackendTable, answer: RestAnswer): Promise<Outcome> {
     const { mutationId } = change;
-    if (change.type === 'delete') return { type: 'applied', mutationId, record: null, version: null };
+    if (change.type === 'delete') {
+      if (!isWord(answer) && (await this.#read(table, change.key)) !== null) throw noWord(answer);
+      return { type: 'applied', mutationId, record: null, version: null };
+    }
     const said = recordIn(answer, table, this.#options.versionOf);
     if (change.type === 'create' && table.serverKeys) return this.#madeByServer(change, table, answer, said);
-    // That it was applied is certain, whatever becomes of this request: the next download brings what the server has.
-    const found = said ?? (await this.#read(table, change.key).catch(() => ({ record: change.record, version: null })));
+    const found = said ?? (await this.#look(answer, table, change.key, change.record));
     const key = found?.record[table.key];
     const moved = isRecordKey(key) && !isSameKey(key, change.key);
     return {
@@ -160,6 +163,20 @@ export class RestUpload {
       record: found?.record ?? null,
       version: found?.version ?? null,
     };
+  }
+
+  /** The record after a write whose answer does not hold it. */
+  async #look(
+    answer: RestAnswer,
+    table: BackendTable,
+    key: RecordKey,
+    sent: JsonRecord,
+  ): Promise<VersionedRecord | null> {
+    const found = this.#read(table, key);
+    // That it was applied is certain, whatever becomes of this request: the next download brings what the server has.
+    if (isWord(answer)) return found.catch(() => ({ record: sent, version: null }));
+    if ((await found) === null) throw noWord(answer);
+    return found;
   }
 
   /** The server's key is in the record that it answers, or in the address that it gives. */
@@ -172,11 +189,13 @@ export class RestUpload {
     const { mutationId } = change;
     const own = said?.record[table.key];
     const key = isRecordKey(own) ? own : keyAt(answer, table);
-    // Without a word of its key, the next download brings it.
-    if (key === null) return { type: 'applied', mutationId, record: null, version: null };
+    if (key === null) {
+      if (!isWord(answer)) throw noWord(answer);
+      // The next download brings it.
+      return { type: 'applied', mutationId, record: null, version: null };
+    }
     this.#names.add(table.name, change.key, key);
-    const sent = { record: { ...change.record, [table.key]: key }, version: null };
-    const found = said ?? (await this.#read(table, key).catch(() => sent));
+    const found = said ?? (await this.#look(answer, table, key, { ...change.record, [table.key]: key }));
     return { type: 'applied', mutationId, key, record: found?.record ?? null, version: found?.version ?? null };
   }
 
@@ -217,23 +236,35 @@ export class RestUpload {
       if (answer.status !== 404 && answer.status !== 410) return refusal(change, answer);
       return { type: 'gone', mutationId, message: messageOf(answer) };
     }
-    const found = this.#subjectOf(url, answer);
+    const found = await this.#subjectOf(url, answer);
     return { type: 'applied', mutationId, record: found?.record ?? null, version: found?.version ?? null };
   }
 
   /** The record that a command was about, if it answered it. Whether it did or not, the record's version may be another. */
-  #subjectOf(url: string, answer: RestAnswer): VersionedRecord | null {
+  async #subjectOf(url: string, answer: RestAnswer): Promise<VersionedRecord | null> {
     for (const table of this.#client.context.tables.values()) {
       const base = `${this.#client.urlOf(table)}/`;
       if (!url.startsWith(base)) continue;
       const [segment = ''] = url.slice(base.length).split(/[/?]/);
-      const found = recordIn(answer, table, this.#options.versionOf);
+      const found = isWord(answer)
+        ? recordIn(answer, table, this.#options.versionOf)
+        : await this.#read(table, decodeURIComponent(segment));
       const own = isSameKey(found?.record[table.key], decodeURIComponent(segment)) ? found : null;
       this.#versions.set(`${base}${segment}`, own?.version ?? null);
       return own;
     }
+    if (!isWord(answer)) throw noWord(answer);
     return null;
   }
+}
+
+/** An empty 200 may be anybody's, as that of a network whose page was not opened yet (A-R1). */
+function isWord({ json, status }: RestAnswer): boolean {
+  return json !== undefined || [201, 204, 205].includes(status);
+}
+
+function noWord({ headers }: RestAnswer): SyncError {
+  return notOurServer(new Response(null, { headers }), 'JSON, 201 or 204');
 }
 
 function keyAt(answer: RestAnswer, table: BackendTable): RecordKey | null {

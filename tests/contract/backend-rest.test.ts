@@ -1,50 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { parseFilter } from '../../sw/filter/index.ts';
-import { restBackend, type RestBackendOptions } from '../../sw/backend/rest-backend.ts';
-import type { BackendConnection } from '../../sw/backend/backend.ts';
-import type { Json, JsonObject } from '../../sw/protocol/record.ts';
-import { asJson, asObject, command, create, newId, remove, update } from './server-fixture.ts';
+import { restBackend } from '../../sw/backend/rest-backend.ts';
+import type { JsonObject } from '../../sw/protocol/record.ts';
+import { asObject, command, create, newId, remove, update } from './server-fixture.ts';
 import { callAs, contextAt, downloadFrom, uploadTo } from './backend-fixture.ts';
+import { echo, json, serverThat, type Answer } from './rest-fixture.ts';
 
-interface Sent {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: Headers;
-  readonly body: Json;
-}
-
-type Answer = (sent: Sent) => Response | Promise<Response>;
-
-/** A backend whose server answers as the test says, and what it was asked. */
-function serverThat(
-  answer: Answer,
-  options: RestBackendOptions = {},
-): { readonly connection: BackendConnection; readonly asked: Sent[] } {
-  const asked: Sent[] = [];
-  const context = contextAt('https://app.example', async (input, init) => {
-    const { pathname, search } = new URL(input);
-    const { method = 'GET', body } = init ?? {};
-    const sent: Sent = {
-      method,
-      path: `${pathname}${search}`,
-      headers: new Headers(init?.headers),
-      body: typeof body === 'string' ? asJson(body) : null,
-    };
-    asked.push(sent);
-    const response = await answer(sent);
-    init?.signal?.throwIfAborted();
-    return response;
-  });
-  // Of tables whose keys the server makes, none can be put under a key of the client's own.
-  const tables = [...context.tables].filter(([, table]) => options.idempotency !== 'client-keys' || !table.serverKeys);
-  return { connection: restBackend(options).connect({ ...context, tables: new Map(tables) }), asked };
-}
-
-function json(body: Json, status = 200, headers: Record<string, string> = {}): Response {
-  return new Response(JSON.stringify(body), { status, headers: { 'Content-Type': 'application/json', ...headers } });
-}
-
-const echo: Answer = ({ body }) => json(asObject(body), 200, { ETag: '"2"' });
 const product = (code: number): JsonObject => ({ Code: code, Name: `Product ${code}`, Stock: 1 });
 const creates = (count: number): JsonObject[] =>
   Array.from({ length: count }, (_, index) => create('products', { Code: 1000 + index, Name: 'New' }, 'Code'));

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import type { JsonObject } from '../../sw/protocol/record.ts';
+import { uploadTo } from './backend-fixture.ts';
+import { json, serverThat, type Answer } from './rest-fixture.ts';
+import { command, create, remove, update } from './server-fixture.ts';
+
+const stored = { id: 'a', note: 'stored' };
+const empty = (status: number): Response => new Response('', { status, headers: { 'Content-Type': 'text/plain' } });
+const writes = (): readonly (readonly [string, JsonObject])[] => [
+  ['create', create('visits', { id: 'a', note: 'stored' })],
+  ['create whose key the server makes', create('tasks', { id: -1, title: 'stored' })],
+  ['update', update('visits', { id: 'a', note: 'stored' }, { fields: ['note'] })],
+  ['delete', remove('visits', 'a')],
+  ['command on a record', command('/api/visits/a/close')],
+  ['command', command('/api/close')],
+];
+
+describe('An empty answer to a write over REST (A-R1)', () => {
+  it.each(writes())('acknowledges nothing with 200 where the server is not there: %s', async (_name, change) => {
+    const { connection } = serverThat(() => empty(200));
+    const { outcomes, fault } = await uploadTo(connection, [change]);
+    expect([outcomes, fault]).toMatchObject([[], { code: 'not-our-server', retryable: true }]);
+  });
+
+  it('is believed with 200 where the record, read after it, is as it must be', async () => {
+    const there: Answer = ({ method }) => (method === 'GET' ? json(stored) : empty(200));
+    const gone: Answer = ({ method }) => (method === 'GET' ? json({}, 404) : empty(200));
+    const [made, , edited, deleted, closed] = writes().map(([, change]) => change);
+    for (const [change, holds, lacks] of [
+      [made, there, gone],
+      [edited, there, gone],
+      [deleted, gone, there],
+      [closed, there, null],
+    ] as const) {
+      const believed = await uploadTo(serverThat(holds).connection, change === undefined ? [] : [change]);
+      expect(believed).toMatchObject({ outcomes: [{ type: 'applied' }], fault: null });
+      if (lacks === null) continue;
+      const not = await uploadTo(serverThat(lacks).connection, change === undefined ? [] : [change]);
+      expect(not).toMatchObject({ outcomes: [], fault: { code: 'not-our-server' } });
+    }
+  });
+
+  it.each(writes())('is an acknowledgement with 204: %s', async (_name, change) => {
+    const { connection } = serverThat(({ method }) =>
+      method === 'GET' ? empty(200) : new Response(null, { status: 204 }),
+    );
+    const { outcomes, fault } = await uploadTo(connection, [change]);
+    expect([outcomes, fault]).toMatchObject([[{ type: 'applied' }], null]);
+  });
+});
