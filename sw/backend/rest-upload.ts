@@ -152,10 +152,21 @@ export class RestUpload {
       return { type: 'applied', mutationId, record: null, version: null };
     }
     const said = recordIn(answer, table, this.#options.versionOf);
-    if (change.type === 'create' && table.serverKeys) return this.#madeByServer(change, table, answer, said);
-    const found = said ?? (await this.#look(answer, table, change.key, change.record));
-    const key = found?.record[table.key];
-    const moved = isRecordKey(key) && !isSameKey(key, change.key);
+    const isMade = change.type === 'create' && table.serverKeys;
+    const own = said?.record[table.key];
+    // The server's key is in the record that it answers, or in the address that it gives.
+    const key = isRecordKey(own) ? own : isMade ? keyAt(answer, table) : change.key;
+    if (key === null) {
+      if (!isWord(answer)) throw noWord(answer);
+      // The next download brings it.
+      return { type: 'applied', mutationId, record: null, version: null };
+    }
+    if (isMade) this.#names.add(table.name, change.key, key);
+    const isWhole =
+      said !== null && Object.entries(change.record).every(([name, value]) => value === null || name in said.record);
+    const sent = { record: { ...change.record, ...said?.record, [table.key]: key }, version: said?.version ?? null };
+    const found = isWhole ? said : await this.#look(answer, table, key, sent);
+    const moved = isMade || !isSameKey(key, change.key);
     return {
       type: 'applied',
       mutationId,
@@ -165,38 +176,18 @@ export class RestUpload {
     };
   }
 
-  /** The record after a write whose answer does not hold it. */
+  /** The record after a write whose answer does not hold all of it. */
   async #look(
     answer: RestAnswer,
     table: BackendTable,
     key: RecordKey,
-    sent: JsonRecord,
+    sent: VersionedRecord,
   ): Promise<VersionedRecord | null> {
     const found = this.#read(table, key);
     // That it was applied is certain, whatever becomes of this request: the next download brings what the server has.
-    if (isWord(answer)) return found.catch(() => ({ record: sent, version: null }));
+    if (isWord(answer)) return found.catch(() => sent);
     if ((await found) === null) throw noWord(answer);
     return found;
-  }
-
-  /** The server's key is in the record that it answers, or in the address that it gives. */
-  async #madeByServer(
-    change: Extract<RecordChange, { readonly type: 'create' }>,
-    table: BackendTable,
-    answer: RestAnswer,
-    said: VersionedRecord | null,
-  ): Promise<Outcome> {
-    const { mutationId } = change;
-    const own = said?.record[table.key];
-    const key = isRecordKey(own) ? own : keyAt(answer, table);
-    if (key === null) {
-      if (!isWord(answer)) throw noWord(answer);
-      // The next download brings it.
-      return { type: 'applied', mutationId, record: null, version: null };
-    }
-    this.#names.add(table.name, change.key, key);
-    const found = said ?? (await this.#look(answer, table, key, { ...change.record, [table.key]: key }));
-    return { type: 'applied', mutationId, key, record: found?.record ?? null, version: found?.version ?? null };
   }
 
   async #refused(

@@ -48,3 +48,41 @@ describe('An empty answer to a write over REST (A-R1)', () => {
     expect([outcomes, fault]).toMatchObject([[{ type: 'applied' }], null]);
   });
 });
+
+describe('An answer to a write over REST that has not all of the record', () => {
+  const whole = { id: 'a', note: 'stored', rating: 3, done: null };
+  const changes = [create('visits', whole), update('visits', whole, { fields: ['note'] })];
+
+  it.each(['create', 'update'] as const)('has it read: %s', async (type) => {
+    const { connection } = serverThat(({ method }) =>
+      method === 'GET' ? json({ ...whole, by: 'ana' }, 200, { ETag: '"9"' }) : json({ id: 'a', note: 'stored' }),
+    );
+    const { outcomes } = await uploadTo(
+      connection,
+      changes.filter((change) => change['type'] === type),
+    );
+    expect(outcomes).toMatchObject([{ type: 'applied', record: { ...whole, by: 'ana' }, version: '9' }]);
+  });
+
+  it('is completed with what was sent where it cannot be read', async () => {
+    const { connection } = serverThat(({ method }) =>
+      method === 'GET' ? Promise.reject(new TypeError('closed')) : json({ id: 'a', rating: 4 }, 201, { ETag: '"9"' }),
+    );
+    const { outcomes } = await uploadTo(connection, changes.slice(0, 1));
+    expect(outcomes).toMatchObject([{ type: 'applied', record: { ...whole, rating: 4 }, version: '9' }]);
+  });
+
+  it('is read under the key that the server made', async () => {
+    const made = { id: 77, title: 'stored' };
+    const { connection, asked } = serverThat(({ method }) => json(method === 'GET' ? made : { id: 77 }));
+    const { outcomes } = await uploadTo(connection, [create('tasks', { id: -1, title: 'stored' })]);
+    expect(outcomes).toMatchObject([{ type: 'applied', key: 77, record: made }]);
+    expect(asked.at(-1)).toMatchObject({ method: 'GET', path: '/api/tasks/77' });
+  });
+
+  it('is not read where it lacks nothing but what is null', async () => {
+    const { connection, asked } = serverThat(() => json({ id: 'a', note: 'other', rating: 3 }));
+    await uploadTo(connection, changes.slice(0, 1));
+    expect(asked).toHaveLength(1);
+  });
+});
