@@ -5,7 +5,6 @@ import { contentRange, startOfAnswer } from './batch-files.ts';
 import type { RestAnswer, RestClient, RestRequest } from './rest-request.ts';
 
 export interface RestFileOptions {
-  readonly idempotencyHeader: string | false;
   readonly fileUpload: 'whole' | 'chunks';
 }
 
@@ -52,11 +51,6 @@ export function restFiles(client: RestClient, options: RestFileOptions): FileTra
 
   const typeOf = ({ type }: FileOfRecord): string => (type === '' ? 'application/octet-stream' : type);
 
-  const idempotencyOf = ({ hash, key }: FileOfRecord): Record<string, string> => {
-    const { idempotencyHeader: name } = options;
-    return name === false ? {} : { [name]: `${hash}-${encodeURIComponent(key).slice(0, 100)}` };
-  };
-
   return {
     received: async (files, call) => {
       const received: number[] = [];
@@ -76,7 +70,8 @@ export function restFiles(client: RestClient, options: RestFileOptions): FileTra
         client.send({ method: 'PUT', url: urlOf(file), ...more }, call);
       if (options.fileUpload === 'whole') {
         const bytes = await blobOf(source, file);
-        const headers = { 'Content-Type': typeOf(file), ...idempotencyOf(file), ...hashOf(file) };
+        // Without an idempotency key: a repeat overwrites itself, and the file may become again what it was.
+        const headers = { 'Content-Type': typeOf(file), ...hashOf(file) };
         await checkSent(await put({ bytes, patienceMs: size / leastBytesInMs, headers }));
         onSent(size);
         return;
