@@ -10,6 +10,11 @@ export interface ContentToSend extends FileOfRecord {
   readonly mutationId: MutationId;
 }
 
+/** By record too: a REST server keeps a content under each record that names it. */
+export function sentId({ table, key, hash }: FileOfRecord): string {
+  return JSON.stringify([hash, table, key]);
+}
+
 /**
  * The contents that changes name and the server did not say in this run that it has. What the base names already is there,
  * unless the whole record is sent anew. Scope: sentContents.
@@ -28,6 +33,6 @@ export async function contentsToSend(
     const { hash, size, type } = reference;
     return [{ table: table.name, key: row.key, hash, size, type, seq: row.seq, mutationId: row.mutationId }];
   });
-  const sent = await Promise.all(wanted.map(({ hash }) => tx.objectStore('sentContents').get(hash)));
+  const sent = await Promise.all(wanted.map((content) => tx.objectStore('sentContents').get(sentId(content))));
   return wanted.filter((_content, index) => sent[index]?.run !== run);
 }

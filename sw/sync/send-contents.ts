@@ -4,7 +4,7 @@ import { deleteRows } from './batch-rows.ts';
 import { rowsOf, seqsInFlight, withState } from '../store/changes.ts';
 import { findContent, readChunk } from '../store/contents.ts';
 import { getMeta } from '../store/meta.ts';
-import type { ContentToSend } from './contents-to-send.ts';
+import { sentId, type ContentToSend } from './contents-to-send.ts';
 import { failureRow } from './failure-row.ts';
 import { newMutationId } from './new-mutation-id.ts';
 import { report } from './progress.ts';
@@ -18,7 +18,7 @@ async function confirm(active: ActiveRun, files: readonly FileOfRecord[]): Promi
   if (files.length === 0) return;
   const { run } = active.journal;
   await active.session.database.write(['sentContents'], async (tx) => {
-    await Promise.all(files.map(({ hash }) => tx.objectStore('sentContents').put({ hash, run })));
+    await Promise.all(files.map((file) => tx.objectStore('sentContents').put({ hash: sentId(file), run })));
   });
 }
 

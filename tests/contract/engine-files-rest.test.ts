@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { restBackend } from '../../sw/backend/rest-backend.ts';
+import type { OpenSession } from '../../sw/sync/sessions.ts';
 import { Device } from './engine-fixture.ts';
 import { bytesOf, hashOf, putFile, takePhoto } from './files-fixture.ts';
+import { ask } from './page-requests.ts';
 import { Fixture } from './server-fixture.ts';
 
 const fixture = new Fixture('embedded');
@@ -29,19 +31,43 @@ function fileServer(device: Device): ReadonlyMap<string, string> {
   return files;
 }
 
+async function signedIn(): Promise<{
+  readonly session: OpenSession;
+  readonly files: ReadonlyMap<string, string>;
+  readonly visit: string;
+}> {
+  const device = new Device(fixture);
+  const session = await device.startWorker({ backend: restBackend() }).signIn('ana');
+  const files = fileServer(device);
+  const visit = randomUUID();
+  await fixture.request('POST', '/api/visits', { body: { id: visit, note: 'a visit' } });
+  await session.engine.synchronize('first', { mode: 'all' });
+  return { session, files, visit };
+}
+
 describe('A file over REST', () => {
   it('that becomes again what it was is sent again, to a server that remembers keys (X-05)', async () => {
-    const device = new Device(fixture);
-    const session = await device.startWorker({ backend: restBackend() }).signIn('ana');
-    const files = fileServer(device);
-    const [visit, photo] = [randomUUID(), randomUUID()];
-    await fixture.request('POST', '/api/visits', { body: { id: visit, note: 'a visit' } });
-    await session.engine.synchronize('first', { mode: 'all' });
+    const { session, files, visit } = await signedIn();
+    const photo = randomUUID();
     await takePhoto(session, visit, photo, bytesOf(1000, 1));
     for (const seed of [1, 2, 1]) {
       await putFile(session, photo, bytesOf(1000, seed));
       await session.engine.synchronize(randomUUID(), { mode: 'unsynchronized' });
       expect(files.get(`/api/photos/${photo}/content`)).toBe(hashOf(bytesOf(1000, seed)));
     }
+  });
+
+  it('is sent for each record that names its content, in whichever batch of a run (X-d)', async () => {
+    const { session, files, visit } = await signedIn();
+    const photos = [randomUUID(), randomUUID(), randomUUID()];
+    for (const photo of photos) {
+      await takePhoto(session, visit, photo, bytesOf(1000, 3));
+      // A command on the visit goes in a batch of its own.
+      await ask(session, 'PATCH', `/api/visits/${visit}`, { note: photo });
+      await ask(session, 'POST', `/api/visits/${visit}/close`, {});
+    }
+    await session.engine.synchronize('second', { mode: 'unsynchronized' });
+    const sent = photos.map((photo) => files.get(`/api/photos/${photo}/content`));
+    expect(sent).toEqual(photos.map(() => hashOf(bytesOf(1000, 3))));
   });
 });
