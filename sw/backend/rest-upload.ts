@@ -10,6 +10,7 @@ import {
   type RecordKey,
 } from '../protocol/record.ts';
 import type { Outcome, WireChange } from '../protocol/wire.ts';
+import { decoded } from '../store/schema.ts';
 import type { BackendCall, BackendTable } from './backend.ts';
 import { notOurServer } from './http.ts';
 import { getRecord, isSameKey, patchValue, recordIn, type VersionedRecord, type VersionOf } from './rest-records.ts';
@@ -237,10 +238,9 @@ export class RestUpload {
       const base = `${this.#client.urlOf(table)}/`;
       if (!url.startsWith(base)) continue;
       const [segment = ''] = url.slice(base.length).split(/[/?]/);
-      const found = isWord(answer)
-        ? recordIn(answer, table, this.#options.versionOf)
-        : await this.#read(table, decodeURIComponent(segment));
-      const own = isSameKey(found?.record[table.key], decodeURIComponent(segment)) ? found : null;
+      const key = decoded(segment) ?? segment;
+      const found = isWord(answer) ? recordIn(answer, table, this.#options.versionOf) : await this.#read(table, key);
+      const own = isSameKey(found?.record[table.key], key) ? found : null;
       this.#versions.set(`${base}${segment}`, own?.version ?? null);
       return own;
     }
@@ -262,7 +262,7 @@ function keyAt(answer: RestAnswer, table: BackendTable): RecordKey | null {
   const location = answer.headers.get('Location')?.replace(/\/+$/, '');
   const last = location?.slice(location.lastIndexOf('/') + 1) ?? '';
   if (last === '') return null;
-  if (table.keyType === 'string') return decodeURIComponent(last);
+  if (table.keyType === 'string') return decoded(last);
   return /^\d+$/.test(last) ? Number(last) : null;
 }
 

@@ -86,3 +86,13 @@ describe('An answer to a write over REST that has not all of the record', () => 
     expect(asked).toHaveLength(1);
   });
 });
+
+it('An address over REST that cannot be decoded is no fault of the run', async () => {
+  const location = { Location: '/api/tasks/%E0%A4%A' };
+  const { connection } = serverThat(({ path }) => (path === '/api/tasks' ? json({}, 201, location) : json({})));
+  const { outcomes, fault } = await uploadTo(connection, [
+    command('/api/visits/%ZZ/close'),
+    create('tasks', { id: -1, title: 'stored' }),
+  ]);
+  expect([outcomes, fault]).toMatchObject([[{ type: 'applied' }, { type: 'applied', record: null }], null]);
+});
