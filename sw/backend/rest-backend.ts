@@ -107,12 +107,19 @@ export function restBackend(options: RestBackendOptions = {}): Backend {
 }
 
 function connect(context: BackendContext, client: RestClient, settings: Settings): BackendConnection {
-  const made = [...context.tables.values()].find((table) => table.serverKeys);
+  const ofServer = [...context.tables.values()].filter((table) => table.serverKeys);
+  const [made] = ofServer;
   if (settings.idempotency === 'client-keys' && made !== undefined) {
     throw wrong(
       'idempotency',
       `cannot be 'client-keys': the server makes the keys of ${made.name}. Take 'key' or 'none'`,
     );
+  }
+  // A file goes to its record's address before its record.
+  const filed = ofServer.find((table) => (table.file ?? null) !== null);
+  if (filed !== undefined) {
+    const text = `restBackend: the server makes the keys of ${filed.name}, so there is no address for the file of a new record. Declare no file for this table, or take keys made here.`;
+    throw new ConfigurationError(text, { details: { option: `tables.${filed.name}.file` } });
   }
   return {
     idempotent: settings.idempotency !== 'none',

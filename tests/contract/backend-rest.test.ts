@@ -141,6 +141,19 @@ describe('The REST backend', () => {
     expect(() => restBackend({ idempotency: 'client-keys' }).connect(context)).toThrow(/makes the keys of tasks/);
   });
 
+  it('refuses a file in a table whose keys the server makes', () => {
+    const context = contextAt('https://app.example', () => Promise.reject(new Error('not asked')));
+    const tables = new Map(
+      [...context.tables].map(([name, table]) => [
+        name,
+        name === 'tasks' ? { ...table, file: { field: 'content' } } : table,
+      ]),
+    );
+    expect(() => restBackend().connect({ ...context, tables })).toThrow(
+      expect.objectContaining({ code: 'configuration', details: { option: 'tables.tasks.file' } }),
+    );
+  });
+
   it('puts to a key of its own under client-keys, and knows its own repeated update', async () => {
     const { connection, asked } = serverThat(
       ({ method, body }) => {
