@@ -6,12 +6,13 @@ import { sendInOrder } from './rest-order.ts';
 import { getRecord, type VersionOf } from './rest-records.ts';
 import { askingWho, type WhoAmI } from './rest-who.ts';
 import { restClient, type RestClient, type RestClientOptions } from './rest-request.ts';
+import { noteEncoded, type Sends } from './rest-sends.ts';
 import { parseUpload, RestUpload, type RestWriteOptions } from './rest-upload.ts';
 
 export interface RestBackendOptions {
   /**
    * What makes a repeated write harmless: `key`, the server applies an idempotency key once; `client-keys`, creates are PUT
-   * to a key made here, so that a repeat overwrites itself; `none`, nothing does, so an unanswered create or command is
+   * to a key made here with `If-None-Match: *`, so that a repeat is refused or overwrites itself; `none`, nothing does, so an unanswered create or command is
    * never sent again by itself. Commands under `client-keys` must be repeatable. @default 'key'
    */
   readonly idempotency?: 'key' | 'client-keys' | 'none';
@@ -19,7 +20,7 @@ export interface RestBackendOptions {
   readonly headers?: {
     /** @default 'Idempotency-Key' */
     readonly idempotency?: string | false;
-    /** @default 'If-Match' */
+    /** False: also no `If-None-Match` under `client-keys`. @default 'If-Match' */
     readonly precondition?: string | false;
   };
   /** How many requests are under way at once, from 1 to 20. @default 6 */
@@ -121,6 +122,7 @@ function connect(context: BackendContext, client: RestClient, settings: Settings
     const text = `restBackend: the server makes the keys of ${filed.name}, so there is no address for the file of a new record. Declare no file for this table, or take keys made here.`;
     throw new ConfigurationError(text, { details: { option: `tables.${filed.name}.file` } });
   }
+  const sends: Sends = new Map();
   return {
     idempotent: settings.idempotency !== 'none',
     atomicGroups: false,
@@ -129,8 +131,10 @@ function connect(context: BackendContext, client: RestClient, settings: Settings
     liveUrl: null,
     files: restFiles(client, settings),
 
-    encodeUpload: ({ changes, onConflict }) =>
-      `{"changes":[${changes.join(',')}],"onConflict":${JSON.stringify(onConflict)}}`,
+    encodeUpload: ({ changes, onConflict }) => {
+      noteEncoded(sends, changes);
+      return `{"changes":[${changes.join(',')}],"onConflict":${JSON.stringify(onConflict)}}`;
+    },
 
     upload: async (body, call) => {
       const { changes, onConflict } = parseUpload(body);
@@ -145,7 +149,7 @@ function connect(context: BackendContext, client: RestClient, settings: Settings
           return answer;
         },
       };
-      const upload = new RestUpload(counting, call, settings, onConflict);
+      const upload = new RestUpload(counting, call, settings, { onConflict, sends });
       const sent = await sendInOrder(changes, settings.concurrency, (change) => upload.send(change));
       return { ...sent, serverEpoch: 'rest', bytesSent, bytesReceived };
     },

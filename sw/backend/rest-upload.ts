@@ -15,6 +15,7 @@ import type { BackendCall, BackendTable } from './backend.ts';
 import { notOurServer } from './http.ts';
 import { getRecord, isSameKey, patchValue, recordIn, type VersionedRecord, type VersionOf } from './rest-records.ts';
 import type { RestAnswer, RestClient, RestRequest } from './rest-request.ts';
+import type { Sends } from './rest-sends.ts';
 
 export interface RestWriteOptions {
   readonly idempotency: 'key' | 'client-keys' | 'none';
@@ -59,21 +60,35 @@ export class RestUpload {
   readonly #call: BackendCall;
   readonly #options: RestWriteOptions;
   readonly #onConflict: JsonObject;
+  readonly #sends: Sends;
   /** What this upload made of records: the next change of one is based on that, not on what the device had. */
   readonly #versions = new Map<string, string | null>();
   /** The keys that the server has made during this upload. */
   readonly #names = new KeyNames();
 
-  constructor(client: RestClient, call: BackendCall, options: RestWriteOptions, onConflict: JsonObject) {
+  constructor(
+    client: RestClient,
+    call: BackendCall,
+    options: RestWriteOptions,
+    { onConflict, sends }: { readonly onConflict: JsonObject; readonly sends: Sends },
+  ) {
     this.#client = client;
     this.#call = call;
     this.#options = options;
     this.#onConflict = onConflict;
+    this.#sends = sends;
   }
 
   /** Rejects if it is not known whether the change was applied. */
   async send(sent: WireChange): Promise<Outcome> {
-    const change = this.#named(sent);
+    const before = this.#sends.get(sent.mutationId) ?? 1;
+    this.#sends.set(sent.mutationId, before + 1);
+    const outcome = await this.#sendChange(this.#named(sent), before > 0);
+    this.#sends.delete(sent.mutationId);
+    return outcome;
+  }
+
+  async #sendChange(change: WireChange, isRepeat: boolean): Promise<Outcome> {
     if (change.type === 'command') return this.#sendCommand(change);
     const table = this.#client.context.tables.get(change.table);
     if (table === undefined) return rejected(change, 'schema', `There is no table ${change.table}.`);
@@ -82,7 +97,7 @@ export class RestUpload {
     const answer = await this.#client.send(request, this.#call);
     const outcome = answer.ok
       ? await this.#applied(change, table, answer)
-      : await this.#refused(change, table, answer, request);
+      : await this.#refused(change, table, answer, { request, isRepeat });
     if (outcome.type === 'applied') this.#versions.set(this.#client.urlOf(table, change.key), outcome.version);
     return outcome;
   }
@@ -129,9 +144,11 @@ export class RestUpload {
           const keyless = Object.fromEntries(Object.entries(body).filter(([name]) => name !== table.key));
           return { method: 'POST', url: this.#client.urlOf(table), body: keyless, headers };
         }
-        return this.#options.idempotency === 'client-keys'
-          ? { method: 'PUT', url, body, headers }
-          : { method: 'POST', url: this.#client.urlOf(table), body, headers };
+        const { idempotency, preconditionHeader } = this.#options;
+        if (idempotency !== 'client-keys') return { method: 'POST', url: this.#client.urlOf(table), body, headers };
+        // What others have made of it since is not overwritten by a repeat (U-03).
+        const ifNone: Record<string, string> = preconditionHeader === false ? {} : { 'If-None-Match': '*' };
+        return { method: 'PUT', url, body, headers: { ...headers, ...ifNone } };
       }
       case 'update': {
         const { fields, record } = change;
@@ -195,7 +212,7 @@ export class RestUpload {
     change: RecordChange,
     table: BackendTable,
     answer: RestAnswer,
-    request: RestRequest,
+    { request, isRepeat }: { readonly request: RestRequest; readonly isRepeat: boolean },
   ): Promise<Outcome> {
     const { mutationId, type } = change;
     const { status, problem } = answer;
@@ -214,7 +231,13 @@ export class RestUpload {
         : { type: 'conflict', mutationId, record: null, version: null };
     }
     // Perhaps an earlier attempt's own doing, if its answer was lost and the server remembers no requests.
-    const own = type === 'update' && this.#options.idempotency !== 'key' && hasFields(current.record, change);
+    const { idempotency } = this.#options;
+    const own =
+      type === 'update'
+        ? idempotency !== 'key' && hasFields(current.record, change.record, change.fields)
+        : type === 'create' &&
+          idempotency === 'client-keys' &&
+          (isRepeat || hasFields(current.record, change.record, Object.keys(change.record)));
     return { type: own ? 'applied' : 'conflict', mutationId, ...current };
   }
 
@@ -266,10 +289,8 @@ function keyAt(answer: RestAnswer, table: BackendTable): RecordKey | null {
   return /^\d+$/.test(last) ? Number(last) : null;
 }
 
-function hasFields(record: JsonRecord, change: Extract<WireChange, { readonly type: 'update' }>): boolean {
-  return change.fields.every(
-    (field) => JSON.stringify(record[field] ?? null) === JSON.stringify(change.record[field] ?? null),
-  );
+function hasFields(record: JsonRecord, sent: JsonRecord, fields: readonly string[]): boolean {
+  return fields.every((field) => JSON.stringify(record[field] ?? null) === JSON.stringify(sent[field] ?? null));
 }
 
 function messageOf({ status, problem }: RestAnswer): string {

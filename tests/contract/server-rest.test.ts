@@ -65,6 +65,15 @@ onBothDatabases('REST', (fixture) => {
     expect((await fixture.request('GET', path)).status).toBe(404);
   });
 
+  it('puts nothing over a record with If-None-Match: *', async () => {
+    const path = `/api/visits/${newId()}`;
+    const put = (note: string): ReturnType<typeof fixture.request> =>
+      fixture.request('PUT', path, { body: { id: path.slice(-36), note }, headers: { 'If-None-Match': '*' } });
+    expect((await put('One')).status).toBe(201);
+    expect((await put('Two')).status).toBe(412);
+    expect((await fixture.request('GET', path)).body).toMatchObject({ note: 'One' });
+  });
+
   it('refuses a write whose If-Match names another version', async () => {
     const path = `/api/visits/${newId()}`;
     const first = await fixture.request('PUT', path, { body: { note: 'One' } });

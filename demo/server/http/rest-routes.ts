@@ -116,8 +116,10 @@ export function restRoutes(server: ServerContext): Hono<Environment> {
     const mutationId = mutationIdOf(context);
     const subject = { mutationId, table: table.name, key, record };
     const ledger = context.req.header('Idempotency-Key') !== undefined;
+    const isNew = context.req.header('If-None-Match') === '*';
     for (let attempt = 1; ; attempt += 1) {
-      const known = (await find(context, table, key)) !== null || context.req.header('If-Match') !== undefined;
+      const known =
+        !isNew && ((await find(context, table, key)) !== null || context.req.header('If-Match') !== undefined);
       if (!known && table.serverKeys === true) {
         throw new ProblemError(404, 'not-found', `${table.name} has no such record, and makes the keys of new ones.`);
       }
@@ -130,7 +132,7 @@ export function restRoutes(server: ServerContext): Hono<Environment> {
       const { outcome } = applied;
       // A refusal that went into the ledger is final: the next attempt would only read it again.
       const moved = known ? outcome.type === 'gone' : outcome.type === 'conflict';
-      if (!moved || ledger || attempt === attempts) return answerOf(applied, { table, method: 'PUT' });
+      if (!moved || isNew || ledger || attempt === attempts) return answerOf(applied, { table, method: 'PUT' });
     }
   });
 
