@@ -54,6 +54,9 @@ export function parseUpload(body: string): StoredUpload {
   );
 }
 
+/** How often a 409 is borne that may say that the first request is still under way. */
+const mostRepeats = 5;
+
 /** One upload's writes: each change is a request, and its answer an outcome. */
 export class RestUpload {
   readonly #client: RestClient;
@@ -83,13 +86,13 @@ export class RestUpload {
   async send(sent: WireChange): Promise<Outcome> {
     const before = this.#sends.get(sent.mutationId) ?? 1;
     this.#sends.set(sent.mutationId, before + 1);
-    const outcome = await this.#sendChange(this.#named(sent), before > 0);
-    this.#sends.delete(sent.mutationId);
+    const outcome = await this.#sendChange(this.#named(sent), before);
+    if (outcome.type !== 'later') this.#sends.delete(sent.mutationId);
     return outcome;
   }
 
-  async #sendChange(change: WireChange, isRepeat: boolean): Promise<Outcome> {
-    if (change.type === 'command') return this.#sendCommand(change);
+  async #sendChange(change: WireChange, before: number): Promise<Outcome> {
+    if (change.type === 'command') return this.#sendCommand(change, before);
     const table = this.#client.context.tables.get(change.table);
     if (table === undefined) return rejected(change, 'schema', `There is no table ${change.table}.`);
     if (change.type === 'create') await this.#call.onAttempt?.(change.mutationId);
@@ -97,7 +100,7 @@ export class RestUpload {
     const answer = await this.#client.send(request, this.#call);
     const outcome = answer.ok
       ? await this.#applied(change, table, answer)
-      : await this.#refused(change, table, answer, { request, isRepeat });
+      : await this.#refused(change, table, answer, { request, before });
     if (outcome.type === 'applied') this.#versions.set(this.#client.urlOf(table, change.key), outcome.version);
     return outcome;
   }
@@ -212,7 +215,7 @@ export class RestUpload {
     change: RecordChange,
     table: BackendTable,
     answer: RestAnswer,
-    { request, isRepeat }: { readonly request: RestRequest; readonly isRepeat: boolean },
+    { request, before }: { readonly request: RestRequest; readonly before: number },
   ): Promise<Outcome> {
     const { mutationId, type } = change;
     const { status, problem } = answer;
@@ -227,7 +230,7 @@ export class RestUpload {
     if (current === null) {
       if (type === 'delete') return { type: 'applied', mutationId, record: null, version: null };
       return type === 'create'
-        ? refusal(change, answer)
+        ? (this.#underWay(change, answer, before) ?? refusal(change, answer))
         : { type: 'conflict', mutationId, record: null, version: null };
     }
     // Perhaps an earlier attempt's own doing, if its answer was lost and the server remembers no requests.
@@ -237,18 +240,33 @@ export class RestUpload {
         ? idempotency !== 'key' && hasFields(current.record, change.record, change.fields)
         : type === 'create' &&
           idempotency === 'client-keys' &&
-          (isRepeat || hasFields(current.record, change.record, Object.keys(change.record)));
+          (before > 0 || hasFields(current.record, change.record, Object.keys(change.record)));
     return { type: own ? 'applied' : 'conflict', mutationId, ...current };
   }
 
-  async #sendCommand(change: Command): Promise<Outcome> {
+  /**
+   * A 409 to a repeat may say that the server is not done with the first one, as the Idempotency-Key draft wants it. For ever it
+   * says something else.
+   */
+  #underWay({ mutationId }: WireChange, answer: RestAnswer, before: number): Outcome | null {
+    const isUnderWay =
+      answer.status === 409 &&
+      this.#options.idempotency === 'key' &&
+      before > 0 &&
+      before <= mostRepeats &&
+      !isFinal(answer.problem['code']);
+    return isUnderWay ? { type: 'later', mutationId, message: messageOf(answer) } : null;
+  }
+
+  async #sendCommand(change: Command, before: number): Promise<Outcome> {
     const { mutationId, method, path, body } = change;
     const url = new URL(path, this.#client.context.origin).href;
     const request = { method, url, body: body ?? undefined, headers: this.#headersFor(change) };
     await this.#call.onAttempt?.(mutationId);
     const answer = await this.#client.send(request, this.#call);
     if (!answer.ok) {
-      if (answer.status !== 404 && answer.status !== 410) return refusal(change, answer);
+      if (answer.status !== 404 && answer.status !== 410)
+        return this.#underWay(change, answer, before) ?? refusal(change, answer);
       return { type: 'gone', mutationId, message: messageOf(answer) };
     }
     const found = await this.#subjectOf(url, answer);

@@ -3,7 +3,7 @@ import type { BackendConnection, UploadReply } from '../../sw/backend/backend.ts
 import type { JsonObject } from '../../sw/protocol/record.ts';
 import { callAs, uploadTo } from './backend-fixture.ts';
 import { json, serverThat, type Answer } from './rest-fixture.ts';
-import { create } from './server-fixture.ts';
+import { command, create } from './server-fixture.ts';
 
 const mine = { id: 'a', note: 'mine', rating: null };
 const theirs = { id: 'a', note: 'theirs' };
@@ -59,5 +59,43 @@ describe('A create under client-keys', () => {
       create('visits', mine),
     ]);
     expect(same.outcomes).toMatchObject([{ type: 'applied', record: mine, version: '5' }]);
+  });
+});
+
+describe('A 409 under idempotency keys', () => {
+  const underWay: Answer = ({ method }) =>
+    method === 'GET' ? json({}, 404) : json({ title: 'A request is outstanding for this Idempotency-Key' }, 409);
+  const changes = [
+    ['a create', create('visits', mine)],
+    ['a create whose key the server makes', create('tasks', { id: -1, title: 'once' })],
+    ['a command', command('/api/visits/a/close')],
+  ] as const;
+
+  it.each(changes)('to %s that was sent before is no refusal: the first may be under way', async (_name, change) => {
+    let answer: Answer = () => Promise.reject(new TypeError('connection closed'));
+    const { connection, asked } = serverThat((sent) => answer(sent));
+    const send = batchOf(connection, [change]);
+    await send();
+    answer = underWay;
+    expect((await send()).outcomes).toMatchObject([{ type: 'later', mutationId: change['mutationId'] }]);
+    // It goes out again in another batch, under the same id.
+    for (let repeat = 2; repeat <= 5; repeat += 1) {
+      expect((await batchOf(connection, [change])()).outcomes).toMatchObject([{ type: 'later' }]);
+    }
+    const keys = asked.filter(({ method }) => method === 'POST').map(({ headers }) => headers.get('Idempotency-Key'));
+    expect(new Set(keys).size).toBe(1);
+    // For ever it is a refusal, which the user sees.
+    expect((await batchOf(connection, [change])()).outcomes).toMatchObject([{ type: 'rejected' }]);
+  });
+
+  it.each(changes)('to %s is a refusal at its first sending, and where its code says so', async (_name, change) => {
+    const first = serverThat(underWay).connection;
+    expect((await batchOf(first, [change])()).outcomes).toMatchObject([{ type: 'rejected' }]);
+    let answer: Answer = () => Promise.reject(new TypeError('connection closed'));
+    const { connection } = serverThat((sent) => answer(sent));
+    const send = batchOf(connection, [change]);
+    await send();
+    answer = (sent) => (sent.method === 'GET' ? json({}, 404) : json({ code: 'validation' }, 409));
+    expect((await send()).outcomes).toMatchObject([{ type: 'rejected' }]);
   });
 });
