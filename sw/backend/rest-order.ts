@@ -1,5 +1,6 @@
 import type { Json, RecordKey } from '../protocol/record.ts';
 import type { Outcome, WireChange } from '../protocol/wire.ts';
+import type { BackendContext } from './backend.ts';
 
 interface SentInOrder {
   /** Of the changes that were answered, in the order of the changes. */
@@ -24,21 +25,37 @@ function mustWait(change: WireChange, earlier: WireChange): boolean {
   return mentions(change.record, earlier.key) || mentions(earlier.record, change.key);
 }
 
+type Tables = BackendContext['tables'];
+
+/** Whether a change would be refused where an earlier one was not taken (N-1). */
+function builds(change: WireChange, earlier: WireChange, tables: Tables): boolean {
+  if (earlier.type === 'command') return false;
+  if (change.type === 'delete') {
+    const references = earlier.type === 'update' ? tables.get(earlier.table)?.references : undefined;
+    return references?.some(({ table }) => table === change.table) === true;
+  }
+  const named = change.type === 'command' ? [...change.path.split(/[/?&=]/), change.body] : change.record;
+  return mentions(named, earlier.key);
+}
+
 /**
  * Sends changes, several at once where they have nothing to do with each other. After a fault none is begun; those under
- * way are waited for, as what they were answered is known for certain.
+ * way are waited for, as what they were answered is known for certain. What builds on one that is tried again later is not sent before.
  */
 export async function sendInOrder(
   changes: readonly WireChange[],
-  concurrency: number,
+  { concurrency, tables }: { readonly concurrency: number; readonly tables: Tables },
   send: (change: WireChange) => Promise<Outcome>,
 ): Promise<SentInOrder> {
   const running = new Map<WireChange, Promise<void>>();
   const outcomes = new Map<WireChange, Outcome>();
   const faults: Error[] = [];
+  const later: WireChange[] = [];
   const run = async (change: WireChange): Promise<void> => {
     try {
-      outcomes.set(change, await send(change));
+      const outcome = await send(change);
+      outcomes.set(change, outcome);
+      if (outcome.type === 'later') later.push(change);
     } catch (error) {
       faults.push(error instanceof Error ? error : new Error(String(error)));
     } finally {
@@ -50,7 +67,11 @@ export async function sendInOrder(
       await Promise.race(running.values());
     }
     if (faults.length > 0) break;
-    running.set(change, run(change));
+    if (later.some((earlier) => builds(change, earlier, tables))) {
+      const { mutationId } = change;
+      outcomes.set(change, { type: 'later', mutationId, message: 'It waits for one that the server could not take.' });
+      later.push(change);
+    } else running.set(change, run(change));
   }
   await Promise.all(running.values());
   return { outcomes: changes.flatMap((change) => outcomes.get(change) ?? []), fault: faults[0] ?? null };

@@ -57,6 +57,9 @@ export function parseUpload(body: string): StoredUpload {
 /** How often a 409 is borne that may say that the first request is still under way. */
 const mostRepeats = 5;
 
+/** After so many failures in a row it is the server that fails. */
+const mostFailed = 5;
+
 /** One upload's writes: each change is a request, and its answer an outcome. */
 export class RestUpload {
   readonly #client: RestClient;
@@ -64,6 +67,8 @@ export class RestUpload {
   readonly #options: RestWriteOptions;
   readonly #onConflict: JsonObject;
   readonly #sends: Sends;
+  /** How many in a row the server failed on. */
+  #failed = 0;
   /** What this upload made of records: the next change of one is based on that, not on what the device had. */
   readonly #versions = new Map<string, string | null>();
   /** The keys that the server has made during this upload. */
@@ -86,9 +91,41 @@ export class RestUpload {
   async send(sent: WireChange): Promise<Outcome> {
     const before = this.#sends.get(sent.mutationId) ?? 1;
     this.#sends.set(sent.mutationId, before + 1);
-    const outcome = await this.#sendChange(this.#named(sent), before);
+    const change = this.#named(sent);
+    const outcome = await this.#sendChange(change, before).then(
+      (answered) => {
+        this.#failed = 0;
+        return answered;
+      },
+      (error: unknown) => this.#failedOn(change, error),
+    );
     if (outcome.type !== 'later') this.#sends.delete(sent.mutationId);
     return outcome;
+  }
+
+  /**
+   * A 500 may be this change's own fault: the others go on, and it is tried again later. Not after several without another
+   * answer, which say that the server fails on everything. Whether it was applied all the same, its record tells.
+   */
+  async #failedOn(change: WireChange, error: unknown): Promise<Outcome> {
+    const { mutationId, type } = change;
+    const details = error instanceof SyncError ? error.details : {};
+    if (details['status'] !== 500 || details['retryAfterMs'] !== undefined) throw error;
+    const isOnce = type === 'create' || type === 'command';
+    if (isOnce && this.#options.idempotency === 'none') throw error;
+    this.#failed += 1;
+    if (this.#failed > mostFailed) throw error;
+    const later: Outcome = { type: 'later', mutationId, message: String(error) };
+    const table = type === 'command' ? undefined : this.#client.context.tables.get(change.table);
+    if (type === 'command' || table === undefined || (type === 'create' && table.serverKeys)) return later;
+    const found = await this.#read(table, change.key).catch(() => undefined);
+    if (found === undefined) return later;
+    if (type === 'delete') return found === null ? { type: 'applied', mutationId, record: null, version: null } : later;
+    if (found === null) return later;
+    const { record } = change;
+    const isOwn = hasFields(found.record, record, type === 'create' ? Object.keys(record) : change.fields);
+    if (type === 'update' && !isOwn) return later;
+    return { type: isOwn ? 'applied' : 'conflict', mutationId, ...found };
   }
 
   async #sendChange(change: WireChange, before: number): Promise<Outcome> {

@@ -305,12 +305,15 @@ export function settle(input: SettleInput): Settlement {
     case 'undone':
       return undone(input);
     case 'later':
+      // It may have been taken all the same: an edit in its place, under another id, could make a second record, or undo nothing.
+      return {
+        ...{ verdict: 'later', failure: null, again: false, base: { type: 'keep' } },
+        rows: [{ ...row, sealed: true }, ...input.above],
+      };
     case 'fenced': {
       const rest = joinAll(row, input.above, input.newId);
-      const again =
-        rest === null ? null : { ...rest, mutationId: outcome.type === 'fenced' ? input.newId() : rest.mutationId };
-      const base: BaseEffect = { type: 'keep' };
-      return { verdict: 'later', rows: again === null ? [] : [again], base, failure: null, again: false };
+      const rows = rest === null ? [] : [{ ...rest, mutationId: input.newId() }];
+      return { verdict: 'later', rows, base: { type: 'keep' }, failure: null, again: false };
     }
   }
 }

@@ -70,7 +70,7 @@ describe('The REST backend', () => {
       [408, 'server'],
       [425, 'server'],
       [429, 'server'],
-      [500, 'server'],
+      [503, 'server'],
       [302, 'not-our-server'],
       [407, 'not-our-server'],
     ] as const) {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { restBackend } from '../../sw/backend/rest-backend.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
 import { Device, see, signal } from './engine-fixture.ts';
 import { losingUploads, openDevice, valueOf } from './engine-page.ts';
@@ -115,6 +116,25 @@ describe('A table whose keys the server makes (U-08)', () => {
       { title: 'child', afterId: tasks[0]?.['id'] },
       { title: 'later', afterId: tasks[1]?.['id'] },
     ]);
+  });
+
+  it('makes no second record of one that was edited after the server took it and then failed (invariant 2)', async () => {
+    const device = new Device(fixture);
+    const session = await device.startWorker({ backend: restBackend() }).signIn('ana');
+    const visitId = await makeVisit(session);
+    const old = await makeTask(session, { visitId });
+    device.network = async (path, forward, _headers, method) => {
+      const answer = await forward();
+      return path === '/api/tasks' && method === 'POST' ? new Response(null, { status: 500 }) : answer;
+    };
+    await expect(session.engine.synchronize('call', { mode: 'unsynchronized' })).rejects.toMatchObject({
+      code: 'server',
+    });
+    device.network = (_path, forward) => forward();
+    await ask(session, 'PATCH', `/api/tasks/${old}`, { title: 'edited' });
+    await session.engine.synchronize('call', { mode: 'unsynchronized' });
+    expect(await tasksOf(visitId)).toMatchObject([{ title: 'edited' }]);
+    expect(await tasksOf(visitId)).toHaveLength(1);
   });
 
   it('keeps a write that comes while the answer is being stored', async () => {

@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import type { RestBackendOptions } from '../../sw/backend/rest-backend.ts';
+import type { JsonObject } from '../../sw/protocol/record.ts';
+import { uploadTo } from './backend-fixture.ts';
+import { json, serverThat, type Answer } from './rest-fixture.ts';
+import { asObject, command, create, newId, remove, update } from './server-fixture.ts';
+
+/** Answers as a server that fails on what names `bad`, and has `records`. */
+function failingOn(records: Readonly<Record<string, JsonObject>> = {}, headers: Record<string, string> = {}): Answer {
+  return ({ method, path, body }) => {
+    const record = records[path];
+    if (method === 'GET') return record === undefined ? json({}, 404) : json(record, 200, { ETag: '"5"' });
+    if (`${path}${JSON.stringify(body)}`.includes('bad')) return json({}, 500, headers);
+    return method === 'DELETE' ? new Response(null, { status: 204 }) : json({ id: path.slice(-1), ...asObject(body) });
+  };
+}
+
+async function typesOf(
+  changes: readonly JsonObject[],
+  { answer = failingOn(), ...options }: RestBackendOptions & { readonly answer?: Answer } = {},
+): Promise<readonly unknown[]> {
+  const { connection } = serverThat(answer, { concurrency: 1, ...options });
+  const { outcomes, fault } = await uploadTo(connection, changes);
+  expect(outcomes.map(({ mutationId }) => mutationId)).toEqual(
+    changes.slice(0, outcomes.length).map((change) => change['mutationId']),
+  );
+  return [...outcomes.map(({ type }) => type), ...(fault === null ? [] : ['fault'])];
+}
+
+const bad = { id: 'bad', note: 'mine' };
+
+describe('A 500 to one change over REST (invariant 9)', () => {
+  it.each([
+    ['a create', create('visits', bad)],
+    ['a create whose key the server makes', create('tasks', { id: -1, title: 'bad' })],
+    ['an update', update('visits', bad, { fields: ['note'] })],
+    ['a command', command('/api/visits/bad/close')],
+  ])('has that tried again later, and the others go on: %s', async (_name, change) => {
+    expect(await typesOf([change, remove('visits', 'x'), create('visits', { id: 'y' })])).toEqual([
+      'later',
+      'applied',
+      'applied',
+    ]);
+  });
+
+  it('has its record say whether it was applied all the same', async () => {
+    const there = { answer: failingOn({ '/api/visits/bad': bad }) };
+    const other = { answer: failingOn({ '/api/visits/bad': { ...bad, note: 'theirs' } }) };
+    const [made, edited, deleted] = [
+      create('visits', bad),
+      update('visits', bad, { fields: ['note'] }),
+      remove('visits', 'bad'),
+    ];
+    for (const [change, options, outcome] of [
+      [made, there, 'applied'],
+      [made, other, 'conflict'],
+      [edited, there, 'applied'],
+      [edited, other, 'later'],
+      [deleted, there, 'later'],
+      [deleted, {}, 'applied'],
+    ] as const) {
+      expect(await typesOf([change], options)).toEqual([outcome]);
+    }
+  });
+
+  it('is the fault of the server where it says when to come again, or fails on several in a row', async () => {
+    const busy = failingOn({}, { 'Retry-After': '5' });
+    expect(await typesOf([create('visits', bad), create('visits', { id: 'y' })], { answer: busy })).toEqual(['fault']);
+    const many = Array.from({ length: 9 }, (_, index) => create('visits', { id: `bad-${index}` }));
+    expect(await typesOf(many)).toEqual(['later', 'later', 'later', 'later', 'later', 'fault']);
+    const mixed = many.flatMap((change) => [change, create('visits', { id: newId() })]);
+    expect(await typesOf(mixed)).toEqual(many.flatMap(() => ['later', 'applied']));
+  });
+
+  it('leaves what a server without idempotency may have taken unknown', async () => {
+    const options = { idempotency: 'none' } as const;
+    for (const change of [create('visits', bad), command('/api/visits/bad/close')])
+      expect(await typesOf([change, create('visits', { id: 'y' })], options)).toEqual(['fault']);
+    const edit = update('visits', bad, { fields: ['note'] });
+    expect(await typesOf([edit, create('visits', { id: 'y' })], options)).toEqual(['later', 'applied']);
+  });
+
+  it('holds back what builds on that change', async () => {
+    expect(
+      await typesOf([
+        create('visits', bad),
+        create('lines', { id: 'line', visitId: 'bad' }),
+        create('lines', { id: 'other', visitId: 'x' }),
+        update('photos', { id: 'photo', lineId: 'line' }, { fields: ['lineId'] }),
+        command('/api/visits/bad/close'),
+        remove('visits', 'x'),
+      ]),
+    ).toEqual(['later', 'later', 'applied', 'later', 'later', 'applied']);
+    const moved = update('tasks', { id: 1, title: 'bad', afterId: null }, { fields: ['title', 'afterId'] });
+    expect(await typesOf([moved, remove('tasks', 2), remove('visits', 'x')])).toEqual(['later', 'later', 'applied']);
+  });
+});
