@@ -22,6 +22,8 @@ function mentions(value: Json | undefined, key: RecordKey): boolean {
 function mustWait(change: WireChange, earlier: WireChange): boolean {
   if (change.type === 'command' || change.type === 'delete') return true;
   if (earlier.type === 'command' || earlier.type === 'delete') return true;
+  // It may take what the update gives free: a name that must be unique, a place.
+  if (change.type === 'create' && earlier.type === 'update' && change.table === earlier.table) return true;
   return mentions(change.record, earlier.key) || mentions(earlier.record, change.key);
 }
 

@@ -64,6 +64,22 @@ describe('The REST backend', () => {
     ]);
   });
 
+  it('sends a create after the updates of its table that were made before it (U-01)', async () => {
+    const order: string[] = [];
+    const { connection } = serverThat(async (sent) => {
+      for (let turn = 0; turn < (sent.method === 'PATCH' ? 3 : 1); turn += 1)
+        await new Promise((resolve) => setImmediate(resolve));
+      order.push(`${sent.method} ${sent.path}`);
+      return json({ id: sent.path.slice(-1), ...asObject(sent.body) });
+    });
+    await uploadTo(connection, [
+      update('visits', { id: 'a', note: 'other' }, { fields: ['note'] }),
+      create('lines', { id: 'c' }),
+      create('visits', { id: 'b', note: 'unique' }),
+    ]);
+    expect(order).toEqual(['POST /api/lines', 'PATCH /api/visits/a', 'POST /api/visits']);
+  });
+
   it('keeps what was answered before a fault, and sends nothing after it', async () => {
     for (const [status, code] of [
       [401, 'auth-required'],
