@@ -12,8 +12,9 @@ import { parseUpload, RestUpload, type RestWriteOptions } from './rest-upload.ts
 export interface RestBackendOptions {
   /**
    * What makes a repeated write harmless: `key`, the server applies an idempotency key once; `client-keys`, creates are PUT
-   * to a key made here with `If-None-Match: *`, so that a repeat is refused or overwrites itself; `none`, nothing does, so an unanswered create or command is
-   * never sent again by itself. Commands under `client-keys` must be repeatable. @default 'key'
+   * to a key made here with `If-None-Match: *`, so that a repeat is refused, or overwrites itself; `none`, nothing does, so
+   * an unanswered create or command is never sent again by itself. Commands under `client-keys` must be repeatable.
+   * @default 'key'
    */
   readonly idempotency?: 'key' | 'client-keys' | 'none';
   /** Names of the headers that carry the mutation id and the version; false if the server knows none. */

@@ -4,7 +4,6 @@ import {
   isJsonObject,
   isMutationId,
   isRecordKey,
-  type Json,
   type JsonObject,
   type JsonRecord,
   type RecordKey,
@@ -14,6 +13,7 @@ import { decoded } from '../store/schema.ts';
 import type { BackendCall, BackendTable } from './backend.ts';
 import { notOurServer } from './http.ts';
 import { getRecord, isSameKey, patchValue, recordIn, type VersionedRecord, type VersionOf } from './rest-records.ts';
+import { isFinal, messageOf, refusal, rejected } from './rest-refusal.ts';
 import type { RestAnswer, RestClient, RestRequest } from './rest-request.ts';
 import type { Sends } from './rest-sends.ts';
 
@@ -26,7 +26,6 @@ export interface RestWriteOptions {
 
 type RecordChange = Exclude<WireChange, { readonly type: 'command' }>;
 type Command = Extract<WireChange, { readonly type: 'command' }>;
-type RejectedCode = Extract<Outcome, { readonly type: 'rejected' }>['code'];
 
 function isWireChange(value: unknown): value is WireChange {
   if (!isJsonObject(value) || !isMutationId(value['mutationId'])) return false;
@@ -346,48 +345,4 @@ function keyAt(answer: RestAnswer, table: BackendTable): RecordKey | null {
 
 function hasFields(record: JsonRecord, sent: JsonRecord, fields: readonly string[]): boolean {
   return fields.every((field) => JSON.stringify(record[field] ?? null) === JSON.stringify(sent[field] ?? null));
-}
-
-function messageOf({ status, problem }: RestAnswer): string {
-  const said = [problem['detail'], problem['message'], problem['title']].find((text) => typeof text === 'string');
-  return said ?? `The server answered ${status}.`;
-}
-
-/** Codes of a 409 that say something else than that the record is another. */
-function isFinal(code: Json | undefined): boolean {
-  return typeof code === 'string' && ['referenced', 'cancelled', 'validation', 'hook', 'dangling'].includes(code);
-}
-
-function rejected(
-  { mutationId }: WireChange,
-  code: RejectedCode,
-  message: string,
-  fields?: Readonly<Record<string, string>>,
-): Outcome {
-  return { type: 'rejected', mutationId, code, message, ...(fields === undefined ? {} : { fields }) };
-}
-
-/** A refusal that says itself what it is, without a look at the record. */
-function refusal(change: WireChange, answer: RestAnswer): Outcome {
-  const { mutationId } = change;
-  const { status, problem } = answer;
-  const { code, errors, references } = problem;
-  const message = messageOf(answer);
-  if (status === 403) return { type: 'forbidden', mutationId, message };
-  if (status === 413) return rejected(change, 'too-large', message);
-  if (code === 'cancelled') return { type: 'fenced', mutationId };
-  if (code === 'hook' || code === 'schema') return rejected(change, code, message);
-  if (status === 404 || status === 410) return rejected(change, 'schema', message);
-  if (code === 'dangling' && isJsonObject(references)) {
-    const { table, key } = references;
-    if (typeof table === 'string' && isRecordKey(key)) {
-      return { type: 'dangling', mutationId, message, references: { table, key } };
-    }
-  }
-  if (!isJsonObject(errors)) return rejected(change, 'validation', message);
-  const fields: Record<string, string> = {};
-  for (const [field, fault] of Object.entries(errors)) {
-    fields[field] = typeof fault === 'string' ? fault : JSON.stringify(fault);
-  }
-  return rejected(change, 'validation', message, fields);
 }
