@@ -301,4 +301,14 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     ],
   },
+  {
+    name: 'sent past a command that is taken later',
+    edits: [
+      {
+        file: 'sw/sync/acknowledge.ts',
+        find: '    if (effects.keepsBack) journal = { ...journal, uploadedThrough: journal.throughSeq, resend: [] };\n',
+        replace: '',
+      },
+    ],
+  },
 ];

@@ -77,7 +77,7 @@ function told({ rows, base, failure }: Settlement): string {
     const on = row.base === null ? '' : ` on ${row.base.version ?? 'the row below'} (${fields(row.base.text)})`;
     const state = row.state === 'pending' ? '' : `, ${row.state}`;
     const named = row.mutationId === id('F') ? 'F' : row.mutationId === id('R') ? 'R' : 'new id';
-    return `${named}: ${row.operation} ${fields(row.text)}${on}${row.whole ? ', whole' : ''}${state}`;
+    return `${named}: ${row.operation} ${fields(row.text)}${on}${row.whole ? ', whole' : ''}${state}${row.sealed === true ? ', sealed' : ''}`;
   });
   const bases = { keep: [], remove: ['base removed'], put: base.type === 'put' ? [`base ${fields(base.text)}`] : [] };
   const failures = failure === null ? [] : [`failure ${failure.code}: ${fields(failure.row.text)}`];
@@ -119,7 +119,7 @@ const expected: Record<Meeting, Record<OutcomeName, string | null>> = {
     dangling: `${refusedCreate} | failure dangling: note F rating 1`,
     gone: 'base removed | failure gone: note F rating 1',
     forbidden: `${refusedCreate} | failure forbidden: note F rating 1`,
-    later: 'F: create note F rating 1, whole',
+    later: 'F: create note F rating 1, whole, sealed',
     fenced: 'new id: create note F rating 1, whole',
   },
   'create, update': {
@@ -129,7 +129,7 @@ const expected: Record<Meeting, Record<OutcomeName, string | null>> = {
     dangling: 'new id: create note F rating 2, whole',
     gone: 'base removed | failure gone: note F rating 2',
     forbidden: 'new id: create note F rating 2, whole',
-    later: 'new id: create note F rating 2, whole',
+    later: 'F: create note F rating 1, whole, sealed | R: update note F rating 2 on the row below (note F rating 1)',
     fenced: 'new id: create note F rating 2, whole',
   },
   'create, delete': {
@@ -139,7 +139,7 @@ const expected: Record<Meeting, Record<OutcomeName, string | null>> = {
     dangling: 'nothing is left',
     gone: 'base removed | failure gone: note F rating 1',
     forbidden: 'nothing is left',
-    later: 'nothing is left',
+    later: 'F: create note F rating 1, whole, sealed | R: delete nothing on the row below (note F rating 1)',
     fenced: 'nothing is left',
   },
   'update, none': {
@@ -149,7 +149,7 @@ const expected: Record<Meeting, Record<OutcomeName, string | null>> = {
     dangling: `${refusedUpdate} | failure dangling: note F rating 1`,
     gone: 'base removed | failure gone: note F rating 1',
     forbidden: 'base removed | failure forbidden: note F rating 1',
-    later: 'F: update note F rating 1 on 1 (note 0 rating 1)',
+    later: 'F: update note F rating 1 on 1 (note 0 rating 1), sealed',
     fenced: 'new id: update note F rating 1 on 1 (note 0 rating 1)',
   },
   'update, update': {
@@ -159,7 +159,8 @@ const expected: Record<Meeting, Record<OutcomeName, string | null>> = {
     dangling: 'new id: update note F rating 2 on 1 (note 0 rating 1)',
     gone: 'base removed | failure gone: note F rating 2',
     forbidden: 'base removed | failure forbidden: note F rating 2',
-    later: 'new id: update note F rating 2 on 1 (note 0 rating 1)',
+    later:
+      'F: update note F rating 1 on 1 (note 0 rating 1), sealed | R: update note F rating 2 on the row below (note F rating 1)',
     fenced: 'new id: update note F rating 2 on 1 (note 0 rating 1)',
   },
   'update, delete': {
@@ -169,7 +170,8 @@ const expected: Record<Meeting, Record<OutcomeName, string | null>> = {
     dangling: 'new id: delete nothing on 1 (note 0 rating 1)',
     gone: 'base removed | failure gone: note F rating 1',
     forbidden: 'base removed | failure forbidden: note F rating 1',
-    later: 'new id: delete nothing on 1 (note 0 rating 1)',
+    later:
+      'F: update note F rating 1 on 1 (note 0 rating 1), sealed | R: delete nothing on the row below (note F rating 1)',
     fenced: 'new id: delete nothing on 1 (note 0 rating 1)',
   },
   'delete, none': {
@@ -180,7 +182,7 @@ const expected: Record<Meeting, Record<OutcomeName, string | null>> = {
     dangling: null,
     gone: 'base removed | failure gone: nothing',
     forbidden: 'base removed | failure forbidden: nothing',
-    later: 'F: delete nothing on 1 (note 0 rating 1)',
+    later: 'F: delete nothing on 1 (note 0 rating 1), sealed',
     fenced: 'new id: delete nothing on 1 (note 0 rating 1)',
   },
   'delete, create': {
@@ -190,7 +192,7 @@ const expected: Record<Meeting, Record<OutcomeName, string | null>> = {
     dangling: null,
     gone: 'R: create note F rating 2, whole | base removed',
     forbidden: 'R: create note F rating 2, whole | base removed',
-    later: 'new id: update note F rating 2 on 1 (note 0 rating 1), whole',
+    later: 'F: delete nothing on 1 (note 0 rating 1), sealed | R: create note F rating 2, whole',
     fenced: 'new id: update note F rating 2 on 1 (note 0 rating 1), whole',
   },
 };

@@ -25,8 +25,15 @@ export const networkFaults = [
   'wrong-shape',
   'missing-outcome',
   'empty',
+  'too-large',
+  'later',
 ] as const;
 export type NetworkFault = (typeof networkFaults)[number];
+
+interface Upload {
+  readonly group?: string;
+  readonly changes: readonly { readonly mutationId: string }[];
+}
 
 /** What a device has in the network: each waits until the scheduler chooses it. */
 interface Travelling {
@@ -259,10 +266,39 @@ export class Network {
         answerWith(() => Promise.resolve(responseOf({ ...answer, body })));
         return;
       }
+      case 'too-large':
+      case 'later': {
+        const answer = this.#refusePart(request, fault);
+        answerWith(() => Promise.resolve(responseOf(answer)));
+        return;
+      }
       case 'empty':
         text(200, '', { 'Content-Type': 'application/json', 'Sync-Protocol': '1', 'Sync-User': userOf(request) });
         return;
     }
+  }
+
+  /** Of an upload: refused by a proxy if it can be divided; or one change of it is not taken just now, or its group. */
+  #refusePart(request: ReferenceRequest, fault: 'too-large' | 'later'): ReferenceAnswer {
+    if (!request.path.startsWith('/sync/upload')) return this.#server.handle(request);
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- as the library wrote it
+    const { changes, group, ...frame } = JSON.parse(request.body) as Upload;
+    const html = { 'Content-Type': 'text/html' };
+    if (fault === 'too-large' && changes.length > 1 && group === undefined)
+      return { status: 413, headers: html, body: '<html>413 Request Entity Too Large</html>' };
+    const busy = changes[group === undefined ? this.#random.below(changes.length) : 0];
+    if (fault === 'too-large' || busy === undefined) return this.#server.handle(request);
+    const { mutationId } = busy;
+    const rest = group === undefined ? changes.filter((change) => change !== busy) : [];
+    const answer = this.#server.handle({ ...request, body: JSON.stringify({ ...frame, changes: rest }) });
+    if (answer.status !== 200) return answer;
+    const later = { type: 'later', mutationId, message: 'Not now.' };
+    const undone = changes
+      .filter((change) => change !== busy && !rest.includes(change))
+      .map((change) => ({ type: 'undone', mutationId: change.mutationId, because: mutationId }));
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- as the reference server wrote it
+    const said = JSON.parse(answer.body) as { readonly outcomes: readonly object[] };
+    return { ...answer, body: JSON.stringify({ ...said, outcomes: [...said.outcomes, later, ...undone] }) };
   }
 
   /** A body that ends too soon: with an error, or looking complete as browsers show it. */
