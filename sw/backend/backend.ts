@@ -49,8 +49,10 @@ export interface UploadContent {
 }
 
 export interface UploadReply {
-  /** In the order sent. Without a fault: one for each change. With one: those that are known for certain. */
+  /** In the order sent. Without a fault: one for each change. With one, or of a part: those that are known for certain. */
   readonly outcomes: readonly Outcome[];
+  /** Nothing is wrong, but what has no outcome was not sent: it is to be sent next. @default false */
+  readonly isPart?: boolean;
   readonly serverEpoch: string | null;
   /** What ended the upload before all were answered. What has no outcome stays in flight. */
   readonly fault: Error | null;

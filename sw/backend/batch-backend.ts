@@ -163,7 +163,7 @@ function connect(context: BackendContext, base: string, live: boolean, stallMs: 
     return { outcomes: known, serverEpoch, fault: null, bytesSent: body.length, bytesReceived: bytes };
   };
 
-  const bound = { characters: Infinity };
+  const bearing = { characters: Infinity, givenUp: 0 };
 
   return {
     files,
@@ -178,7 +178,7 @@ function connect(context: BackendContext, base: string, live: boolean, stallMs: 
     },
 
     upload: (body, call) =>
-      sendDivided(body, { bound, failedBefore: call.failedBefore === true, send: (text) => upload(text, call) }),
+      sendDivided(body, { bearing, failedBefore: call.failedBefore === true, send: (text) => upload(text, call) }),
 
     download: async function* (tables, call) {
       const request = {

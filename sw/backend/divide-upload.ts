@@ -4,15 +4,22 @@ import { parseStored } from '../store/rebase.ts';
 import type { Outcome } from '../protocol/wire.ts';
 import type { UploadReply } from './backend.ts';
 
-/** More than it takes to come from a batch to the one change on which a server fails. */
-const failuresInRow = 14;
+/** So many changes that it fails at, with nothing taken in between, are the server's own fault. */
+const mostGivenUp = 3;
+
+/** What a worker knows of the server. */
+export interface Bearing {
+  /** Characters from which on it takes nothing. Made less by what it refuses. */
+  characters: number;
+  /** Changes on which it failed by themselves, since it took something. */
+  givenUp: number;
+}
 
 export interface DividedUpload {
   readonly send: (body: string) => Promise<UploadReply>;
   /** Whether the server has failed at this body before. */
   readonly failedBefore: boolean;
-  /** Characters from which on the server takes nothing, as far as is known. Made less by what it refuses. */
-  readonly bound: { characters: number };
+  readonly bearing: Bearing;
 }
 
 function idOf(change: Json): MutationId {
@@ -21,18 +28,16 @@ function idOf(change: Json): MutationId {
   return id;
 }
 
-/** What is told of changes that are refused as one. */
-function refusal(changes: readonly Json[], error: SyncError): UploadReply {
-  const isTooLarge = error.details['status'] === 413;
-  const [first, ...others] = changes.map(idOf);
-  const outcomes = others.map((mutationId): Outcome => ({ type: 'undone', mutationId, because: first ?? mutationId }));
-  if (first !== undefined) {
-    outcomes.unshift(
-      isTooLarge
-        ? { type: 'rejected', mutationId: first, code: 'too-large', message: 'It is larger than the server takes.' }
-        : { type: 'later', mutationId: first, message: 'The server failed at it.' },
-    );
-  }
+/** What is told of changes that are refused as one. Those that the server failed at it may have taken: they keep their ids. */
+function refusal(changes: readonly Json[], isTooLarge: boolean): UploadReply {
+  const ids = changes.map(idOf);
+  const outcomes = ids.map((mutationId): Outcome => {
+    if (!isTooLarge) return { type: 'later', mutationId, message: 'The server failed at it.' };
+    const [because] = ids;
+    return because === undefined || because === mutationId
+      ? { type: 'rejected', mutationId, code: 'too-large', message: 'It is larger than the server takes.' }
+      : { type: 'undone', mutationId, because };
+  });
   return { outcomes, serverEpoch: null, fault: null, bytesSent: 0, bytesReceived: 0 };
 }
 
@@ -42,61 +47,42 @@ function isForOne({ details: { status, retryAfterMs } }: SyncError, failedBefore
 }
 
 /**
- * Sends a batch, and in halves what is too large for the server, or makes it fail again and again: one change must not keep the others
- * back (SPEC T-6). Safe, as the server knows each change by its own id. What makes it fail by itself is answered `later`, what is too
- * large by itself `rejected`; a group is one. Rejects as the first request does; after that the reply has the fault.
+ * Sends a batch, or the first part of it that is not too large for the server and does not make it fail again and again: one change must
+ * not keep the others back (SPEC T-6). The rest is to be sent next, under the keys that the answer gave. Safe, as the server knows each
+ * change by its own id. What makes it fail by itself is answered `later`, what is too large by itself `rejected`; a group is one.
  */
-export async function sendDivided(body: string, options: DividedUpload): Promise<UploadReply> {
-  const { bound, failedBefore } = options;
-  let failures = 0;
-  const send = async (text: string): Promise<UploadReply | SyncError> => {
+export async function sendDivided(body: string, { send, failedBefore, bearing }: DividedUpload): Promise<UploadReply> {
+  const attempt = async (text: string): Promise<UploadReply | SyncError> => {
     try {
-      const reply = await options.send(text);
-      failures = 0;
+      const reply = await send(text);
+      bearing.givenUp = 0;
       return reply;
     } catch (error) {
-      failures += 1;
       if (!(error instanceof SyncError) || !isForOne(error, failedBefore)) throw error;
-      const isTooLarge = error.details['status'] === 413;
-      if (!isTooLarge && failures > failuresInRow) throw error;
-      if (isTooLarge) bound.characters = Math.min(bound.characters, text.length);
+      if (error.details['status'] === 413) bearing.characters = Math.min(bearing.characters, text.length);
       return error;
     }
   };
-  if (body.length < bound.characters) {
-    const reply = await send(body);
+  if (body.length < bearing.characters) {
+    const reply = await attempt(body);
     if (!(reply instanceof SyncError)) return reply;
   }
   const { changes: all, ...frame } = parseStored(body);
   if (!Array.isArray(all)) throw new TypeError('A stored batch has no changes.');
-
-  const halves = async (changes: readonly Json[]): Promise<UploadReply> => {
-    const half = Math.ceil(changes.length / 2);
-    const first = await take(changes.slice(0, half));
-    if (first.fault !== null) return first;
-    try {
-      const second = await take(changes.slice(half));
-      return {
-        outcomes: [...first.outcomes, ...second.outcomes],
-        serverEpoch: second.serverEpoch ?? first.serverEpoch,
-        fault: second.fault,
-        bytesSent: first.bytesSent + second.bytesSent,
-        bytesReceived: first.bytesReceived + second.bytesReceived,
-      };
-    } catch (error) {
-      if (!(error instanceof SyncError)) throw error;
-      return { ...first, fault: error };
+  for (let part = all; ; part = part.slice(0, Math.ceil(part.length / 2))) {
+    const text = JSON.stringify({ ...frame, changes: part });
+    const isOne = part.length <= 1 || frame['group'] !== undefined;
+    // The whole has just been refused, or is known to be too large.
+    if (!isOne && (part === all || text.length >= bearing.characters)) continue;
+    const reply = await attempt(text);
+    if (!(reply instanceof SyncError)) return { ...reply, isPart: part.length < all.length };
+    if (!isOne) continue;
+    const isTooLarge = reply.details['status'] === 413;
+    if (!isTooLarge) bearing.givenUp += 1;
+    if (bearing.givenUp > mostGivenUp) {
+      bearing.givenUp = 0;
+      throw reply;
     }
-  };
-
-  const take = async (changes: readonly Json[]): Promise<UploadReply> => {
-    const text = JSON.stringify({ ...frame, changes });
-    const isOne = changes.length === 1 || frame['group'] !== undefined;
-    if (!isOne && text.length >= bound.characters) return halves(changes);
-    const reply = await send(text);
-    if (!(reply instanceof SyncError)) return reply;
-    return isOne ? refusal(changes, reply) : halves(changes);
-  };
-
-  return take(all);
+    return { ...refusal(part, isTooLarge), isPart: part.length < all.length };
+  }
 }

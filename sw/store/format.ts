@@ -156,7 +156,7 @@ export interface ContentRow {
 
 /** The server has this content, as it said in this run. */
 export interface SentContentRow {
-  /** And the record that names it. */
+  /** The hash, and the record that names it. */
   readonly hash: string;
   readonly run: RunId;
 }

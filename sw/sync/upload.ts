@@ -79,13 +79,14 @@ async function sendOnce(
 
 /**
  * Sends a stored batch and stores its outcomes. Safe to repeat: the batch goes out as it is stored, under the same ids.
- * Meanwhile `prepare` plans the one behind it, which is stored with the outcomes and left in `active.next` (SPEC P-1).
+ * Meanwhile `prepare` plans the one behind it, which is stored with the outcomes and left in `active.next` (SPEC P-1). True: a part of
+ * it is left to be sent.
  */
 async function sendBatch(
   active: ActiveRun,
   content: BatchContentRow,
   prepare: () => Promise<PreparedBatch | null> = () => Promise.resolve(null),
-): Promise<void> {
+): Promise<boolean> {
   const { session } = active;
   const call = await callFor(session, active.signal);
   const onAttempt = session.backend.idempotent ? {} : { onAttempt: noteAttempt(session, content.batch) };
@@ -95,7 +96,7 @@ async function sendBatch(
   const reply = await sending.finally(() => preparing);
   const prepared = await preparing;
   const ids = reply.outcomes.map((outcome) => outcome.mutationId);
-  checkOutcomes(content, ids, reply.fault === null);
+  checkOutcomes(content, ids, reply.fault === null && reply.isPart !== true);
   const leaves = session.environment.newId();
   const settle = async (tx: WriteTransaction): Promise<Acknowledged & { readonly next: StoredBatch | null }> => {
     const [device, ground] = await Promise.all([getMeta(tx, 'device'), readGround(tx)]);
@@ -137,10 +138,11 @@ async function sendBatch(
   // A server that takes nothing at all is left in peace, and the parts of a selection are looked at until nothing is left to send.
   const tookNone = reply.outcomes.length >= fewLater && reply.outcomes.every(({ type }) => type === 'later');
   if (journal.later === true && (tookNone || journal.selection !== undefined)) throw notTakenNow();
+  return reply.isPart === true;
 }
 
-/** Sends again what was in flight when the last worker stopped, before anything newer (invariant 3). */
-async function settleOldBatches(active: ActiveRun): Promise<void> {
+/** Sends what is in flight, before anything newer (invariant 3): when the last worker stopped, or of what went out in part. True: something is left. */
+async function settleOldBatches(active: ActiveRun): Promise<boolean> {
   const { database } = active.session;
   const keys = await database.read(['batches'], (tx) => tx.objectStore('batches').getAllKeys());
   if (keys.length > 0 && active.journal.progress?.phase !== 'upload') {
@@ -150,9 +152,10 @@ async function settleOldBatches(active: ActiveRun): Promise<void> {
   for (const key of keys) {
     const content = await database.read(['batches'], (tx) => tx.objectStore('batches').get(key));
     if (content === undefined) continue;
-    if (active.session.backend.idempotent) await sendBatch(active, content);
-    else await parkUnanswered(active.session, content);
+    if (!active.session.backend.idempotent) await parkUnanswered(active.session, content);
+    else if (await sendBatch(active, content)) return true;
   }
+  return false;
 }
 
 export type UploadStep = 'more' | 'done';
@@ -165,8 +168,7 @@ export async function uploadStep(active: ActiveRun): Promise<UploadStep> {
     await sendBatch(active, next, () => prepareNext(active, next));
     return 'more';
   }
-  await settleOldBatches(active);
-  if (session.environment.isReplaced()) return 'more';
+  if ((await settleOldBatches(active)) || session.environment.isReplaced()) return 'more';
   await session.olderRows.upgrade(session.announce);
   if (isAllLookedAt(active.journal)) {
     await reportFailures(active);

@@ -288,17 +288,14 @@ export class Network {
       return { status: 413, headers: html, body: '<html>413 Request Entity Too Large</html>' };
     const busy = changes[group === undefined ? this.#random.below(changes.length) : 0];
     if (fault === 'too-large' || busy === undefined) return this.#server.handle(request);
-    const { mutationId } = busy;
-    const rest = group === undefined ? changes.filter((change) => change !== busy) : [];
+    const later = group === undefined ? [busy] : changes;
+    const rest = changes.filter((change) => !later.includes(change));
     const answer = this.#server.handle({ ...request, body: JSON.stringify({ ...frame, changes: rest }) });
     if (answer.status !== 200) return answer;
-    const later = { type: 'later', mutationId, message: 'Not now.' };
-    const undone = changes
-      .filter((change) => change !== busy && !rest.includes(change))
-      .map((change) => ({ type: 'undone', mutationId: change.mutationId, because: mutationId }));
     // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- as the reference server wrote it
     const said = JSON.parse(answer.body) as { readonly outcomes: readonly object[] };
-    return { ...answer, body: JSON.stringify({ ...said, outcomes: [...said.outcomes, later, ...undone] }) };
+    const notNow = later.map(({ mutationId }) => ({ type: 'later', mutationId, message: 'Not now.' }));
+    return { ...answer, body: JSON.stringify({ ...said, outcomes: [...said.outcomes, ...notNow] }) };
   }
 
   /** A body that ends too soon: with an error, or looking complete as browsers show it. */
