@@ -301,14 +301,4 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     ],
   },
-  {
-    name: 'sent past a command that is taken later',
-    edits: [
-      {
-        file: 'sw/sync/acknowledge.ts',
-        find: '    if (effects.keepsBack) journal = { ...journal, uploadedThrough: journal.throughSeq, resend: [] };\n',
-        replace: '',
-      },
-    ],
-  },
 ];
