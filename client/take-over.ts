@@ -23,7 +23,9 @@ export function createTakeOver(
   registrationOf: () => Registered,
 ): Pick<WorkerSource, 'lost' | 'succession' | 'takeWaiting'> {
   let succession: Promise<void> | null = null;
-  const giveWay = (): void => registrationOf().active?.postMessage({ holdfast: 1, type: 'give-way' });
+  const giveWay = (): void => {
+    if (succession === null) registrationOf().active?.postMessage({ holdfast: 1, type: 'give-way' });
+  };
   /**
    * A message to a worker that is being ended has Chromium start it once more, and then leave the other one waiting until the old
    * one has been idle for half a minute.
@@ -48,7 +50,7 @@ export function createTakeOver(
     const startedAt = Date.now();
     let toldAt = 0;
     while (isWaiting() && Date.now() - startedAt < patienceMs && (await isAtWork())) {
-      if (succession === null && Date.now() - toldAt >= giveWayAgainMs) {
+      if (Date.now() - toldAt >= giveWayAgainMs) {
         giveWay();
         toldAt = Date.now();
       }

@@ -63,18 +63,16 @@ export async function sendDivided(body: string, { send, failedBefore, bearing }:
       return error;
     }
   };
-  if (body.length < bearing.characters) {
-    const reply = await attempt(body);
-    if (!(reply instanceof SyncError)) return reply;
-  }
+  const whole = body.length < bearing.characters ? await attempt(body) : null;
+  if (whole !== null && !(whole instanceof SyncError)) return whole;
   const { changes: all, ...frame } = parseStored(body);
   if (!Array.isArray(all)) throw new TypeError('A stored batch has no changes.');
   for (let part = all; ; part = part.slice(0, Math.ceil(part.length / 2))) {
     const text = JSON.stringify({ ...frame, changes: part });
     const isOne = part.length <= 1 || frame['group'] !== undefined;
-    // The whole has just been refused, or is known to be too large.
-    if (!isOne && (part === all || text.length >= bearing.characters)) continue;
-    const reply = await attempt(text);
+    const isRefused = part === all && whole !== null;
+    if (!isOne && (isRefused || text.length >= bearing.characters)) continue;
+    const reply = isRefused ? whole : await attempt(text);
     if (!(reply instanceof SyncError)) return { ...reply, isPart: part.length < all.length };
     if (!isOne) continue;
     const isTooLarge = reply.details['status'] === 413;

@@ -123,7 +123,7 @@ export async function acknowledge(
     const outcome: Outcome =
       waits === null ? given : { type: 'undone', mutationId: item.mutationId, because: item.mutationId };
     if (waits !== null) kept.set(item.mutationId, { blocker: waits, again: false });
-    if (outcome.type === 'undone' || (outcome.type === 'later' && item.type === 'command')) effects.keepsBack = true;
+    if (outcome.type === 'undone') effects.keepsBack = true;
     const group: UndoneGroup = (outcome.type === 'undone' ? kept.get(outcome.because) : undefined) ?? {
       blocker: null,
       again: false,

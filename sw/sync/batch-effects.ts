@@ -24,7 +24,7 @@ export class Effects {
   readonly resend: number[] = [];
   commands = 0;
   later = false;
-  /** What was made after something that was not taken must not be sent before it. */
+  /** What is undone is sent again with what it belongs to: in this run, if that was not taken `later`. */
   keepsBack = false;
 
   of(table: string): TableEffects {

@@ -26,10 +26,9 @@ export function notTakenNow(): SyncError {
   });
 }
 
-/** How a run ends that came to its end. */
-export function endOf({ failed, later }: JournalRow): RunEnd {
-  if (later === true) return { outcome: 'failed', error: notTakenNow() };
-  return { outcome: failed > 0 ? 'partial' : 'finished', error: null };
+/** The end of a run that did all it could: it has failed only by what the server could not take. */
+export function endOf(outcome: RunOutcome): RunEnd {
+  return { outcome, error: outcome === 'failed' ? notTakenNow() : null };
 }
 
 /** What `endRun` touches. */

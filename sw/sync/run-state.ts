@@ -27,6 +27,8 @@ export interface RunFacts {
   readonly files: boolean;
   /** Records that the server did not take so far. */
   readonly failed: number;
+  /** Whether there is something that the server could not take just now. */
+  readonly later: boolean;
 }
 
 export type Transition =
@@ -36,7 +38,8 @@ export type Transition =
 
 const ended = (outcome: RunOutcome): Transition => ({ type: 'to', state: { type: 'ended', outcome } });
 const to = (state: JournalRow['state']): Transition => ({ type: 'to', state: { type: state } });
-const finish = (facts: RunFacts): Transition => ended(facts.failed > 0 ? 'partial' : 'finished');
+const finish = ({ later, failed: notTaken }: RunFacts): Transition =>
+  ended(later ? 'failed' : notTaken > 0 ? 'partial' : 'finished');
 
 type Row = { readonly [E in RunEvent['type']]: (facts: RunFacts) => Transition };
 

@@ -124,22 +124,26 @@ async function switchHeads(active: ActiveRun, superseded: readonly Superseded[])
       }
     }
     const transition = nextState(journal.state, { type: 'applied' }, factsOf(active, journal));
-    if (transition.type === 'to' && transition.state.type !== 'ended') {
-      active.journal = { ...journal, state: transition.state.type };
-      await tx.objectStore('runs').put(active.journal);
-      return null;
-    }
-    active.journal = journal;
-    return endRun(tx, session, journal, endOf(journal));
+    const state = transition.type === 'to' ? transition.state : null;
+    active.journal = state === null || state.type === 'ended' ? journal : { ...journal, state: state.type };
+    if (state?.type === 'ended') return endRun(tx, session, journal, endOf(state.outcome));
+    await tx.objectStore('runs').put(active.journal);
+    return null;
   });
   if (Object.keys(tables).length > 0) session.announce({ type: 'changed', source: 'server', tables });
   for (const { table, key, code, message } of ended) session.announce({ type: 'failure', table, key, code, message });
   return result;
 }
 
-function factsOf({ session }: ActiveRun, { mode, failed }: JournalRow): RunFacts {
+function factsOf({ session }: ActiveRun, { mode, failed, later }: JournalRow): RunFacts {
   const tables = downloadedTables(session);
-  return { mode, downloads: tables.length > 0, files: tables.some((table) => table.file !== null), failed };
+  return {
+    mode,
+    downloads: tables.length > 0,
+    files: tables.some((table) => table.file !== null),
+    failed,
+    later: later === true,
+  };
 }
 
 /** Moves the run on; returns its result if it ended without a switch. */
@@ -147,7 +151,7 @@ async function move(active: ActiveRun, event: RunEvent): Promise<SynchronizeResu
   const transition = nextState(active.journal.state, event, factsOf(active, active.journal));
   if (transition.type === 'too-late') return null;
   const { state } = transition;
-  if (state.type === 'ended') return endWithoutSwitch(active, endOf(active.journal));
+  if (state.type === 'ended') return endWithoutSwitch(active, endOf(state.outcome));
   // Nothing of the next phase is known yet, but tabs that open now are to see which it is.
   if (state.type === 'downloading') report(active, { phase: 'download', table: null, done: 0, total: null });
   const { selection } = active.journal;

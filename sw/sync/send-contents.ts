@@ -1,9 +1,9 @@
 import type { FileOfRecord } from '../backend/backend.ts';
 import { SyncError } from '../protocol/errors.ts';
-import { deleteRows } from './batch-rows.ts';
 import { rowsOf, seqsInFlight, withState } from '../store/changes.ts';
 import { findContent, readChunk } from '../store/contents.ts';
 import { getMeta } from '../store/meta.ts';
+import { deleteRows } from './batch-rows.ts';
 import { sentId, type ContentToSend } from './contents-to-send.ts';
 import { failureRow } from './failure-row.ts';
 import { newMutationId } from './new-mutation-id.ts';

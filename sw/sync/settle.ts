@@ -1,10 +1,11 @@
 import { waitingAsAnswered, type RecordRef } from '../store/blocked.ts';
 import { withState } from '../store/changes.ts';
 import type { ChangeBase, ChangeRow } from '../store/format.ts';
-import type { ConflictCopies, ConflictPolicy, Table } from '../store/schema.ts';
-import { isJsonObject, type MutationId, type RecordKey } from '../protocol/record.ts';
+import type { Table } from '../store/schema.ts';
+import type { MutationId, RecordKey } from '../protocol/record.ts';
 import type { FailureCode } from '../protocol/status.ts';
 import type { Outcome } from '../protocol/wire.ts';
+import { choose } from './conflict-function.ts';
 import { withLocalColumns } from './local-columns.ts';
 import { parseStored, rebase } from '../store/rebase.ts';
 
@@ -171,30 +172,6 @@ function lost(input: SettleInput, code: 'gone' | 'forbidden', message: string): 
   }
   const failure = { row: top.text === null ? row : top, code, message, fields: null, retriable: false };
   return { verdict: 'failed', rows: [], base, failure, again: false };
-}
-
-type ConflictFunction = Exclude<ConflictPolicy, string>;
-
-type Choice =
-  | { readonly type: 'server' }
-  | { readonly type: 'record'; readonly text: string }
-  | { readonly type: 'none'; readonly message: string };
-
-/** Asks the app's own function; what it throws, or gives instead of a record, must cost nobody's work. */
-function choose(table: Table, policy: ConflictFunction, copies: ConflictCopies): Choice {
-  const none = (what: string): Choice => ({ type: 'none', message: `The app’s conflict function ${what}.` });
-  try {
-    const chosen: unknown = policy(copies);
-    if (chosen === 'server') return { type: 'server' };
-    // A function, or nothing, has no text.
-    const text = JSON.stringify(chosen ?? null) as string | undefined;
-    const record: unknown = JSON.parse(text ?? 'null');
-    if (text === undefined || !isJsonObject(record) || record[table.key] !== copies.key)
-      return none('gave neither this record nor «server»');
-    return { type: 'record', text };
-  } catch (error) {
-    return none(`failed (${String(error)})`);
-  }
 }
 
 function conflicting(input: SettleInput, outcome: Extract<Outcome, { type: 'conflict' }>): Settlement {

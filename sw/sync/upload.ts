@@ -71,8 +71,8 @@ async function sendOnce(
     const failedBefore = content.attempts > 0 || journal.later === true;
     return await session.backend.upload(content.body, { ...call, failedBefore });
   } catch (error) {
-    if (error instanceof SyncError && error.details['status'] === 500) await noteFailedAttempt(session, content);
     if (!session.backend.idempotent) await parkUnanswered(session, content);
+    else if (error instanceof SyncError && error.details['status'] === 500) await noteFailedAttempt(session, content);
     throw error;
   }
 }

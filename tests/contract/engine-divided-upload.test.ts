@@ -100,6 +100,19 @@ describe('a batch that the server does not take whole', () => {
     ]);
   });
 
+  it('is not made of commands whose bodies are more than a batch holds', async () => {
+    const opened = await openDevice(fixture);
+    const ids = await make(opened, 3);
+    expect(await run(opened)).toBe('finished');
+    for (const id of ids) {
+      const { status } = await ask(opened.session, 'POST', `${path}/${id}/close`, { signature: 's'.repeat(1_500_000) });
+      expect(status).toBe(202);
+    }
+    const sizes = refusing(opened, () => null);
+    await run(opened);
+    expect(sizes).toEqual([2, 1]);
+  });
+
   it('has the one change alone rejected that is too large by itself', async () => {
     const opened = await openDevice(fixture);
     const [large = ''] = await make(opened, 1, { note: 'n'.repeat(5_000) });

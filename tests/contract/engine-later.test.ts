@@ -58,7 +58,32 @@ describe('what the server takes later', () => {
     expect(await valueOf(opened.page.pending())).toMatchObject({ total: 0 });
   });
 
-  it('and is a command has nothing sent behind it, but the download goes on', async () => {
+  it('and is of a group is tried once a run, and the group whole in the next', async () => {
+    const opened = await openDevice(fixture);
+    const [first, second] = [randomUUID(), randomUUID()];
+    const members = [first, second].map((id) => ({ method: 'PUT', url: `${path}/${id}`, body: visit(id) }) as const);
+    await valueOf(opened.page.group(members, {}));
+    let uploads = 0;
+    opened.device.network = async (at, forward, _headers, _method, body) => {
+      if (at !== '/sync/upload') return forward();
+      uploads += 1;
+      const upload = asObject(asJson(String(body)));
+      const [busy, other] = arrayOf(upload['changes']).map((change) => asObject(change)['mutationId'] ?? null);
+      const like = await fixture.request('POST', at, { body: { ...upload, changes: [] } });
+      const outcomes = [
+        { type: 'later', mutationId: busy ?? null, message: 'Not now.' },
+        { type: 'undone', mutationId: other ?? null, because: busy ?? null },
+      ];
+      return new Response(JSON.stringify({ ...asObject(like.body), outcomes }), { headers: like.headers });
+    };
+    expect(await run(opened)).toMatchObject({ code: 'server' });
+    expect(uploads).toBe(1);
+    opened.device.network = (_at, forward) => forward();
+    expect(await run(opened)).toBe('finished');
+    for (const id of [first, second]) expect((await see(opened.session, 'visits', id)).detail).toBe('clean');
+  });
+
+  it('and is a command has nothing of its record sent behind it, and the download goes on', async () => {
     const opened = await openDevice(fixture);
     const [id, elsewhere] = [randomUUID(), randomUUID()];
     await ask(opened.session, 'PUT', `${path}/${id}`, visit(id));

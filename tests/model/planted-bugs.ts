@@ -169,8 +169,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: 'sw/sync/upload.ts',
-        find: '    if (!session.backend.idempotent) await parkUnanswered(session, content);\n    throw error;',
-        replace: `    if (error.details?.status >= 400 && error.details?.status < 500) {
+        find: 'await noteFailedAttempt(session, content);\n    throw error;',
+        replace: `await noteFailedAttempt(session, content);
+    if (error.details?.status >= 400 && error.details?.status < 500) {
       await session.database.write(['changes', 'batches', 'members'], async (tx) => {
         for (const item of content.items) {
           if (item.type === 'change') await tx.objectStore('changes').delete([item.table, item.key, item.seq]);

@@ -4,15 +4,16 @@ import { nextState, type RunEvent, type RunFacts, type Transition } from '../../
 
 type State = JournalRow['state'];
 type EventType = RunEvent['type'];
-type Situation = 'plain' | 'selected' | 'withFiles' | 'withoutDownload' | 'unsynchronized' | 'someFailed';
+type Situation = 'plain' | 'selected' | 'withFiles' | 'withoutDownload' | 'unsynchronized' | 'someFailed' | 'someLater';
 
 const situations: Readonly<Record<Situation, RunFacts>> = {
-  plain: { mode: 'all', downloads: true, files: false, failed: 0 },
-  selected: { mode: 'selected', downloads: true, files: true, failed: 0 },
-  withFiles: { mode: 'all', downloads: true, files: true, failed: 0 },
-  withoutDownload: { mode: 'all', downloads: false, files: false, failed: 0 },
-  unsynchronized: { mode: 'unsynchronized', downloads: true, files: true, failed: 0 },
-  someFailed: { mode: 'all', downloads: true, files: false, failed: 3 },
+  plain: { mode: 'all', downloads: true, files: false, failed: 0, later: false },
+  selected: { mode: 'selected', downloads: true, files: true, failed: 0, later: false },
+  withFiles: { mode: 'all', downloads: true, files: true, failed: 0, later: false },
+  withoutDownload: { mode: 'all', downloads: false, files: false, failed: 0, later: false },
+  unsynchronized: { mode: 'unsynchronized', downloads: true, files: true, failed: 0, later: false },
+  someFailed: { mode: 'all', downloads: true, files: false, failed: 3, later: false },
+  someLater: { mode: 'all', downloads: true, files: false, failed: 3, later: true },
 };
 
 /** What becomes of the run: a state, an outcome, or nothing. */
@@ -30,6 +31,7 @@ const table: TransitionTable = {
       withoutDownload: 'finished',
       unsynchronized: 'finished',
       someFailed: 'downloading',
+      someLater: 'downloading',
     },
     downloaded: 'failed',
     applied: 'failed',
@@ -66,6 +68,7 @@ const table: TransitionTable = {
       withoutDownload: 'finished',
       unsynchronized: 'finished',
       someFailed: 'partial',
+      someLater: 'failed',
     },
     refreshed: 'failed',
     fetched: 'failed',
@@ -84,6 +87,7 @@ const table: TransitionTable = {
       withoutDownload: 'finished',
       unsynchronized: 'finished',
       someFailed: 'partial',
+      someLater: 'failed',
     },
     fault: 'failed',
     cancel: 'cancelled',
