@@ -53,6 +53,8 @@ export interface UploadReply {
   readonly outcomes: readonly Outcome[];
   /** Nothing is wrong, but what has no outcome was not sent: it is to be sent next. @default false */
   readonly isPart?: boolean;
+  /** It fails at so much that nothing more is to be sent in this run. */
+  readonly gaveUp?: boolean;
   readonly serverEpoch: string | null;
   /** What ended the upload before all were answered. What has no outcome stays in flight. */
   readonly fault: Error | null;

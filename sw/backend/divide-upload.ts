@@ -77,10 +77,8 @@ export async function sendDivided(body: string, { send, failedBefore, bearing }:
     if (!isOne) continue;
     const isTooLarge = reply.details['status'] === 413;
     if (!isTooLarge) bearing.givenUp += 1;
-    if (bearing.givenUp > mostGivenUp) {
-      bearing.givenUp = 0;
-      throw reply;
-    }
-    return { ...refusal(part, isTooLarge), isPart: part.length < all.length };
+    const gaveUp = bearing.givenUp > mostGivenUp;
+    if (gaveUp) bearing.givenUp = 0;
+    return { ...refusal(part, isTooLarge), isPart: part.length < all.length, gaveUp };
   }
 }

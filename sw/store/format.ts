@@ -62,6 +62,8 @@ export interface ChangeRow {
     /** The server's answer named them. */
     readonly answered?: boolean;
   };
+  /** The run in which the server could not take it: that one sends it no more, and the next one behind all else. */
+  readonly triedIn?: RunId;
   /** For `conflict`: the server's copy; `text` null: deleted there. */
   readonly server?: { readonly text: string | null; readonly version: string | null };
   /** How often it was sent and answered `later` or `conflict`. */
@@ -93,6 +95,8 @@ export interface CommandRow {
   readonly body: Json;
   readonly state: ChangeState;
   readonly reason?: NonNullable<ChangeRow['reason']>;
+  /** As of a change. */
+  readonly triedIn?: RunId;
   readonly attempts: number;
   readonly madeAt: number;
 }

@@ -75,6 +75,8 @@ export interface JournalRow {
   readonly filesDone?: number;
   /** Rows at or below `uploadedThrough` that are to be sent once more in this run. */
   readonly resend: readonly number[];
+  /** What an earlier run could not get taken was passed over, or has its turn: behind all else. */
+  readonly putOff?: 'found' | 'turn';
   readonly tally: Readonly<Record<string, TableResult>>;
   readonly commands: number;
   readonly failed: number;

@@ -122,14 +122,14 @@ export async function acknowledge(
     const waits = isAlone ? null : await waitsForCreate(tx, { schema: session.schema, item, outcome: given, left });
     const outcome: Outcome =
       waits === null ? given : { type: 'undone', mutationId: item.mutationId, because: item.mutationId };
-    if (waits !== null) kept.set(item.mutationId, { blocker: waits, again: false });
-    if (outcome.type === 'undone') effects.keepsBack = true;
+    if (waits !== null) kept.set(item.mutationId, { blocker: waits, again: 'no' });
     const group: UndoneGroup = (outcome.type === 'undone' ? kept.get(outcome.because) : undefined) ?? {
       blocker: null,
-      again: false,
+      again: 'no',
     };
     if (item.type === 'command') {
-      kept.set(item.mutationId, { blocker: { table: '', key: item.mutationId }, again: outcome.type === 'later' });
+      const again = outcome.type === 'later' ? 'later' : 'no';
+      kept.set(item.mutationId, { blocker: { table: '', key: item.mutationId }, again });
       await applyCommand(tx, session, context, { item, outcome, group }, effects);
       continue;
     }
@@ -141,17 +141,17 @@ export async function acknowledge(
       if (outcome.type === 'applied') gone.push(row);
       continue;
     }
-    if (outcome.type === 'later' && row.group !== undefined) effects.keepsBack = true;
     const above = all.filter((candidate) => candidate.seq > item.seq);
     // The server may still give it: it says so in a full download only.
     if (outcome.type === 'forbidden' && row.base !== null) unreadable.add(table.name);
-    const settlement = settle({ table, row, above, outcome, newId: () => newMutationId(session), group });
+    const { run } = context.journal;
+    const settlement = settle({ table, row, above, outcome, newId: () => newMutationId(session), run, group });
     const isLeft = settlement.rows.length > 0;
     left.set(refId(item), isLeft);
     for (const lost of groupsParted(settlement, row, above)) parted.set(lost.id, lost);
     kept.set(item.mutationId, {
       blocker: isLeft ? { table: item.table, key: item.key } : null,
-      again: settlement.again || settlement.verdict === 'later',
+      again: settlement.again ? 'now' : settlement.verdict === 'later' ? 'later' : 'no',
     });
     if (!isLeft || settlement.verdict === 'uploaded') taken.push({ table: item.table, key: item.key });
     const failure =
@@ -186,7 +186,9 @@ export async function acknowledge(
     context.serverEpoch === null ? null : setMeta(tx, 'serverEpoch', context.serverEpoch),
   ]);
   effects.resend.push(...released.filter((seq) => seq <= context.journal.uploadedThrough));
-  await storeRest(tx, session, { content, items, outcomes, names });
+  const isAllTaken = context.outcomes.every(({ type }) => type === 'applied');
+  const replanned = await storeRest(tx, session, { content, items, outcomes, names, goesAsItIs: isAllTaken });
+  effects.resend.push(...replanned.filter((seq) => seq <= context.journal.uploadedThrough));
   const { user, environment } = session;
   for (const group of parted.values())
     await parkGroup(tx, group, { user, device, at: environment.now(), newId: environment.newId });
@@ -206,10 +208,7 @@ export async function acknowledge(
       failedKeys: table.failedKeys,
     });
   }
-  if (effects.later) {
-    journal = { ...journal, later: true };
-    if (effects.keepsBack) journal = { ...journal, uploadedThrough: journal.throughSeq, resend: [] };
-  }
+  if (effects.later) journal = { ...journal, later: true };
   const isPlain =
     renames.length === 0 &&
     released.length === 0 &&

@@ -26,7 +26,8 @@ export async function applyCommand(
   const store = tx.objectStore('commands');
   const row = await store.get(item.seq);
   if (row === undefined) return;
-  const settled = settleCommand(row, outcome, { newId: () => newMutationId(session), ...group });
+  const { run } = context.journal;
+  const settled = settleCommand(row, outcome, { newId: () => newMutationId(session), run, ...group });
   if (settled.verdict === 'taken') effects.commands += 1;
   if (settled.verdict === 'later') effects.later = true;
   if (settled.row === null && row.asked === true)

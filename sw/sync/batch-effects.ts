@@ -24,8 +24,6 @@ export class Effects {
   readonly resend: number[] = [];
   commands = 0;
   later = false;
-  /** What is undone is sent again with what it belongs to: in this run, if that was not taken `later`. */
-  keepsBack = false;
 
   of(table: string): TableEffects {
     let effects = this.#tables.get(table);

@@ -47,7 +47,7 @@ export async function prepareNext(active: ActiveRun, underWay: BatchContentRow):
     const [ground, device] = await Promise.all([readGround(tx), getMeta(tx, 'device')]);
     const context = { base, schema, backend, device: device ?? '' };
     const chosen = await chooseNext(tx, context, journal, { underWay: ids, characters: charactersAhead });
-    if (chosen.type !== 'batch') return null;
+    if (chosen.type !== 'batch' || chosen.next.putOff !== journal.putOff) return null;
     const made = makeBatch(chosen, { ...context, run: journal.run });
     return { made, uploadedThrough: chosen.next.uploadedThrough, ground };
   });

@@ -1,9 +1,10 @@
 import { waitingAsAnswered, type RecordRef } from '../store/blocked.ts';
 import { withCommandState } from '../store/changes.ts';
 import type { CommandRow, FailureRow } from '../store/format.ts';
-import type { MutationId } from '../protocol/record.ts';
+import type { MutationId, RunId } from '../protocol/record.ts';
 import type { FailureCode } from '../protocol/status.ts';
 import type { Outcome } from '../protocol/wire.ts';
+import type { UndoneGroup } from './settle.ts';
 
 export interface SettledCommand {
   readonly verdict: 'taken' | 'failed' | 'later';
@@ -16,8 +17,9 @@ export interface CommandContext {
   readonly newId: () => MutationId;
   /** For `undone`: the record for which its group waits; null if the group cannot be taken any more as it was. */
   readonly blocker: RecordRef | null;
-  /** For `undone`: what kept the group back is sent again by itself. */
-  readonly again: boolean;
+  /** For `undone`: whether what kept the group back is sent again by itself. */
+  readonly again: UndoneGroup['again'];
+  readonly run: RunId;
 }
 
 function codeOf(outcome: Exclude<Outcome, { readonly type: 'applied' | 'later' | 'undone' }>): FailureCode {
@@ -31,10 +33,12 @@ export function settleCommand(row: CommandRow, outcome: Outcome, context: Comman
     case 'applied':
       return { verdict: 'taken', row: null, failure: null };
     case 'later':
-      return { verdict: 'later', row, failure: null };
+      return { verdict: 'later', row: { ...row, triedIn: context.run }, failure: null };
     case 'undone': {
       const again = { ...withCommandState(row, 'pending'), mutationId: context.newId() };
-      if (context.again) return { verdict: 'failed', row: again, failure: null };
+      if (context.again === 'now') return { verdict: 'failed', row: again, failure: null };
+      if (context.again === 'later')
+        return { verdict: 'failed', row: { ...again, triedIn: context.run }, failure: null };
       if (context.blocker !== null) {
         return {
           verdict: 'failed',

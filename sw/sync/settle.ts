@@ -2,7 +2,7 @@ import { waitingAsAnswered, type RecordRef } from '../store/blocked.ts';
 import { withState } from '../store/changes.ts';
 import type { ChangeBase, ChangeRow } from '../store/format.ts';
 import type { Table } from '../store/schema.ts';
-import type { MutationId, RecordKey } from '../protocol/record.ts';
+import type { MutationId, RecordKey, RunId } from '../protocol/record.ts';
 import type { FailureCode } from '../protocol/status.ts';
 import type { Outcome } from '../protocol/wire.ts';
 import { choose } from './conflict-function.ts';
@@ -20,6 +20,7 @@ export interface SettleInput {
   readonly above: readonly ChangeRow[];
   readonly outcome: Outcome;
   readonly newId: () => MutationId;
+  readonly run: RunId;
   /** For `undone`: what became of the change that kept the group back. */
   readonly group?: UndoneGroup;
 }
@@ -27,8 +28,8 @@ export interface SettleInput {
 export interface UndoneGroup {
   /** For what the group waits; null if it cannot be taken any more as it was. */
   readonly blocker: RecordRef | null;
-  /** What kept it back is sent again by itself. */
-  readonly again: boolean;
+  /** What kept it back is sent again by itself: in this run, or, taken `later`, in the next one. */
+  readonly again: 'no' | 'now' | 'later';
 }
 
 export type BaseEffect =
@@ -237,7 +238,7 @@ function conflicting(input: SettleInput, outcome: Extract<Outcome, { type: 'conf
 
 /** Not applied, because another change of its group was not: it goes where that one goes (invariant 9). */
 function undone(input: SettleInput): Settlement {
-  const { row, above, newId, group = { blocker: null, again: false } } = input;
+  const { row, above, newId, run, group = { blocker: null, again: 'no' } } = input;
   const base: BaseEffect = { type: 'keep' };
   // What was written over a member is not of its group: it stays a row of its own.
   const isMember = row.group !== undefined;
@@ -245,7 +246,10 @@ function undone(input: SettleInput): Settlement {
   if (member === null) return { verdict: 'failed', rows: [], base, failure: null, again: false };
   const over = isMember ? above : [];
   const again = { ...withState(member, 'pending'), mutationId: newId() };
-  if (group.again) return { verdict: 'failed', rows: [again, ...over], base, failure: null, again: true };
+  if (group.again === 'now') return { verdict: 'failed', rows: [again, ...over], base, failure: null, again: true };
+  if (group.again === 'later') {
+    return { verdict: 'failed', rows: [{ ...again, triedIn: run }, ...over], base, failure: null, again: false };
+  }
   if (group.blocker !== null) {
     const rows = [withState(again, 'blocked', waitingAsAnswered(group.blocker)), ...over];
     return { verdict: 'failed', rows, base, failure: null, again: false };
@@ -285,7 +289,7 @@ export function settle(input: SettleInput): Settlement {
       // It may have been taken all the same: an edit in its place, under another id, could make a second record, or undo nothing.
       return {
         ...{ verdict: 'later', failure: null, again: false, base: { type: 'keep' } },
-        rows: [{ ...row, sealed: true }, ...input.above],
+        rows: [{ ...row, sealed: true, triedIn: input.run }, ...input.above],
       };
     case 'fenced': {
       const rest = joinAll(row, input.above, input.newId);

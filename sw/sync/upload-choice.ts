@@ -34,6 +34,8 @@ export class Choice {
   /** What the deletes that were looked at wait for; null: nothing, or it is not known yet. */
   readonly #leaving = new Map<number, RecordRef | 'next batch' | null>();
   readonly #commandsBefore: CommandsBefore;
+  /** Something was passed over that has its turn behind all else. */
+  hasPutOff = false;
 
   constructor(tx: AnyTransaction, context: ChoiceContext, journal: JournalRow) {
     this.#tx = tx;
@@ -53,8 +55,16 @@ export class Choice {
     return this.#journal.selection === undefined ? isUploaded(table) : isSendable(table);
   }
 
+  /** What the server could not take is sent once in a run, and in the next one behind all else: it must not keep that back (SPEC R-15). */
+  #isPutOff({ triedIn }: ChangeRow | CommandRow): boolean {
+    const { run, putOff, selection } = this.#journal;
+    if (triedIn === undefined || triedIn === run) return triedIn === run;
+    this.hasPutOff ||= putOff !== 'turn';
+    return putOff !== 'turn' && selection === undefined;
+  }
+
   async #isSendable(table: Table, row: ChangeRow): Promise<boolean> {
-    if (row.state !== 'pending' && row.state !== 'blocked') return false;
+    if ((row.state !== 'pending' && row.state !== 'blocked') || this.#isPutOff(row)) return false;
     // Of an older schema: a page wrote its record while it was to be migrated, which is done in the next run.
     if (row.schema < this.#context.schema.version || !this.#isOfRun(table)) return false;
     let held = this.#held.get(table.name);
@@ -167,6 +177,7 @@ export class Choice {
       return isOfGroup || this.chosen.has(earlier) || this.#context.underWay.has(commandId(earlier.mutationId));
     });
     if (command === null) return null;
+    if (this.#isPutOff(command)) return 'not now';
     const { selection, uploadedThrough, resend } = this.#journal;
     const blocker = this.chosen.blockerOf(command);
     // A selection has the commands that name its records; others of these commands' records are none of it.
@@ -178,7 +189,7 @@ export class Choice {
 
   /** False: the command must wait for the batch after this one. */
   async addCommand(row: CommandRow): Promise<boolean> {
-    if (row.state !== 'pending' && row.state !== 'blocked') return true;
+    if ((row.state !== 'pending' && row.state !== 'blocked') || this.#isPutOff(row)) return true;
     const blocker = (await this.#waitsForCommand(row)) ?? (await this.#commandWaitsFor(row));
     if (blocker === 'next batch' || (blocker === null && this.chosen.decidesOn(row))) return false;
     if (blocker === null) this.chosen.add({ type: 'command', row });
@@ -211,13 +222,17 @@ export class Choice {
   async #findLeaver(row: ChangeRow): Promise<RecordRef | 'next batch' | null> {
     for (const leaver of await this.#leavers.of(row)) {
       const table = this.#context.schema.tables.get(leaver.table);
-      if (this.chosen.has(leaver) || table === undefined || !this.#isOfRun(table)) continue;
-      if (this.chosen.holds(leaver)) return 'next batch';
+      if (table === undefined || !this.#isOfRun(table)) continue;
+      const isChosen = this.chosen.has(leaver);
+      // The server may not take it this time either.
+      if (isChosen && leaver.triedIn === undefined) continue;
+      if (isChosen || this.chosen.holds(leaver)) return 'next batch';
       if (leaver.group !== undefined && (await this.#isOver(leaver.group, row))) continue;
       // It goes with all of its group, or not at all (N-7).
       const isNotNow = leaver.group !== undefined || (await this.#waitsForCommand(leaver)) === 'not now';
       if (!isNotNow && !(await this.addChange(leaver))) return 'next batch';
       if (!this.chosen.has(leaver)) return { table: leaver.table, key: leaver.key };
+      if (leaver.triedIn !== undefined) return 'next batch';
     }
     return null;
   }
@@ -277,6 +292,7 @@ export class Choice {
     members: readonly (ChangeRow | CommandRow)[],
   ): Promise<RecordRef | 'not now' | 'next batch' | null> {
     const own = members.map((row) => ('method' in row ? '' : refId(row)));
+    if (members.some((row) => this.#isPutOff(row))) return 'not now';
     for (const row of members) {
       const isOpen = row.state === 'pending' || row.state === 'blocked';
       const command = isOpen ? await this.#waitsForCommand(row) : null;

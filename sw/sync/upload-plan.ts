@@ -54,22 +54,37 @@ export type Chosen =
   | { readonly type: 'done' };
 
 /** Nothing is left of what the run was opened for (R-3). */
-export function isAllLookedAt({ selection, uploadedThrough, throughSeq, resend }: JournalRow): boolean {
-  return selection === undefined && uploadedThrough >= throughSeq && resend.length === 0;
+export function isAllLookedAt({ selection, uploadedThrough, throughSeq, resend, putOff }: JournalRow): boolean {
+  return selection === undefined && uploadedThrough >= throughSeq && resend.length === 0 && putOff !== 'found';
+}
+
+/** The upload ends here: what is left is for the next run. */
+export function endUpload(journal: JournalRow): JournalRow {
+  const { selection, throughSeq } = journal;
+  if (selection !== undefined) return { ...journal, selection: { ...selection, done: selection.parts } };
+  return { ...journal, uploadedThrough: throughSeq, resend: [], putOff: 'turn' };
+}
+
+/** What was put off has its turn when all else was looked at: what waits for it is looked at once more. */
+function withTurn(journal: JournalRow): JournalRow {
+  const { putOff, uploadedThrough, throughSeq, resend } = journal;
+  const isTurn = putOff === 'found' && uploadedThrough >= throughSeq && resend.length === 0;
+  return isTurn ? { ...journal, putOff: 'turn', uploadedThrough: 0 } : journal;
 }
 
 /** Chooses the next batch. With `ahead`, only from what can be planned before the batch under way is settled (SPEC P-2). */
 export async function chooseNext(
   tx: AnyTransaction,
   context: PlanContext,
-  journal: JournalRow,
+  opened: JournalRow,
   ahead: Ahead | null = null,
 ): Promise<Chosen> {
-  if (journal.selection !== undefined) {
-    const part = await nextSelected(tx, context.schema, journal);
+  if (opened.selection !== undefined) {
+    const part = await nextSelected(tx, context.schema, opened);
     if (part === null) return { type: 'done' };
-    return chooseFrom(tx, context, journal, { ...part, through: journal.uploadedThrough, unread: [] }, ahead);
+    return chooseFrom(tx, context, opened, { ...part, through: opened.uploadedThrough, unread: [] }, ahead);
   }
+  const journal = withTurn(opened);
   const rows = context.backend.idempotent ? changesInBatch : attemptsInBatch;
   const characters = ahead?.characters ?? charactersInBatch;
   const stretch = await nextStretch(tx, journal, { rows, characters });
@@ -124,7 +139,8 @@ async function chooseFrom(
   const isSelected = journal.selection !== undefined;
   const left = stretch.map((row) => row.seq).filter((seq) => !visited.has(seq));
   const resend = journal.resend.length === 0 ? [] : [...left, ...unread];
-  const next: JournalRow = { ...journal, ...(isSelected ? {} : { uploadedThrough }), resend };
+  const putOff = choice.hasPutOff ? { putOff: 'found' as const } : {};
+  const next: JournalRow = { ...journal, ...(isSelected ? {} : { uploadedThrough }), resend, ...putOff };
   const { items, waiting } = chosen;
   if (items.length === 0) return { type: 'skip', waiting, next: isSelected ? afterPart(next) : next };
   const contents = await contentsToSend(tx, journal.run, items);

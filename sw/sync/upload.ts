@@ -5,7 +5,6 @@ import { getMeta, readStamp } from '../store/meta.ts';
 import { renameScope } from '../store/rename.ts';
 import { acknowledge, type Acknowledged } from './acknowledge.ts';
 import type { StoredBatch } from './batch-content.ts';
-import { notTakenNow } from './end-run.ts';
 import { knowBatch } from './known-changes.ts';
 import { prepareNext, readGround, storePrepared, type PreparedBatch } from './next-batch.ts';
 import { report, uploadStepOf } from './progress.ts';
@@ -13,7 +12,7 @@ import type { BackendCall, UploadReply } from '../backend/backend.ts';
 import { sendContents } from './send-contents.ts';
 import { callFor, type ActiveRun, type Session } from './session.ts';
 import { noteAttempt, parkUnanswered } from './unknown-outcomes.ts';
-import { isAllLookedAt, planBatch } from './upload-plan.ts';
+import { endUpload, isAllLookedAt, planBatch } from './upload-plan.ts';
 
 const planScope: StoreName[] = [
   'changes',
@@ -67,8 +66,8 @@ async function sendOnce(
   call: BackendCall,
 ): Promise<UploadReply> {
   try {
-    // What an older batch had that was taken later is in one of this run's by now.
-    const failedBefore = content.attempts > 0 || journal.later === true;
+    // At some of it in an older batch, perhaps: or at others of its kind.
+    const failedBefore = content.attempts > 0 || journal.later === true || journal.putOff !== undefined;
     return await session.backend.upload(content.body, { ...call, failedBefore });
   } catch (error) {
     if (!session.backend.idempotent) await parkUnanswered(session, content);
@@ -80,7 +79,7 @@ async function sendOnce(
 /**
  * Sends a stored batch and stores its outcomes. Safe to repeat: the batch goes out as it is stored, under the same ids.
  * Meanwhile `prepare` plans the one behind it, which is stored with the outcomes and left in `active.next` (SPEC P-1). True: a part of
- * it is left to be sent.
+ * it may be left to be sent.
  */
 async function sendBatch(
   active: ActiveRun,
@@ -118,10 +117,13 @@ async function sendBatch(
       const { several = null } = known ?? {};
       return { ...settled, next, known: await knowBatch(tx, next.items, { stamp: leaves, several }) };
     }
-    await tx.objectStore('runs').put(settled.journal);
+    // A server that takes nothing at all is left in peace.
+    const tookNone = outcomes.length >= fewLater && outcomes.every(({ type }) => type === 'later');
+    const left = reply.gaveUp === true || tookNone ? endUpload(settled.journal) : settled.journal;
+    await tx.objectStore('runs').put(left);
     // There are no rows to know before the next batch.
-    const left = settled.known === null ? null : { ...settled.known, stamp: leaves, rows: new Map() };
-    return { ...settled, next, known: left };
+    const stillKnown = settled.known === null ? null : { ...settled.known, stamp: leaves, rows: new Map() };
+    return { ...settled, journal: left, next, known: stillKnown };
   };
   const settled = await session.database.write(settleScope, settle, { stamp: leaves });
   const { events, next } = settled;
@@ -135,9 +137,6 @@ async function sendBatch(
     if (!session.backend.idempotent) await parkUnanswered(session, content);
     throw reply.fault;
   }
-  // A server that takes nothing at all is left in peace, and the parts of a selection are looked at until nothing is left to send.
-  const tookNone = reply.outcomes.length >= fewLater && reply.outcomes.every(({ type }) => type === 'later');
-  if (journal.later === true && (tookNone || journal.selection !== undefined)) throw notTakenNow();
   return reply.isPart === true;
 }
 

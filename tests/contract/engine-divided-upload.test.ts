@@ -26,7 +26,7 @@ describe('a batch that the server does not take whole', () => {
     return (await fixture.request('GET', `${path}/${id}`)).status === 200;
   }
 
-  async function make(opened: Opened, count: number, more: object = {}): Promise<readonly string[]> {
+  async function make(opened: Opened, count: number, more: object = {}): Promise<string[]> {
     const ids = Array.from({ length: count }, () => randomUUID());
     for (const id of ids) await ask(opened.session, 'PUT', `${path}/${id}`, visit(id, { ...more }));
     return ids;
@@ -174,5 +174,62 @@ describe('a batch that the server does not take whole', () => {
     opened.device.network = (_at, forward) => forward();
     expect(await run(opened)).toBe('finished');
     expect(await valueOf(opened.page.pending())).toMatchObject({ total: 0 });
+  });
+
+  it.each([3, 4, 6])('since it fails at %i changes, keeps neither the others nor the download back', async (count) => {
+    const opened = await openDevice(fixture);
+    const bad = await make(opened, count);
+    const elsewhere = randomUUID();
+    await fixture.request('POST', path, { body: visit(elsewhere) });
+    const sizes = refusing(opened, (changes) => (bad.some((id) => names(changes, id)) ? broken() : null));
+    const good = await make(opened, 1);
+    for (let runs = 0; runs < 3; runs += 1) expect(await run(opened, 'all')).toBe('server');
+    expect((await see(opened.session, 'visits', elsewhere)).record).toMatchObject({ id: elsewhere });
+    // What is known to be kept back goes last.
+    expect(await Promise.all(good.map(isThere))).toEqual([true]);
+    const before = sizes.length;
+    good.push(...(await make(opened, 3)));
+    expect(await run(opened, 'all')).toBe('server');
+    expect(sizes[before]).toBe(3);
+    expect(await Promise.all(good.map(isThere))).toEqual(good.map(() => true));
+    opened.device.network = (_at, forward) => forward();
+    expect(await run(opened, 'all')).toBe('finished');
+    expect(await valueOf(opened.page.pending())).toMatchObject({ total: 0 });
+  });
+
+  it('since it fails at a group sends what was made behind that', async () => {
+    const opened = await openDevice(fixture);
+    const members = [randomUUID(), randomUUID()];
+    const group = members.map((id) => ({ method: 'PUT', url: `${path}/${id}`, body: visit(id) }) as const);
+    await valueOf(opened.page.group(group, {}));
+    const [other = ''] = await make(opened, 1);
+    refusing(opened, (changes) => (members.some((id) => names(changes, id)) ? broken() : null));
+    for (let runs = 0; runs < 2; runs += 1) expect(await run(opened)).toBe('server');
+    expect(await isThere(other)).toBe(true);
+    opened.device.network = (_at, forward) => forward();
+    expect(await run(opened)).toBe('finished');
+    expect(await Promise.all(members.map(isThere))).toEqual([true, true]);
+  });
+
+  it.each(['moved away', 'deleted'])('since it fails at a record that was %s keeps its parent (N-1)', async (how) => {
+    const opened = await openDevice(fixture);
+    const [from = '', to = ''] = await make(opened, 2);
+    const line = randomUUID();
+    await fixture.request('PUT', '/api/products/1', { body: { Code: 1, Name: 'p', Stock: 1, price: 1 } });
+    const content = { id: line, visitId: from, productCode: 1, quantity: 1, price: 2 };
+    await ask(opened.session, 'PUT', `/api/lines/${line}`, content);
+    expect(await run(opened)).toBe('finished');
+    if (how === 'deleted') await ask(opened.session, 'DELETE', `/api/lines/${line}`);
+    else await ask(opened.session, 'PATCH', `/api/lines/${line}`, { visitId: to });
+    await ask(opened.session, 'DELETE', `${path}/${from}`);
+    refusing(opened, (changes) => (names(changes, line) ? broken() : null));
+    for (let runs = 0; runs < 3; runs += 1) expect(await run(opened)).toBe('server');
+    expect(await isThere(from)).toBe(true);
+    opened.device.network = (_at, forward) => forward();
+    expect(await run(opened)).toBe('finished');
+    expect(await isThere(from)).toBe(false);
+    const left = await fixture.request('GET', `/api/lines/${line}`);
+    expect(left.status).toBe(how === 'deleted' ? 404 : 200);
+    expect(await valueOf(opened.page.failures({}))).toEqual([]);
   });
 });

@@ -39,6 +39,13 @@ describe('what the server takes later', () => {
     );
   }
 
+  async function withVisit(opened: Opened): Promise<string> {
+    const id = randomUUID();
+    await ask(opened.session, 'PUT', `${path}/${id}`, visit(id));
+    expect(await run(opened)).toBe('finished');
+    return id;
+  }
+
   it('keeps nothing else from being sent and downloaded, and the run has failed then', async () => {
     const opened = await openDevice(fixture);
     const [busy, other, elsewhere] = [randomUUID(), randomUUID(), randomUUID()];
@@ -97,20 +104,63 @@ describe('what the server takes later', () => {
     expect((await see(opened.session, 'visits', elsewhere)).record).toMatchObject({ id: elsewhere });
   });
 
-  it('and is all there is, ends the run', async () => {
+  it('and is all there is, ends the upload; the next run sends what is new first', async () => {
     const opened = await openDevice(fixture);
-    for (let n = 0; n < 12; n += 1) {
-      const id = randomUUID();
-      await ask(opened.session, 'PUT', `${path}/${id}`, visit(id));
-    }
-    const asked: string[] = [];
-    taking(opened, () => true);
-    const { network } = opened.device;
-    opened.device.network = (at, ...rest) => {
-      asked.push(at);
-      return network(at, ...rest);
-    };
+    const busy = Array.from({ length: 12 }, () => randomUUID());
+    for (const id of busy) await ask(opened.session, 'PUT', `${path}/${id}`, visit(id));
+    const elsewhere = randomUUID();
+    await fixture.request('POST', path, { body: visit(elsewhere) });
+    const sent = taking(opened, (change) => busy.some((id) => id === asObject(change)['key']));
     expect(await run(opened)).toMatchObject({ code: 'server' });
-    expect(asked.filter((at) => at === '/sync/download')).toEqual([]);
+    expect(sent.length).toBe(1);
+    expect((await see(opened.session, 'visits', elsewhere)).record).toMatchObject({ id: elsewhere });
+    const added = randomUUID();
+    await ask(opened.session, 'PUT', `${path}/${added}`, visit(added));
+    expect(await run(opened)).toMatchObject({ code: 'server' });
+    expect(sent.slice(1)).toEqual([[added], busy]);
+  });
+
+  it('has the command on its record wait, and the download goes on (U-12)', async () => {
+    const opened = await openDevice(fixture);
+    const id = await withVisit(opened);
+    await ask(opened.session, 'PATCH', `${path}/${id}`, { note: 'before it' });
+    await ask(opened.session, 'POST', `${path}/${id}/close`, {});
+    const sent = taking(opened, (change) => asObject(change)['key'] === id);
+    expect(await run(opened)).toMatchObject({ code: 'server' });
+    expect(sent).toEqual([[id]]);
+    opened.device.network = (_at, forward) => forward();
+    expect(await run(opened)).toBe('finished');
+    expect((await fixture.request('GET', `${path}/${id}`)).body).toMatchObject({ note: 'before it', status: 'closed' });
+  });
+
+  it('has a group that refers to it wait', async () => {
+    const opened = await openDevice(fixture);
+    const id = randomUUID();
+    await ask(opened.session, 'PUT', `${path}/${id}`, visit(id));
+    const task = (title: string) =>
+      ({ method: 'POST', url: '/api/tasks', body: { visitId: id, title, afterId: null } }) as const;
+    await valueOf(opened.page.group([task('one'), task('two')], {}));
+    const sent = taking(opened, (change) => asObject(change)['key'] === id);
+    expect(await run(opened)).toMatchObject({ code: 'server' });
+    expect(sent).toEqual([[id]]);
+    opened.device.network = (_at, forward) => forward();
+    expect(await run(opened)).toBe('finished');
+    expect(await valueOf(opened.page.pending())).toMatchObject({ total: 0 });
+  });
+
+  it('and is selected keeps no other selected record back', async () => {
+    const opened = await openDevice(fixture);
+    const other = await withVisit(opened);
+    const busy = randomUUID();
+    await ask(opened.session, 'PUT', `${path}/${busy}`, visit(busy));
+    await ask(opened.session, 'PATCH', `${path}/${other}`, { note: 'before it' });
+    await ask(opened.session, 'POST', `${path}/${other}/close`, {});
+    const sent = taking(opened, (change) => asObject(change)['key'] === busy);
+    const selection = { visits: [busy, other] };
+    const selected = opened.session.engine.synchronize(randomUUID(), { mode: 'selected', selection });
+    await expect(selected).rejects.toMatchObject({ code: 'server' });
+    expect(sent).toEqual([[busy, other], [`${path}/${other}/close`]]);
+    expect((await see(opened.session, 'visits', other)).record).toMatchObject({ status: 'closed' });
+    expect((await see(opened.session, 'visits', busy)).detail).toBe('pending');
   });
 });
