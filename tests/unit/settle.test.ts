@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isJsonObject, isMutationId, type MutationId } from '../../sw/protocol/record.ts';
+import { isJsonObject, isMutationId, isRunId, type MutationId, type RunId } from '../../sw/protocol/record.ts';
 import type { Outcome } from '../../sw/protocol/wire.ts';
 import type { ChangeRow } from '../../sw/store/format.ts';
 import type { Table, TableOptions } from '../../sw/store/schema.ts';
@@ -9,6 +9,12 @@ import { settle, type Settlement } from '../../sw/sync/settle.ts';
 function id(text: string): MutationId {
   const value = `mutation-${text}`;
   if (!isMutationId(value)) throw new Error('not an id');
+  return value;
+}
+
+function runId(): RunId {
+  const value = crypto.randomUUID();
+  if (!isRunId(value)) throw new Error('not an id');
   return value;
 }
 
@@ -87,7 +93,7 @@ function told({ rows, base, failure }: Settlement): string {
 function outcomeOf(operation: Operation, above: Above, name: OutcomeName): string {
   let made = 0;
   const newId = (): MutationId => id(`new-${(made += 1)}`);
-  const run = id('run');
+  const run = runId();
   const input = { table: theTable(), row: sentRow(operation), above: rowsAbove(above), newId, run };
   return told(settle({ ...input, outcome: outcomes[name] }));
 }
@@ -220,7 +226,7 @@ describe('an outcome (SPEC 3.2, S-05, S-06, U-04, U-06)', () => {
       ...{ seq: 3, mutationId: id('R2'), text: text({ note: 'F2', rating: 2 }) },
       base: { text: newer, version: null },
     };
-    const input = { table: theTable(), row: sentRow('update'), newId: () => id('new'), run: id('run') };
+    const input = { table: theTable(), row: sentRow('update'), newId: () => id('new'), run: runId() };
     const settlement = settle({ ...input, above: [first, second], outcome: outcomes.applied });
     expect(settlement.rows.map((row) => [fields(row.text), fields(row.base?.text ?? null)])).toEqual([
       [merged, 'note S rating 1 place P'],
@@ -234,14 +240,19 @@ describe('an outcome (SPEC 3.2, S-05, S-06, U-04, U-06)', () => {
     const [anew] = rowsAbove('create');
     if (update === undefined || deleted === undefined || anew === undefined) throw new Error('no row');
     const above = [update, { ...deleted, seq: 3 }, { ...anew, seq: 4 }];
-    const input = { table: theTable(), row: sentRow('create'), newId: () => id('new'), run: id('run') };
+    const input = { table: theTable(), row: sentRow('create'), newId: () => id('new'), run: runId() };
     const settlement = settle({ ...input, above, outcome: outcomes['applied, removed'] });
     expect(told(settlement)).toBe('R: create note F rating 2, whole | base removed');
     expect(settlement.rows.map(({ seq }) => seq)).toEqual([4]);
   });
 
   it('that refuses a change drops it where the table says so, and the failure holds its content (U-06)', () => {
-    const input = { table: theTable({ onRejected: 'discard' }), row: sentRow('update'), newId: () => id('new'), run: id('run') };
+    const input = {
+      table: theTable({ onRejected: 'discard' }),
+      row: sentRow('update'),
+      newId: () => id('new'),
+      run: runId(),
+    };
     const settlement = settle({ ...input, above: [], outcome: outcomes.rejected });
     expect(told(settlement)).toBe('failure validation: note F rating 1');
     expect(settlement.failure).toMatchObject({ retriable: false });
@@ -249,7 +260,7 @@ describe('an outcome (SPEC 3.2, S-05, S-06, U-04, U-06)', () => {
 
   it('keeps columns that are never sent as they are here (C-03)', () => {
     const table = theTable({ columns: { rating: { type: 'number', local: true } } });
-    const input = { table, row: sentRow('update'), newId: () => id('new'), run: id('run') };
+    const input = { table, row: sentRow('update'), newId: () => id('new'), run: runId() };
     const record = { id: 'v', note: 'S' };
     const settlement = settle({ ...input, above: [], outcome: { ...outcomes.applied, record } });
     expect(told(settlement)).toBe('base note S rating 1');
