@@ -10,13 +10,25 @@ function isVersion(value: unknown): boolean {
   return value === null || typeof value === 'string';
 }
 
+function isOf(value: unknown): boolean {
+  if (value === undefined) return true;
+  return (
+    isJsonObject(value) &&
+    typeof value['table'] === 'string' &&
+    isRecordKey(value['key']) &&
+    typeof value['found'] === 'string'
+  );
+}
+
 /** Whether a value from the server is an outcome, whole and of the right types. */
 export function isOutcome(value: unknown): value is Outcome {
   if (!isJsonObject(value) || !isMutationId(value['mutationId'])) return false;
   const { type, record, version, key, message, code, fields, references } = value;
   switch (type) {
     case 'applied':
-      return isRecordOrNull(record) && isVersion(version) && (key === undefined || isRecordKey(key));
+      return (
+        isRecordOrNull(record) && isVersion(version) && (key === undefined || isRecordKey(key)) && isOf(value['of'])
+      );
     case 'conflict':
       return isRecordOrNull(record) && isVersion(version);
     case 'rejected':

@@ -76,7 +76,8 @@ export interface UploadRequest {
  * What the server said of one change. A replay of a mutation id gets the stored outcome with the *current* record.
  *
  * - `applied`: done; `record` is what the server made of it (null after a delete or for a command without a record).
- *   `key` differs from the sent one where the server assigns keys.
+ *   `key` differs from the sent one where the server assigns keys. `of` says of a command which record it is and the version that the
+ *   command found; not of a repeat, nor where this upload had changed it before. Then what was made on that version here is not in conflict with it.
  * - `rejected`: not applied, and sending it again unchanged is of no use.
  * - `conflict`: not applied, the record has another version; `record` null: it was deleted meanwhile (never for a delete). Of a group
  *   it is the record as it stands without the group's other changes, which are undone.
@@ -92,6 +93,7 @@ export type Outcome =
       readonly key?: RecordKey;
       readonly record: JsonRecord | null;
       readonly version: string | null;
+      readonly of?: { readonly table: string; readonly key: RecordKey; readonly found: string };
     }
   | {
       readonly type: 'rejected';

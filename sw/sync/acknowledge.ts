@@ -20,6 +20,7 @@ import { deleteRows, readBatchRows, type ChangeItem } from './batch-rows.ts';
 import { failureRow } from './failure-row.ts';
 import { recallBatchRows, type KnownChanges } from './known-changes.ts';
 import { newMutationId } from './new-mutation-id.ts';
+import { rebaseOnCommand } from './rebase-on-command.ts';
 import { storeRest } from './rest-of-batch.ts';
 import type { Session } from './session.ts';
 import { settle, type Settlement, type UndoneGroup } from './settle.ts';
@@ -112,6 +113,7 @@ export async function acknowledge(
   const left = new Map<string, boolean>();
   const parted = new Map<string, GroupRef>();
   const unreadable = new Set<string>();
+  let isRebased = false;
   // What kept a group back decides for the others of it.
   const isUndone = (item: BatchItem): boolean => outcomes.get(item.mutationId)?.type === 'undone';
   for (const item of [...settled].sort((a, b) => Number(isUndone(a)) - Number(isUndone(b)))) {
@@ -131,6 +133,7 @@ export async function acknowledge(
       const again = outcome.type === 'later' ? 'later' : 'no';
       kept.set(item.mutationId, { blocker: { table: '', key: item.mutationId }, again });
       await applyCommand(tx, session, context, { item, outcome, group }, effects);
+      if (await rebaseOnCommand(tx, session.schema, { outcome, batch: items }, effects)) isRebased = true;
       continue;
     }
     const table = session.schema.tables.get(item.table);
@@ -212,6 +215,7 @@ export async function acknowledge(
   const isPlain =
     renames.length === 0 &&
     released.length === 0 &&
+    !isRebased &&
     settled.length === content.items.length &&
     settled.every(({ mutationId }) => outcomes.get(mutationId)?.type === 'applied') &&
     settlements.every(([settlement]) => settlement.rows.length === 0 && settlement.failure === null);

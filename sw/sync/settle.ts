@@ -66,7 +66,7 @@ function serverBase(key: RecordKey, text: string, version: string | null): BaseE
  * The rows over one that was taken, each over what became of the one below it, with what it changed in what it was made on
  * (SPEC 3.2, `applied`). Those made under the record's other key were made on something else than the row below them (N-3).
  */
-function rebaseAbove(above: readonly ChangeRow[], server: ChangeBase): ChangeRow[] {
+export function rebaseAbove(above: readonly ChangeRow[], server: ChangeBase): ChangeRow[] {
   const rows: ChangeRow[] = [];
   let below: ChangeBase | null = server;
   for (const row of above) {

@@ -51,3 +51,41 @@ describe('A new record whose key the server has already, under the policy manual
     expect(await onServer(id)).toMatchObject({ note: 'mine, edited' });
   });
 });
+
+describe('What is made on a record after a command on it (U-12)', () => {
+  async function editedCloseEdited(): Promise<Opened & { readonly id: string }> {
+    const opened = await openDevice(fixture, tables);
+    const { session } = opened;
+    const id = randomUUID();
+    await ask(session, 'PUT', `/api/visits/${id}`, visit(id));
+    await session.engine.synchronize('one', send);
+    await ask(session, 'PATCH', `/api/visits/${id}`, { note: 'before' });
+    await ask(session, 'POST', `/api/visits/${id}/close`, {});
+    await ask(session, 'PATCH', `/api/visits/${id}`, { note: 'after' });
+    return { ...opened, id };
+  }
+
+  it('is not in conflict with what the command made of it', async () => {
+    const { session, page, id } = await editedCloseEdited();
+    expect(await session.engine.synchronize('two', send)).toMatchObject({ outcome: 'finished' });
+    expect(await valueOf(page.failures({}))).toEqual([]);
+    expect(await onServer(id)).toMatchObject({ note: 'after', status: 'closed' });
+    expect(await see(session, 'visits', id)).toMatchObject({
+      detail: 'clean',
+      record: { note: 'after', status: 'closed' },
+    });
+  });
+
+  it('is in conflict with what somebody else made of it before the command', async () => {
+    const { session, device, page, id } = await editedCloseEdited();
+    let uploads = 0;
+    device.network = async (path, forward) => {
+      if (path === '/sync/upload' && (uploads += 1) === 2)
+        await fixture.request('PATCH', `/api/visits/${id}`, { body: { note: 'theirs' } });
+      return forward();
+    };
+    await session.engine.synchronize('two', send);
+    const [conflict] = await valueOf(page.conflicts());
+    expect(conflict).toMatchObject({ key: id, local: { note: 'after' }, server: { note: 'theirs', status: 'closed' } });
+  });
+});

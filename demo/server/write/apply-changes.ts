@@ -237,10 +237,11 @@ async function tryGroup(
 /** The records as they stand after everything was written, so that a version always names the record beside it. */
 function appliedOf(context: WriteContext, change: WireChange, decision: Decision): Applied {
   if (decision.type !== 'applied') return { outcome: decision, created: false, replayed: false };
-  const { entry, created } = decision;
+  const { entry, created, found } = decision;
   const { mutationId } = change;
+  const of = found === undefined ? {} : { of: { table: entry.table.name, key: entry.key, found: String(found) } };
   return {
-    outcome: { type: 'applied', mutationId, key: entry.key, ...currentOf(context, change, entry) },
+    outcome: { type: 'applied', mutationId, key: entry.key, ...currentOf(context, change, entry), ...of },
     created,
     replayed: false,
   };

@@ -14,7 +14,15 @@ const maxRecordBytes = 1_048_576;
 export type Refusal = Exclude<Outcome, { readonly type: 'applied' | 'fenced' | 'later' | 'undone' }>;
 
 /** `applied` leaves the record and version to be read when everything was written. */
-export type Decision = { readonly type: 'applied'; readonly entry: Entry; readonly created: boolean } | Refusal;
+export type Decision =
+  | {
+      readonly type: 'applied';
+      readonly entry: Entry;
+      readonly created: boolean;
+      /** The version that a command found, where nothing in this upload had written the record before. */
+      readonly found?: bigint;
+    }
+  | Refusal;
 
 export interface DecisionContext extends WriteContext, Prefetched {
   readonly ownWrites: OwnWrites;
@@ -35,7 +43,8 @@ export function decide(context: DecisionContext, change: WireChange): Decision {
     const moved = result.state.owner !== state.owner;
     if (moved || !sameRecord(result.state.record, state.record)) context.set.put(entry, result.state, true);
     if (moved) handDown(context, entry, result.state.owner);
-    return { type: 'applied', entry, created: false };
+    const isFirst = state === entry.stored && context.ownWrites.before(entry) === state;
+    return { type: 'applied', entry, created: false, ...(isFirst ? { found: state.version } : {}) };
   }
 
   const table = context.catalog.find(change.table);

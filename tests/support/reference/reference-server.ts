@@ -49,7 +49,7 @@ interface LedgerRow {
 }
 
 type Refusal = Exclude<Outcome, { readonly type: 'applied' | 'fenced' | 'later' }>;
-type Decision = { readonly type: 'applied' } | Refusal;
+type Decision = { readonly type: 'applied'; readonly of?: { table: string; key: RecordKey; found: string } } | Refusal;
 
 const protocol = { 'Sync-Protocol': '1' };
 
@@ -228,7 +228,10 @@ export class ReferenceServer {
     const outcome: Outcome = isApplied ? { type: 'applied', mutationId, record: null, version: null } : decided;
     const row = { outcome, table, key };
     this.#ledger.set(ledgerId, row);
-    return this.#replay(user, row);
+    return {
+      ...this.#replay(user, row),
+      ...(decided.type === 'applied' && decided.of !== undefined ? { of: decided.of } : {}),
+    };
   }
 
   /** The stored outcome, with the record as it is now. */
@@ -315,12 +318,14 @@ export class ReferenceServer {
     if (row === undefined) return { type: 'gone', mutationId, message: 'There is no such record.' };
     if (!this.#mayRead(row, user)) return { type: 'forbidden', mutationId, message: 'Not a record of this user.' };
     const note = isJsonObject(change['body']) ? (change['body']['stamp'] ?? null) : null;
+    const isFirst = !uploading.own.has(idOf(table, row.key));
+    const of = { table, key: row.key, found: String(row.version) };
     this.#put(uploading, table, row.key, { ...row.record, closed: note });
     const after = this.find(table, row.key)?.record ?? null;
     this.effects.add({
       ...{ mutationId, user, device, type: 'command', table, key: row.key, before: row.record, after },
     });
-    return { type: 'applied' };
+    return isFirst ? { type: 'applied', of } : { type: 'applied' };
   }
 
   #read(user: string, body: JsonObject): JsonObject {
