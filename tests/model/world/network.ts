@@ -27,6 +27,7 @@ export const networkFaults = [
   'empty',
   'too-large',
   'later',
+  'fails-at-one',
 ] as const;
 export type NetworkFault = (typeof networkFaults)[number];
 
@@ -65,6 +66,8 @@ export class Network {
   readonly #offline = new Set<string>();
   /** Requests that the server gets when their sender has long given up. */
   readonly #late: ReferenceRequest[] = [];
+  /** Changes at which the server fails, whatever else is sent with them. */
+  readonly #poisoned = new Set<string>();
   #travelling: Travelling[] = [];
   /** How many requests were made by each device. */
   readonly counts = new Map<string, number>();
@@ -92,6 +95,7 @@ export class Network {
   clearFaults(): void {
     this.#faults.clear();
     this.#offline.clear();
+    this.#poisoned.clear();
   }
 
   /** Uploads and downloads of a device that are under way: never more than one. */
@@ -178,12 +182,18 @@ export class Network {
       return;
     }
     const fault = faults.shift();
+    if (fault === 'fails-at-one') this.#poison(request);
     const answerWith = (answer: () => Promise<Response>): void => {
       travelling.answer = answer;
     };
     const text = (status: number, body: string, headers: Record<string, string>): void =>
       answerWith(() => Promise.resolve(new Response(body, { status, headers })));
+    if (this.#isPoisoned(request)) {
+      text(500, 'Internal error', { 'Content-Type': 'text/plain' });
+      return;
+    }
     switch (fault) {
+      case 'fails-at-one':
       case undefined: {
         const answer = this.#server.handle(request);
         answerWith(() => Promise.resolve(responseOf(answer)));
@@ -278,11 +288,22 @@ export class Network {
     }
   }
 
+  #poison(request: ReferenceRequest): void {
+    if (!isUpload(request)) return;
+    const { changes } = uploadOf(request);
+    const chosen = changes[this.#random.below(changes.length)];
+    if (chosen !== undefined) this.#poisoned.add(chosen.mutationId);
+  }
+
+  #isPoisoned(request: ReferenceRequest): boolean {
+    if (this.#poisoned.size === 0 || !isUpload(request)) return false;
+    return uploadOf(request).changes.some(({ mutationId }) => this.#poisoned.has(mutationId));
+  }
+
   /** Of an upload: refused by a proxy if it can be divided; or one change of it is not taken just now, or its group. */
   #refusePart(request: ReferenceRequest, fault: 'too-large' | 'later'): ReferenceAnswer {
-    if (!request.path.startsWith('/sync/upload')) return this.#server.handle(request);
-    // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- as the library wrote it
-    const { changes, group, ...frame } = JSON.parse(request.body) as Upload;
+    if (!isUpload(request)) return this.#server.handle(request);
+    const { changes, group, ...frame } = uploadOf(request);
     const html = { 'Content-Type': 'text/html' };
     if (fault === 'too-large' && changes.length > 1 && group === undefined)
       return { status: 413, headers: html, body: '<html>413 Request Entity Too Large</html>' };
@@ -312,6 +333,15 @@ export class Network {
     });
     return new Response(status === 204 ? null : stream, { status, headers });
   }
+}
+
+function isUpload({ path }: ReferenceRequest): boolean {
+  return path.startsWith('/sync/upload');
+}
+
+function uploadOf({ body }: ReferenceRequest): Upload {
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- as the library wrote it
+  return JSON.parse(body) as Upload;
 }
 
 function userOf(request: ReferenceRequest): string {
