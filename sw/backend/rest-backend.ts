@@ -1,13 +1,14 @@
 import { ConfigurationError, SyncError } from '../protocol/errors.ts';
 import type { ReadRecord, Backend, BackendConnection, BackendContext } from './backend.ts';
 import { restFiles } from './rest-files.ts';
+import { parseUpload } from './rest-change.ts';
 import { downloadLists, type RestListOptions } from './rest-list.ts';
 import { sendInOrder } from './rest-order.ts';
 import { getRecord, type VersionOf } from './rest-records.ts';
 import { askingWho, type WhoAmI } from './rest-who.ts';
 import { restClient, type RestClient, type RestClientOptions } from './rest-request.ts';
 import { noteEncoded, type Sends } from './rest-sends.ts';
-import { parseUpload, RestUpload, type RestWriteOptions } from './rest-upload.ts';
+import { RestUpload, type RestWriteOptions } from './rest-upload.ts';
 
 export interface RestBackendOptions {
   /**

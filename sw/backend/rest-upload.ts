@@ -1,17 +1,11 @@
 import { SyncError } from '../protocol/errors.ts';
 import { KeyNames } from '../protocol/key-names.ts';
-import {
-  isJsonObject,
-  isMutationId,
-  isRecordKey,
-  type JsonObject,
-  type JsonRecord,
-  type RecordKey,
-} from '../protocol/record.ts';
+import { isJsonObject, isRecordKey, type JsonObject, type RecordKey } from '../protocol/record.ts';
 import type { Outcome, WireChange } from '../protocol/wire.ts';
 import { decoded } from '../store/schema.ts';
 import type { BackendCall, BackendTable } from './backend.ts';
-import { notOurServer } from './http.ts';
+import { hasFields, isWord, keyAt, noWord } from './rest-answer.ts';
+import type { Command, RecordChange } from './rest-change.ts';
 import { getRecord, isSameKey, patchValue, recordIn, type VersionedRecord, type VersionOf } from './rest-records.ts';
 import { isFinal, messageOf, refusal, rejected } from './rest-refusal.ts';
 import type { RestAnswer, RestClient, RestRequest } from './rest-request.ts';
@@ -22,35 +16,6 @@ export interface RestWriteOptions {
   readonly idempotencyHeader: string | false;
   readonly preconditionHeader: string | false;
   readonly versionOf: VersionOf;
-}
-
-type RecordChange = Exclude<WireChange, { readonly type: 'command' }>;
-type Command = Extract<WireChange, { readonly type: 'command' }>;
-
-function isWireChange(value: unknown): value is WireChange {
-  if (!isJsonObject(value) || !isMutationId(value['mutationId'])) return false;
-  const { type, table, key, record, fields, method, path } = value;
-  if (type === 'command') return typeof method === 'string' && typeof path === 'string';
-  if (typeof table !== 'string' || !isRecordKey(key)) return false;
-  if (type === 'delete') return true;
-  return isJsonObject(record) && (type === 'create' || (type === 'update' && Array.isArray(fields)));
-}
-
-interface StoredUpload {
-  readonly changes: readonly WireChange[];
-  readonly onConflict: JsonObject;
-}
-
-/** Reads a batch's body as `encodeUpload` made it. */
-export function parseUpload(body: string): StoredUpload {
-  const value: unknown = JSON.parse(body);
-  const changes: unknown = isJsonObject(value) ? value['changes'] : undefined;
-  const onConflict = isJsonObject(value) ? value['onConflict'] : undefined;
-  if (Array.isArray(changes) && changes.every(isWireChange) && isJsonObject(onConflict)) return { changes, onConflict };
-  throw new SyncError(
-    'storage',
-    'A stored batch is not one of this backend. Was the backend changed with changes under way?',
-  );
 }
 
 /** How often a 409 is borne that may say that the first request is still under way. */
@@ -324,25 +289,4 @@ export class RestUpload {
     if (!isWord(answer)) throw noWord(answer);
     return null;
   }
-}
-
-/** An empty 200 may be anybody's, as that of a network whose page was not opened yet (A-R1). */
-function isWord({ json, status }: RestAnswer): boolean {
-  return json !== undefined || [201, 204, 205].includes(status);
-}
-
-function noWord({ headers }: RestAnswer): SyncError {
-  return notOurServer(new Response(null, { headers }), 'JSON, 201 or 204');
-}
-
-function keyAt(answer: RestAnswer, table: BackendTable): RecordKey | null {
-  const location = answer.headers.get('Location')?.replace(/\/+$/, '');
-  const last = location?.slice(location.lastIndexOf('/') + 1) ?? '';
-  if (last === '') return null;
-  if (table.keyType === 'string') return decoded(last);
-  return /^\d+$/.test(last) ? Number(last) : null;
-}
-
-function hasFields(record: JsonRecord, sent: JsonRecord, fields: readonly string[]): boolean {
-  return fields.every((field) => JSON.stringify(record[field] ?? null) === JSON.stringify(sent[field] ?? null));
 }
