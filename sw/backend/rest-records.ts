@@ -27,19 +27,36 @@ export function isSameKey(a: Json | undefined, b: RecordKey): boolean {
   return isRecordKey(a) && String(a) === String(b);
 }
 
-/** Null: deleted, or not readable. An answer that is neither that nor a record is an error. */
-export async function getRecord(
+interface Place {
+  readonly table: BackendTable;
+  readonly key: RecordKey;
+  readonly versionOf: VersionOf;
+}
+
+/** Null: the record is not there. An answer: the server does not let it be read. Anything else is an error. */
+export async function lookUp(
   client: RestClient,
-  { table, key, versionOf }: { readonly table: BackendTable; readonly key: RecordKey; readonly versionOf: VersionOf },
+  { table, key, versionOf }: Place,
   call: BackendCall,
-): Promise<VersionedRecord | null> {
+): Promise<VersionedRecord | RestAnswer | null> {
   const url = client.urlOf(table, key);
   const answer = await client.send({ method: 'GET', url }, call);
-  if ([403, 404, 410].includes(answer.status) && answer.problem['code'] !== 'unknown-table') return null;
-  if (!answer.ok) throw await answer.error();
+  const { ok, status, problem } = answer;
+  if (!ok) {
+    if (problem['code'] === 'unknown-table') throw await answer.error();
+    return status === 404 || status === 410 ? null : answer;
+  }
   const found = recordIn(answer, table, versionOf);
   if (found === null || !isSameKey(found.record[table.key], key)) throw notRecords(url, 'the record');
   return found;
+}
+
+/** Null: deleted, or not readable. An answer that is neither that nor a record is an error. */
+export async function getRecord(client: RestClient, place: Place, call: BackendCall): Promise<VersionedRecord | null> {
+  const found = await lookUp(client, place, call);
+  if (found === null || 'record' in found) return found;
+  if (found.status !== 403) throw await found.error();
+  return null;
 }
 
 export function notRecords(url: string, due: string): SyncError {

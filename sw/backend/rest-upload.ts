@@ -6,7 +6,7 @@ import { decoded } from '../store/schema.ts';
 import type { BackendCall, BackendTable } from './backend.ts';
 import { hasFields, isWord, keyAt, noWord } from './rest-answer.ts';
 import type { Command, RecordChange } from './rest-change.ts';
-import { getRecord, isSameKey, patchValue, recordIn, type VersionedRecord, type VersionOf } from './rest-records.ts';
+import { getRecord, isSameKey, lookUp, patchValue, recordIn, type VersionedRecord, type VersionOf } from './rest-records.ts';
 import { isFinal, messageOf, refusal, rejected } from './rest-refusal.ts';
 import type { RestAnswer, RestClient, RestRequest } from './rest-request.ts';
 import type { Sends } from './rest-sends.ts';
@@ -82,8 +82,9 @@ export class RestUpload {
     const later: Outcome = { type: 'later', mutationId, message: String(error) };
     const table = type === 'command' ? undefined : this.#client.context.tables.get(change.table);
     if (type === 'command' || table === undefined || (type === 'create' && table.serverKeys)) return later;
-    const found = await this.#read(table, change.key).catch(() => undefined);
-    if (found === undefined) return later;
+    const found = await this.#lookUp(table, change.key).catch(() => undefined);
+    // Not to be read is not gone.
+    if (found === undefined || (found !== null && !('record' in found))) return later;
     if (type === 'delete') return found === null ? { type: 'applied', mutationId, record: null, version: null } : later;
     if (found === null) return later;
     const { record } = change;
@@ -122,6 +123,10 @@ export class RestUpload {
 
   #read(table: BackendTable, key: RecordKey): Promise<VersionedRecord | null> {
     return getRecord(this.#client, { table, key, versionOf: this.#options.versionOf }, this.#call);
+  }
+
+  #lookUp(table: BackendTable, key: RecordKey): Promise<VersionedRecord | RestAnswer | null> {
+    return lookUp(this.#client, { table, key, versionOf: this.#options.versionOf }, this.#call);
   }
 
   #headersFor(change: WireChange): Record<string, string> {
@@ -170,7 +175,11 @@ export class RestUpload {
   async #applied(change: RecordChange, table: BackendTable, answer: RestAnswer): Promise<Outcome> {
     const { mutationId } = change;
     if (change.type === 'delete') {
-      if (!isWord(answer) && (await this.#read(table, change.key)) !== null) throw noWord(answer);
+      const left = isWord(answer) ? null : await this.#lookUp(table, change.key);
+      if (left !== null) {
+        if ('record' in left) throw noWord(answer);
+        return { type: 'later', mutationId, message: messageOf(left) };
+      }
       return { type: 'applied', mutationId, record: null, version: null };
     }
     const said = recordIn(answer, table, this.#options.versionOf);
@@ -226,13 +235,19 @@ export class RestUpload {
     }
     const checked = Object.keys(request.headers ?? {}).some((name) => name === this.#options.preconditionHeader);
     const mayBeConflict = status === 412 || (status === 409 && (type === 'create' || checked));
-    if (!mayBeConflict || isFinal(problem['code'])) return refusal(change, answer);
-    const current = await this.#read(table, change.key);
+    const asSaid = (): Outcome =>
+      (type === 'create' ? this.#underWay(change, answer, before) : null) ?? refusal(change, answer);
+    // By a temporary key there is nothing to be read.
+    const isRead = mayBeConflict && !isFinal(problem['code']) && !(type === 'create' && table.serverKeys);
+    if (!isRead) return asSaid();
+    const current = await this.#lookUp(table, change.key);
     if (current === null) {
       if (type === 'delete') return { type: 'applied', mutationId, record: null, version: null };
-      return type === 'create'
-        ? (this.#underWay(change, answer, before) ?? refusal(change, answer))
-        : { type: 'conflict', mutationId, record: null, version: null };
+      return type === 'create' ? asSaid() : { type: 'conflict', mutationId, record: null, version: null };
+    }
+    if (!('record' in current)) {
+      const isForbidden = status === 412 && current.status === 403;
+      return isForbidden ? { type: 'forbidden', mutationId, message: messageOf(current) } : asSaid();
     }
     // Perhaps an earlier attempt's own doing, if its answer was lost and the server remembers no requests.
     const { idempotency } = this.#options;
