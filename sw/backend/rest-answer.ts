@@ -3,6 +3,7 @@ import type { JsonRecord, RecordKey } from '../protocol/record.ts';
 import { decoded } from '../store/schema.ts';
 import type { BackendTable } from './backend.ts';
 import { notOurServer } from './http.ts';
+import type { RecordChange } from './rest-change.ts';
 import type { RestAnswer } from './rest-request.ts';
 
 /** An empty 200 may be anybody's, as that of a network whose page was not opened yet (A-R1). */
@@ -25,4 +26,14 @@ export function keyAt(answer: RestAnswer, table: BackendTable): RecordKey | null
 
 export function hasFields(record: JsonRecord, sent: JsonRecord, fields: readonly string[]): boolean {
   return fields.every((field) => JSON.stringify(record[field] ?? null) === JSON.stringify(sent[field] ?? null));
+}
+
+/** The fields that a change has sent. */
+export function fieldsOf(change: Exclude<RecordChange, { readonly type: 'delete' }>): readonly string[] {
+  return change.type === 'create' ? Object.keys(change.record) : change.fields;
+}
+
+/** Nobody else makes a record under such a key. */
+export function isRandom(key: RecordKey): boolean {
+  return /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(String(key));
 }

@@ -4,12 +4,20 @@ import { isJsonObject, isRecordKey, type JsonObject, type RecordKey } from '../p
 import type { Outcome, WireChange } from '../protocol/wire.ts';
 import { decoded } from '../store/schema.ts';
 import type { BackendCall, BackendTable } from './backend.ts';
-import { hasFields, isWord, keyAt, noWord } from './rest-answer.ts';
+import { fieldsOf, hasFields, isRandom, isWord, keyAt, noWord } from './rest-answer.ts';
 import type { Command, RecordChange } from './rest-change.ts';
-import { getRecord, isSameKey, lookUp, patchValue, recordIn, type VersionedRecord, type VersionOf } from './rest-records.ts';
+import {
+  getRecord,
+  isSameKey,
+  lookUp,
+  patchValue,
+  recordIn,
+  type VersionedRecord,
+  type VersionOf,
+} from './rest-records.ts';
 import { isFinal, messageOf, refusal, rejected } from './rest-refusal.ts';
 import type { RestAnswer, RestClient, RestRequest } from './rest-request.ts';
-import type { Sends } from './rest-sends.ts';
+import { counted, type Sends } from './rest-sends.ts';
 
 export interface RestWriteOptions {
   readonly idempotency: 'key' | 'client-keys' | 'none';
@@ -53,10 +61,8 @@ export class RestUpload {
 
   /** Rejects if it is not known whether the change was applied. */
   async send(sent: WireChange): Promise<Outcome> {
-    const before = this.#sends.get(sent.mutationId) ?? 1;
-    this.#sends.set(sent.mutationId, before + 1);
     const change = this.#named(sent);
-    const outcome = await this.#sendChange(change, before).then(
+    const outcome = await this.#sendChange(change).then(
       (answered) => {
         this.#failed = 0;
         return answered;
@@ -65,6 +71,15 @@ export class RestUpload {
     );
     if (outcome.type !== 'later') this.#sends.delete(sent.mutationId);
     return outcome;
+  }
+
+  /** How often it went out before the sending that was answered. */
+  #before({ mutationId }: WireChange): number {
+    return (this.#sends.get(mutationId) ?? 1) - 1;
+  }
+
+  #write({ mutationId }: WireChange, request: RestRequest): Promise<RestAnswer> {
+    return counted(this.#sends, mutationId, () => this.#client.send(request, this.#call));
   }
 
   /**
@@ -87,22 +102,21 @@ export class RestUpload {
     if (found === undefined || (found !== null && !('record' in found))) return later;
     if (type === 'delete') return found === null ? { type: 'applied', mutationId, record: null, version: null } : later;
     if (found === null) return later;
-    const { record } = change;
-    const isOwn = hasFields(found.record, record, type === 'create' ? Object.keys(record) : change.fields);
+    const isOwn = hasFields(found.record, change.record, fieldsOf(change));
     if (type === 'update' && !isOwn) return later;
     return { type: isOwn ? 'applied' : 'conflict', mutationId, ...found };
   }
 
-  async #sendChange(change: WireChange, before: number): Promise<Outcome> {
-    if (change.type === 'command') return this.#sendCommand(change, before);
+  async #sendChange(change: WireChange): Promise<Outcome> {
+    if (change.type === 'command') return this.#sendCommand(change);
     const table = this.#client.context.tables.get(change.table);
     if (table === undefined) return rejected(change, 'schema', `There is no table ${change.table}.`);
     if (change.type === 'create') await this.#call.onAttempt?.(change.mutationId);
     const request = await this.#requestFor(change, table);
-    const answer = await this.#client.send(request, this.#call);
+    const answer = await this.#write(change, request);
     const outcome = answer.ok
       ? await this.#applied(change, table, answer)
-      : await this.#refused(change, table, answer, { request, before });
+      : await this.#refused(change, table, answer, request);
     if (outcome.type === 'applied') this.#versions.set(this.#client.urlOf(table, change.key), outcome.version);
     return outcome;
   }
@@ -225,7 +239,7 @@ export class RestUpload {
     change: RecordChange,
     table: BackendTable,
     answer: RestAnswer,
-    { request, before }: { readonly request: RestRequest; readonly before: number },
+    request: RestRequest,
   ): Promise<Outcome> {
     const { mutationId, type } = change;
     const { status, problem } = answer;
@@ -236,7 +250,7 @@ export class RestUpload {
     const checked = Object.keys(request.headers ?? {}).some((name) => name === this.#options.preconditionHeader);
     const mayBeConflict = status === 412 || (status === 409 && (type === 'create' || checked));
     const asSaid = (): Outcome =>
-      (type === 'create' ? this.#underWay(change, answer, before) : null) ?? refusal(change, answer);
+      (type === 'create' ? this.#underWay(change, answer) : null) ?? refusal(change, answer);
     // By a temporary key there is nothing to be read.
     const isRead = mayBeConflict && !isFinal(problem['code']) && !(type === 'create' && table.serverKeys);
     if (!isRead) return asSaid();
@@ -251,12 +265,13 @@ export class RestUpload {
     }
     // Perhaps an earlier attempt's own doing, if its answer was lost and the server remembers no requests.
     const { idempotency } = this.#options;
+    const isSame = type !== 'delete' && hasFields(current.record, change.record, fieldsOf(change));
     const own =
       type === 'update'
-        ? idempotency !== 'key' && hasFields(current.record, change.record, change.fields)
+        ? idempotency !== 'key' && isSame
         : type === 'create' &&
           idempotency === 'client-keys' &&
-          (before > 0 || hasFields(current.record, change.record, Object.keys(change.record)));
+          (isSame || (this.#before(change) > 0 && isRandom(change.key)));
     return { type: own ? 'applied' : 'conflict', mutationId, ...current };
   }
 
@@ -264,25 +279,26 @@ export class RestUpload {
    * A 409 to a repeat may say that the server is not done with the first one, as the Idempotency-Key draft wants it. For ever it
    * says something else.
    */
-  #underWay({ mutationId }: WireChange, answer: RestAnswer, before: number): Outcome | null {
+  #underWay(change: WireChange, answer: RestAnswer): Outcome | null {
+    const before = this.#before(change);
     const isUnderWay =
       answer.status === 409 &&
       this.#options.idempotency === 'key' &&
       before > 0 &&
       before <= mostRepeats &&
       !isFinal(answer.problem['code']);
-    return isUnderWay ? { type: 'later', mutationId, message: messageOf(answer) } : null;
+    return isUnderWay ? { type: 'later', mutationId: change.mutationId, message: messageOf(answer) } : null;
   }
 
-  async #sendCommand(change: Command, before: number): Promise<Outcome> {
+  async #sendCommand(change: Command): Promise<Outcome> {
     const { mutationId, method, path, body } = change;
     const url = new URL(path, this.#client.context.origin).href;
     const request = { method, url, body: body ?? undefined, headers: this.#headersFor(change) };
     await this.#call.onAttempt?.(mutationId);
-    const answer = await this.#client.send(request, this.#call);
+    const answer = await this.#write(change, request);
     if (!answer.ok) {
       if (answer.status !== 404 && answer.status !== 410)
-        return this.#underWay(change, answer, before) ?? refusal(change, answer);
+        return this.#underWay(change, answer) ?? refusal(change, answer);
       return { type: 'gone', mutationId, message: messageOf(answer) };
     }
     const found = await this.#subjectOf(url, answer);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { BackendConnection, UploadReply } from '../../sw/backend/backend.ts';
 import type { JsonObject } from '../../sw/protocol/record.ts';
@@ -32,24 +33,53 @@ describe('A create under client-keys', () => {
   });
 
   it('whose answer was lost was taken, whatever others have made of it since (U-03)', async () => {
+    const id = randomUUID();
+    const [ours, others] = [
+      { ...mine, id },
+      { ...theirs, id },
+    ];
     let isLost = true;
     const { connection } = serverThat((sent) => {
       if (isLost) throw new TypeError('connection closed');
-      return holding(theirs)(sent);
+      return holding(others)(sent);
     }, options);
-    const send = batchOf(connection, [create('visits', mine)]);
+    const send = batchOf(connection, [create('visits', ours)]);
     expect((await send()).fault).toMatchObject({ code: 'network' });
     isLost = false;
-    expect((await send()).outcomes).toMatchObject([{ type: 'applied', record: theirs, version: '5' }]);
+    expect((await send()).outcomes).toMatchObject([{ type: 'applied', record: others, version: '5' }]);
     // Another worker finds the batch stored, and does not know whether it was sent.
     const body = connection.encodeUpload({
       device: 'd',
       run: 'r',
       onConflict: {},
-      changes: [JSON.stringify(create('visits', mine))],
+      changes: [JSON.stringify(create('visits', ours))],
     });
-    const other = serverThat(holding(theirs), options).connection;
-    expect((await other.upload(body, callAs('ana'))).outcomes).toMatchObject([{ type: 'applied', record: theirs }]);
+    const other = serverThat(holding(others), options).connection;
+    expect((await other.upload(body, callAs('ana'))).outcomes).toMatchObject([{ type: 'applied', record: others }]);
+  });
+
+  it('whose answer was lost is in conflict with another record under a key that others may take too', async () => {
+    for (const [record, outcome] of [
+      [theirs, 'conflict'],
+      [{ ...mine, by: 'ana' }, 'applied'],
+    ] as const) {
+      let answer: Answer = () => Promise.reject(new TypeError('connection closed'));
+      const { connection } = serverThat((sent) => answer(sent), options);
+      const send = batchOf(connection, [create('visits', mine)]);
+      await send();
+      answer = holding(record);
+      expect((await send()).outcomes).toMatchObject([{ type: outcome, record }]);
+    }
+  });
+
+  it.each([401, 425, 429])('that was answered %i was not taken: what is there is another’s', async (status) => {
+    const id = randomUUID();
+    let answer: Answer = () => json({}, status);
+    const { connection } = serverThat((sent) => answer(sent), options);
+    const send = batchOf(connection, [create('visits', { ...mine, id })]);
+    expect((await send()).fault).toMatchObject({ details: { status } });
+    answer = holding({ ...theirs, id });
+    expect((await send()).outcomes).toMatchObject([{ type: 'conflict', record: { note: 'theirs' } }]);
   });
 
   it('that finds a record at its first sending is in conflict, unless that is the same', async () => {
