@@ -148,12 +148,17 @@ export class RestUpload {
     return idempotency === 'key' && idempotencyHeader !== false ? { [idempotencyHeader]: change.mutationId } : {};
   }
 
+  /** The version that the record must have at the server; null: any. */
+  #versionOf(change: Exclude<RecordChange, { readonly type: 'create' }>, url: string): string | null {
+    if (this.#options.preconditionHeader === false || this.#onConflict[change.table] === 'overwrite') return null;
+    const written = this.#versions.get(url);
+    return (written === undefined ? change.baseVersion : written) || null;
+  }
+
   #precondition(change: RecordChange, url: string): Record<string, string> {
     const { preconditionHeader: name } = this.#options;
-    if (name === false || change.type === 'create' || this.#onConflict[change.table] === 'overwrite') return {};
-    const written = this.#versions.get(url);
-    const version = written === undefined ? change.baseVersion : written;
-    if (version === null || version === '') return {};
+    const version = change.type === 'create' ? null : this.#versionOf(change, url);
+    if (name === false || version === null) return {};
     return { [name]: /^if-match$/i.test(name) ? `"${version}"` : version };
   }
 
@@ -247,10 +252,9 @@ export class RestUpload {
       if (type === 'delete') return { type: 'applied', mutationId, record: null, version: null };
       return { type: 'gone', mutationId, message: messageOf(answer) };
     }
-    const checked = Object.keys(request.headers ?? {}).some((name) => name === this.#options.preconditionHeader);
-    const mayBeConflict = status === 412 || (status === 409 && (type === 'create' || checked));
-    const asSaid = (): Outcome =>
-      (type === 'create' ? this.#underWay(change, answer) : null) ?? refusal(change, answer);
+    const checked = type === 'create' ? null : this.#versionOf(change, request.url);
+    const mayBeConflict = status === 412 || (status === 409 && (type === 'create' || checked !== null));
+    const asSaid = (): Outcome => this.#underWay(change, answer) ?? refusal(change, answer);
     // By a temporary key there is nothing to be read.
     const isRead = mayBeConflict && !isFinal(problem['code']) && !(type === 'create' && table.serverKeys);
     if (!isRead) return asSaid();
@@ -266,6 +270,10 @@ export class RestUpload {
     // Perhaps an earlier attempt's own doing, if its answer was lost and the server remembers no requests.
     const { idempotency } = this.#options;
     const isSame = type !== 'delete' && hasFields(current.record, change.record, fieldsOf(change));
+    // A 409 to what was made on this very copy is about something else. Where it is as it was sent, the first is done by now.
+    if (status === 409 && type !== 'create' && current.version === checked) return asSaid();
+    const underWay = isSame ? this.#underWay(change, answer) : null;
+    if (underWay !== null) return underWay;
     const own =
       type === 'update'
         ? idempotency !== 'key' && isSame

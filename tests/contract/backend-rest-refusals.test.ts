@@ -52,4 +52,17 @@ describe('A refusal over REST behind which the record is read', () => {
     expect(outcomes).toMatchObject([{ type: 'rejected', message: 'First.' }]);
     expect(asked.map(({ method }) => method)).toEqual(['POST']);
   });
+
+  it.each([
+    ['an update', edit],
+    ['a delete', removal],
+  ])('is about something else where the record is the one that was changed: 409 to %s', async (_name, change) => {
+    const { connection } = serverThat(({ method }) =>
+      method === 'GET'
+        ? json({ id: 'v', note: 'a' }, 200, { ETag: '"1"' })
+        : json({ message: 'The slot is taken.' }, 409),
+    );
+    const { outcomes } = await uploadTo(connection, [change]);
+    expect(outcomes).toMatchObject([{ type: 'rejected', message: 'The slot is taken.' }]);
+  });
 });

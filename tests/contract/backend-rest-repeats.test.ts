@@ -4,7 +4,7 @@ import type { BackendConnection, UploadReply } from '../../sw/backend/backend.ts
 import type { JsonObject } from '../../sw/protocol/record.ts';
 import { callAs, uploadTo } from './backend-fixture.ts';
 import { json, serverThat, type Answer } from './rest-fixture.ts';
-import { command, create } from './server-fixture.ts';
+import { command, create, remove, update } from './server-fixture.ts';
 
 const mine = { id: 'a', note: 'mine', rating: null };
 const theirs = { id: 'a', note: 'theirs' };
@@ -93,10 +93,18 @@ describe('A create under client-keys', () => {
 });
 
 describe('A 409 under idempotency keys', () => {
-  const underWay: Answer = ({ method }) =>
-    method === 'GET' ? json({}, 404) : json({ title: 'A request is outstanding for this Idempotency-Key' }, 409);
+  const there = { ...theirs, id: 'there' };
+  // The first sending has done nothing yet.
+  const underWay: Answer = ({ method, path }) => {
+    if (method !== 'GET') return json({ title: 'A request is outstanding for this Idempotency-Key' }, 409);
+    return path.endsWith('/there') ? json(there, 200, { ETag: '"5"' }) : json({}, 404);
+  };
+  const edited = { ...there, note: 'mine' };
   const changes = [
     ['a create', create('visits', mine)],
+    ['an edit', update('visits', edited, { fields: ['note'] })],
+    ['an edit of a version', update('visits', edited, { fields: ['note'], baseVersion: '5' })],
+    ['a delete', remove('visits', 'there', '5')],
     ['a create whose key the server makes', create('tasks', { id: -1, title: 'once' })],
     ['a command', command('/api/visits/a/close')],
   ] as const;
@@ -112,7 +120,7 @@ describe('A 409 under idempotency keys', () => {
     for (let repeat = 2; repeat <= 5; repeat += 1) {
       expect((await batchOf(connection, [change])()).outcomes).toMatchObject([{ type: 'later' }]);
     }
-    const keys = asked.filter(({ method }) => method === 'POST').map(({ headers }) => headers.get('Idempotency-Key'));
+    const keys = asked.filter(({ method }) => method !== 'GET').map(({ headers }) => headers.get('Idempotency-Key'));
     expect(new Set(keys).size).toBe(1);
     // For ever it is a refusal, which the user sees.
     expect((await batchOf(connection, [change])()).outcomes).toMatchObject([{ type: 'rejected' }]);
@@ -127,5 +135,14 @@ describe('A 409 under idempotency keys', () => {
     await send();
     answer = (sent) => (sent.method === 'GET' ? json({}, 404) : json({ code: 'validation' }, 409));
     expect((await send()).outcomes).toMatchObject([{ type: 'rejected' }]);
+  });
+
+  it('to an edit that is there by now is no conflict', async () => {
+    let answer: Answer = () => Promise.reject(new TypeError('connection closed'));
+    const { connection } = serverThat((sent) => answer(sent));
+    const send = batchOf(connection, [update('visits', edited, { fields: ['note'], baseVersion: '5' })]);
+    await send();
+    answer = ({ method }) => (method === 'GET' ? json(edited, 200, { ETag: '"6"' }) : json({}, 409));
+    expect((await send()).outcomes).toMatchObject([{ type: 'later' }]);
   });
 });
