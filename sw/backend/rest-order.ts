@@ -8,6 +8,12 @@ interface SentInOrder {
   readonly fault: Error | null;
 }
 
+/** What became of a sending. With a fault and no outcome it is not known whether the change was applied. */
+export interface Sent {
+  readonly outcome?: Outcome;
+  readonly fault?: Error;
+}
+
 function mentions(value: Json | undefined, key: RecordKey): boolean {
   if (typeof value === 'string' || typeof value === 'number') return String(value) === String(key);
   return (
@@ -47,22 +53,18 @@ function builds(change: WireChange, earlier: WireChange, tables: Tables): boolea
 export async function sendInOrder(
   changes: readonly WireChange[],
   { concurrency, tables }: { readonly concurrency: number; readonly tables: Tables },
-  send: (change: WireChange) => Promise<Outcome>,
+  send: (change: WireChange) => Promise<Sent>,
 ): Promise<SentInOrder> {
   const running = new Map<WireChange, Promise<void>>();
   const outcomes = new Map<WireChange, Outcome>();
   const faults: Error[] = [];
   const later: WireChange[] = [];
   const run = async (change: WireChange): Promise<void> => {
-    try {
-      const outcome = await send(change);
-      outcomes.set(change, outcome);
-      if (outcome.type === 'later') later.push(change);
-    } catch (error) {
-      faults.push(error instanceof Error ? error : new Error(String(error)));
-    } finally {
-      running.delete(change);
-    }
+    const { outcome, fault } = await send(change);
+    if (outcome !== undefined) outcomes.set(change, outcome);
+    if (outcome?.type === 'later') later.push(change);
+    if (fault !== undefined) faults.push(fault);
+    running.delete(change);
   };
   for (const change of changes) {
     while (running.size >= concurrency || [...running.keys()].some((earlier) => mustWait(change, earlier))) {

@@ -14,6 +14,10 @@ export function isFinal(code: Json | undefined): boolean {
   return typeof code === 'string' && ['referenced', 'cancelled', 'validation', 'hook', 'dangling'].includes(code);
 }
 
+export function later({ mutationId }: WireChange, message: string): Outcome {
+  return { type: 'later', mutationId, message };
+}
+
 export function rejected(
   { mutationId }: WireChange,
   code: RejectedCode,

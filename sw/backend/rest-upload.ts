@@ -6,6 +6,7 @@ import { decoded } from '../store/schema.ts';
 import type { BackendCall, BackendTable } from './backend.ts';
 import { fieldsOf, hasFields, isRandom, isWord, keyAt, noWord } from './rest-answer.ts';
 import type { Command, RecordChange } from './rest-change.ts';
+import type { Sent } from './rest-order.ts';
 import {
   getRecord,
   isSameKey,
@@ -15,7 +16,7 @@ import {
   type VersionedRecord,
   type VersionOf,
 } from './rest-records.ts';
-import { isFinal, messageOf, refusal, rejected } from './rest-refusal.ts';
+import { isFinal, later, messageOf, refusal, rejected } from './rest-refusal.ts';
 import type { RestAnswer, RestClient, RestRequest } from './rest-request.ts';
 import { counted, type Sends } from './rest-sends.ts';
 
@@ -59,18 +60,31 @@ export class RestUpload {
     this.#sends = sends;
   }
 
-  /** Rejects if it is not known whether the change was applied. */
-  async send(sent: WireChange): Promise<Outcome> {
+  async send(sent: WireChange): Promise<Sent> {
     const change = this.#named(sent);
-    const outcome = await this.#sendChange(change).then(
-      (answered) => {
-        this.#failed = 0;
-        return answered;
-      },
-      (error: unknown) => this.#failedOn(change, error),
-    );
-    if (outcome.type !== 'later') this.#sends.delete(sent.mutationId);
-    return outcome;
+    const { mutationId } = change;
+    if (this.#failed > mostFailed) return { outcome: later(change, 'The server fails at everything just now.') };
+    try {
+      const outcome = await this.#sendChange(change).then(
+        (answered) => {
+          this.#failed = 0;
+          return answered;
+        },
+        (error: unknown) => this.#failedOn(change, error),
+      );
+      if (outcome.type !== 'later') this.#sends.delete(mutationId);
+      return { outcome };
+    } catch (error) {
+      const fault = error instanceof Error ? error : new Error(String(error));
+      // Of what certainly was not taken nothing is unknown (U-14).
+      const isPending = this.#isOnce(change) && this.#sends.get(mutationId) === 0;
+      return isPending ? { outcome: later(change, String(fault)), fault } : { fault };
+    }
+  }
+
+  /** A repeat could have its effect twice. */
+  #isOnce({ type }: WireChange): boolean {
+    return this.#options.idempotency === 'none' && (type === 'create' || type === 'command');
   }
 
   /** How often it went out before the sending that was answered. */
@@ -83,27 +97,25 @@ export class RestUpload {
   }
 
   /**
-   * A 500 may be this change's own fault: the others go on, and it is tried again later. Not after several without another
-   * answer, which say that the server fails on everything. Whether it was applied all the same, its record tells.
+   * A 500 may be this change's own fault: the others go on, and it is tried again later. After several without another answer the
+   * server fails at everything, and is not asked for the rest. Whether it was applied all the same, its record tells.
    */
   async #failedOn(change: WireChange, error: unknown): Promise<Outcome> {
     const { mutationId, type } = change;
     const details = error instanceof SyncError ? error.details : {};
-    if (details['status'] !== 500 || details['retryAfterMs'] !== undefined) throw error;
-    const isOnce = type === 'create' || type === 'command';
-    if (isOnce && this.#options.idempotency === 'none') throw error;
+    if (details['status'] !== 500 || details['retryAfterMs'] !== undefined || this.#isOnce(change)) throw error;
     this.#failed += 1;
-    if (this.#failed > mostFailed) throw error;
-    const later: Outcome = { type: 'later', mutationId, message: String(error) };
+    const again = later(change, String(error));
     const table = type === 'command' ? undefined : this.#client.context.tables.get(change.table);
-    if (type === 'command' || table === undefined || (type === 'create' && table.serverKeys)) return later;
+    if (type === 'command' || table === undefined || (type === 'create' && table.serverKeys)) return again;
+    if (this.#failed > mostFailed) return again;
     const found = await this.#lookUp(table, change.key).catch(() => undefined);
     // Not to be read is not gone.
-    if (found === undefined || (found !== null && !('record' in found))) return later;
-    if (type === 'delete') return found === null ? { type: 'applied', mutationId, record: null, version: null } : later;
-    if (found === null) return later;
+    if (found === undefined || (found !== null && !('record' in found))) return again;
+    if (type === 'delete') return found === null ? { type: 'applied', mutationId, record: null, version: null } : again;
+    if (found === null) return again;
     const isOwn = hasFields(found.record, change.record, fieldsOf(change));
-    if (type === 'update' && !isOwn) return later;
+    if (type === 'update' && !isOwn) return again;
     return { type: isOwn ? 'applied' : 'conflict', mutationId, ...found };
   }
 
@@ -197,7 +209,7 @@ export class RestUpload {
       const left = isWord(answer) ? null : await this.#lookUp(table, change.key);
       if (left !== null) {
         if ('record' in left) throw noWord(answer);
-        return { type: 'later', mutationId, message: messageOf(left) };
+        return later(change, messageOf(left));
       }
       return { type: 'applied', mutationId, record: null, version: null };
     }
@@ -295,7 +307,7 @@ export class RestUpload {
       before > 0 &&
       before <= mostRepeats &&
       !isFinal(answer.problem['code']);
-    return isUnderWay ? { type: 'later', mutationId: change.mutationId, message: messageOf(answer) } : null;
+    return isUnderWay ? later(change, messageOf(answer)) : null;
   }
 
   async #sendCommand(change: Command): Promise<Outcome> {

@@ -3,7 +3,7 @@ import type { RestBackendOptions } from '../../sw/backend/rest-backend.ts';
 import type { JsonObject } from '../../sw/protocol/record.ts';
 import { uploadTo } from './backend-fixture.ts';
 import { json, serverThat, type Answer } from './rest-fixture.ts';
-import { asObject, command, create, newId, remove, update } from './server-fixture.ts';
+import { asObject, command, create, remove, update } from './server-fixture.ts';
 
 /** Answers as a server that fails on what names `bad`, and has `records`. */
 function failingOn(records: Readonly<Record<string, JsonObject>> = {}, headers: Record<string, string> = {}): Answer {
@@ -63,12 +63,18 @@ describe('A 500 to one change over REST (invariant 9)', () => {
     }
   });
 
-  it('is the fault of the server where it says when to come again, or fails on several in a row', async () => {
+  it('is the fault of the server where it says when to come again', async () => {
     const busy = failingOn({}, { 'Retry-After': '5' });
     expect(await typesOf([create('visits', bad), create('visits', { id: 'y' })], { answer: busy })).toEqual(['fault']);
+  });
+
+  it('is no reason to ask it for all of a batch where it fails on several in a row, nor to end the run', async () => {
     const many = Array.from({ length: 9 }, (_, index) => create('visits', { id: `bad-${index}` }));
-    expect(await typesOf(many)).toEqual(['later', 'later', 'later', 'later', 'later', 'fault']);
-    const mixed = many.flatMap((change) => [change, create('visits', { id: newId() })]);
+    const { connection, asked } = serverThat(failingOn(), { concurrency: 1 });
+    const { outcomes, fault } = await uploadTo(connection, [...many, create('visits', { id: 'y' })]);
+    expect([outcomes.map(({ type }) => type), fault]).toEqual([Array.from({ length: 10 }, () => 'later'), null]);
+    expect(asked.filter(({ method }) => method === 'POST')).toHaveLength(6);
+    const mixed = many.flatMap((change, index) => [change, create('visits', { id: `y-${index}` })]);
     expect(await typesOf(mixed)).toEqual(many.flatMap(() => ['later', 'applied']));
   });
 

@@ -71,6 +71,22 @@ describe('A server without idempotency (U-14)', () => {
     expect(await countsOf(session)).toMatchObject({ sendable: 0, total: 1 });
   });
 
+  it.each([401, 425, 429])('leaves pending what the server said it did not take: %i', async (status) => {
+    const { session, device } = await losingFirstPost();
+    const ids = await makeVisits(session, 1);
+    await ask(session, 'POST', `/api/visits/${ids[0]}/close`, {});
+    device.network = (path, forward) =>
+      path.startsWith('/api/visits') ? Promise.resolve(new Response(null, { status })) : forward();
+    await expect(session.engine.synchronize('one', { mode: 'unsynchronized' })).rejects.toMatchObject({
+      details: { status },
+    });
+    expect(await failuresOf(session)).toEqual([]);
+    device.network = (_path, forward) => forward();
+    await session.engine.synchronize('two', { mode: 'unsynchronized' });
+    expect(await visitIds(ids)).toBe(1);
+    expect(await countsOf(session)).toMatchObject({ total: 0 });
+  });
+
   it('has it arrived when the user says so, and nothing is sent again', async () => {
     const { session, posts } = await losingFirstPost();
     const [id = ''] = await makeVisits(session, 1);
