@@ -17,8 +17,14 @@ export function noWord({ headers }: RestAnswer): SyncError {
 
 /** The key in the address of a new record, which an answer gives; null if there is none. */
 export function keyAt(answer: RestAnswer, table: BackendTable): RecordKey | null {
-  const location = answer.headers.get('Location')?.replace(/\/+$/, '');
-  const last = location?.slice(location.lastIndexOf('/') + 1) ?? '';
+  const location =
+    answer.headers
+      .get('Location')
+      ?.replace(/[?#].*$/s, '')
+      .replace(/\/+$/, '') ?? '';
+  const last = location.slice(location.lastIndexOf('/') + 1);
+  // Some give the address of the list.
+  if (location.endsWith(table.path.replace(/\/+$/, ''))) return null;
   if (last === '') return null;
   if (table.keyType === 'string') return decoded(last);
   return /^\d+$/.test(last) ? Number(last) : null;

@@ -1,6 +1,11 @@
 import type { Json, RecordKey } from '../protocol/record.ts';
 import type { Outcome, WireChange } from '../protocol/wire.ts';
 import type { BackendContext } from './backend.ts';
+import type { Command, RecordChange } from './rest-change.ts';
+import { isSameKey } from './rest-records.ts';
+import { later } from './rest-refusal.ts';
+
+type Tables = BackendContext['tables'];
 
 interface SentInOrder {
   /** Of the changes that were answered, in the order of the changes. */
@@ -33,22 +38,42 @@ function mustWait(change: WireChange, earlier: WireChange): boolean {
   return mentions(change.record, earlier.key) || mentions(earlier.record, change.key);
 }
 
-type Tables = BackendContext['tables'];
+/** Whether a command is about a record. A number in its body may be anything; a text, or what stands in for the server's number, is a key. */
+function names({ path, body }: Command, { type, table, key }: RecordChange, tables: Tables): boolean {
+  const [address = ''] = path.split(/[?#]/);
+  if (`${address}/`.startsWith(`${tables.get(table)?.path}/${encodeURIComponent(key)}/`)) return true;
+  return type === 'create' && (typeof key === 'string' || key < 0) && mentions([...path.split(/[/?&=]/), body], key);
+}
 
-/** Whether a change would be refused where an earlier one was not taken (N-1). */
+/** Whether a change would be refused, or do harm, where an earlier one was not taken (N-1). */
 function builds(change: WireChange, earlier: WireChange, tables: Tables): boolean {
   if (earlier.type === 'command') return false;
-  if (change.type === 'delete') {
-    const references = earlier.type === 'update' ? tables.get(earlier.table)?.references : undefined;
-    return references?.some(({ table }) => table === change.table) === true;
-  }
-  const named = change.type === 'command' ? [...change.path.split(/[/?&=]/), change.body] : change.record;
-  return mentions(named, earlier.key);
+  if (change.type === 'command') return names(change, earlier, tables);
+  if (change.table === earlier.table && isSameKey(change.key, earlier.key)) return true;
+  const of = (name: string, parent: string) =>
+    tables.get(name)?.references.filter(({ table }) => table === parent) ?? [];
+  // To what the earlier one referred before cannot be seen in it.
+  if (change.type === 'delete') return earlier.type !== 'create' && of(earlier.table, change.table).length > 0;
+  const { record } = change;
+  return (
+    earlier.type === 'create' &&
+    of(change.table, earlier.table).some(({ field }) => isSameKey(record[field], earlier.key))
+  );
+}
+
+type Create = Extract<WireChange, { readonly type: 'create' }>;
+
+/** A new record that the server does not have, or not under a key that anybody here knows: nothing can refer to it. */
+function isUnmade(change: WireChange, outcome: Outcome, tables: Tables): change is Create {
+  if (change.type !== 'create') return false;
+  if (outcome.type !== 'applied') return outcome.type !== 'conflict' && outcome.type !== 'later';
+  return outcome.key === undefined && tables.get(change.table)?.serverKeys === true;
 }
 
 /**
  * Sends changes, several at once where they have nothing to do with each other. After a fault none is begun; those under
- * way are waited for, as what they were answered is known for certain. What builds on one that is tried again later is not sent before.
+ * way are waited for, as what they were answered is known for certain. What builds on one that is tried again later is not sent before,
+ * and what refers to a record that was refused dangles, as it does for a server that takes batches.
  */
 export async function sendInOrder(
   changes: readonly WireChange[],
@@ -58,11 +83,16 @@ export async function sendInOrder(
   const running = new Map<WireChange, Promise<void>>();
   const outcomes = new Map<WireChange, Outcome>();
   const faults: Error[] = [];
-  const later: WireChange[] = [];
+  const waiting: WireChange[] = [];
+  const unmade: Create[] = [];
+  const note = (change: WireChange, outcome: Outcome): void => {
+    outcomes.set(change, outcome);
+    if (outcome.type === 'later') waiting.push(change);
+    if (isUnmade(change, outcome, tables)) unmade.push(change);
+  };
   const run = async (change: WireChange): Promise<void> => {
     const { outcome, fault } = await send(change);
-    if (outcome !== undefined) outcomes.set(change, outcome);
-    if (outcome?.type === 'later') later.push(change);
+    if (outcome !== undefined) note(change, outcome);
     if (fault !== undefined) faults.push(fault);
     running.delete(change);
   };
@@ -71,10 +101,13 @@ export async function sendInOrder(
       await Promise.race(running.values());
     }
     if (faults.length > 0) break;
-    if (later.some((earlier) => builds(change, earlier, tables))) {
-      const { mutationId } = change;
-      outcomes.set(change, { type: 'later', mutationId, message: 'It waits for one that the server could not take.' });
-      later.push(change);
+    const isBuilt = (earlier: WireChange): boolean => builds(change, earlier, tables);
+    const parent = unmade.find(isBuilt);
+    if (waiting.some(isBuilt)) note(change, later(change, 'It waits for one that the server could not take.'));
+    else if (parent !== undefined) {
+      const { table, key } = parent;
+      const message = `It refers to ${table} ${key}, which the server did not take, or whose key it did not tell.`;
+      note(change, { type: 'dangling', mutationId: change.mutationId, message, references: { table, key } });
     } else running.set(change, run(change));
   }
   await Promise.all(running.values());

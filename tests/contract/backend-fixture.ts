@@ -20,8 +20,14 @@ const tables: readonly BackendTable[] = [
   { name: 'products', path: '/api/products', key: 'Code', keyType: 'number', ...plain },
   { name: 'places', path: '/api/places', key: 'id', keyType: 'string', ...plain },
   { name: 'visits', path: '/api/visits', key: 'id', keyType: 'string', ...plain },
-  { name: 'lines', path: '/api/lines', key: 'id', keyType: 'string', ...plain },
-  { name: 'photos', path: '/api/photos', key: 'id', keyType: 'string', file: { field: 'content' }, ...plain },
+  {
+    ...{ name: 'lines', path: '/api/lines', key: 'id', keyType: 'string', ...plain },
+    references: [{ field: 'visitId', table: 'visits' }],
+  },
+  {
+    ...{ name: 'photos', path: '/api/photos', key: 'id', keyType: 'string', file: { field: 'content' }, ...plain },
+    references: [{ field: 'lineId', table: 'lines' }],
+  },
   {
     name: 'tasks',
     path: '/api/tasks',

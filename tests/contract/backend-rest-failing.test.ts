@@ -100,4 +100,24 @@ describe('A 500 to one change over REST (invariant 9)', () => {
     const moved = update('tasks', { id: 1, title: 'bad', afterId: null }, { fields: ['title', 'afterId'] });
     expect(await typesOf([moved, remove('tasks', 2), remove('visits', 'x')])).toEqual(['later', 'later', 'applied']);
   });
+
+  it('holds back no more than what builds on that change', async () => {
+    const product = update('products', { Code: 1, Name: 'bad' }, { fields: ['Name'] });
+    const others = [
+      update('visits', { id: 'v', rating: 1 }, { fields: ['rating'] }),
+      create('visits', { id: 'w', place: { x: 1 } }),
+      command('/api/orders', { count: 1 }),
+    ];
+    expect(await typesOf([product, ...others])).toEqual(['later', 'applied', 'applied', 'applied']);
+    const made = create('products', { Code: 1, Name: 'bad' }, 'Code');
+    expect(await typesOf([made, ...others, command('/api/products/1/count')])).toEqual([
+      ...['later', 'applied', 'applied', 'applied', 'later'],
+    ]);
+  });
+
+  it('has a delete wait for that of what refers to the record (N-1)', async () => {
+    const answer = failingOn({ '/api/lines/bad': { id: 'bad', visitId: 'x' } });
+    const deletes = [remove('lines', 'bad'), remove('visits', 'x'), remove('products', 1)];
+    expect(await typesOf(deletes, { answer })).toEqual(['later', 'later', 'applied']);
+  });
 });
