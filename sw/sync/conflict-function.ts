@@ -14,6 +14,8 @@ export function choose(table: Table, policy: ConflictFunction, copies: ConflictC
   try {
     const chosen: unknown = policy(copies);
     if (chosen === 'server') return { type: 'server' };
+    // One that is async gives no record, and must not fail unheard.
+    Promise.resolve(chosen).catch(() => undefined);
     // A function, or nothing, has no text.
     const text = JSON.stringify(chosen ?? null) as string | undefined;
     const record: unknown = JSON.parse(text ?? 'null');
