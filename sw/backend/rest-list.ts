@@ -96,7 +96,8 @@ class ListReader {
       else return records;
       const isShort = page.total !== null && records.length < page.total;
       if (isShort && page.records.length < (last === undefined ? 1 : 2)) return null;
-      const mayHaveMore = page.total === null ? page.records.length === pageSize : isShort;
+      // The server may give fewer at once than it was asked for: uncounted, a list ends where nothing new comes.
+      const mayHaveMore = page.total === null ? page.records.length > (last === undefined ? 0 : 1) : isShort;
       if (!mayHaveMore) return records;
     }
   }
