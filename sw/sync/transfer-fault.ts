@@ -14,6 +14,11 @@ const ofTheRun: ReadonlySet<string> = new Set([
   'user-mismatch',
 ]);
 
+/** The server's word to come again later (U-09), whatever is asked. */
+function isLater({ details }: SyncError): boolean {
+  return details['status'] === 429 || details['retryAfterMs'] !== undefined;
+}
+
 /** The slice is over; the transfer goes on in the next one from where it is. */
 export class SliceOverError extends Error {
   override name = 'SliceOverError';
@@ -33,7 +38,8 @@ export async function tryTwice(active: ActiveRun, transfer: () => Promise<void>)
       await transfer();
       return null;
     } catch (error) {
-      if (active.signal.aborted || !(error instanceof SyncError) || ofTheRun.has(error.code)) throw error;
+      if (active.signal.aborted || !(error instanceof SyncError)) throw error;
+      if (ofTheRun.has(error.code) || isLater(error)) throw error;
       if (attempt === 1) continue;
       try {
         await active.session.backend.ping(await callFor(active.session, active.signal));

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { restBackend } from '../../sw/backend/rest-backend.ts';
+import { readFailures } from '../../sw/store/failures.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
-import { Device } from './engine-fixture.ts';
+import { Device, see } from './engine-fixture.ts';
 import { bytesOf, hashOf, putFile, takePhoto } from './files-fixture.ts';
 import { ask } from './page-requests.ts';
 import { Fixture } from './server-fixture.ts';
@@ -33,6 +34,7 @@ function fileServer(device: Device): ReadonlyMap<string, string> {
 
 async function signedIn(): Promise<{
   readonly session: OpenSession;
+  readonly device: Device;
   readonly files: ReadonlyMap<string, string>;
   readonly visit: string;
 }> {
@@ -42,7 +44,7 @@ async function signedIn(): Promise<{
   const visit = randomUUID();
   await fixture.request('POST', '/api/visits', { body: { id: visit, note: 'a visit' } });
   await session.engine.synchronize('first', { mode: 'all' });
-  return { session, files, visit };
+  return { session, device, files, visit };
 }
 
 describe('A file over REST', () => {
@@ -69,5 +71,26 @@ describe('A file over REST', () => {
     await session.engine.synchronize('second', { mode: 'unsynchronized' });
     const sent = photos.map((photo) => files.get(`/api/photos/${photo}/content`));
     expect(sent).toEqual(photos.map(() => hashOf(bytesOf(1000, 3))));
+  });
+
+  it.each([
+    [429, {}],
+    [503, { 'Retry-After': '60' }],
+  ])('that the server takes later by its own word (%i %j) is no failure (U-09)', async (status, headers) => {
+    const { session, device, visit } = await signedIn();
+    const photo = randomUUID();
+    await takePhoto(session, visit, photo, bytesOf(1000, 1));
+    let puts = 0;
+    device.network = (path, forward, _headers, method) => {
+      if (!path.endsWith('/content')) return forward();
+      if (method === 'HEAD') return Promise.resolve(new Response(null, { status: 404 }));
+      puts += 1;
+      return Promise.resolve(new Response(null, { status, headers }));
+    };
+    await expect(session.engine.synchronize('second', { mode: 'unsynchronized' })).rejects.toMatchObject({
+      details: { status },
+    });
+    expect([puts, await readFailures(session.database, { limit: 10, offset: 0 })]).toEqual([1, []]);
+    expect((await see(session, 'photos', photo)).detail).toBe('pending');
   });
 });
