@@ -191,11 +191,11 @@ export class RestUpload {
         return { method: 'PUT', url, body, headers: { ...headers, ...ifNone } };
       }
       case 'update': {
-        const { fields, record } = change;
-        const current = fields.some((field) => isJsonObject(record[field]))
-          ? ((await this.#read(table, change.key))?.record ?? {})
-          : {};
-        const body = Object.fromEntries(fields.map((field) => [field, patchValue(current[field], record[field])]));
+        const { fields, record, before } = change;
+        const isNested = fields.some((field) => isJsonObject(record[field]));
+        // Under one idempotency key there is one body, whatever the record is by now.
+        const from = before ?? (isNested ? (await this.#read(table, change.key))?.record : undefined) ?? {};
+        const body = Object.fromEntries(fields.map((field) => [field, patchValue(from[field], record[field])]));
         return { method: 'PATCH', url, body, headers };
       }
       case 'delete':

@@ -38,6 +38,8 @@ export type WireChange =
       readonly fields: readonly string[];
       /** The base's version, or null where the server's state at the edit is not known. */
       readonly baseVersion: string | null;
+      /** What the base has of the fields that hold an object, for a backend that sends what differs in them. */
+      readonly before?: JsonRecord;
     }
   | {
       readonly type: 'delete';

@@ -1,6 +1,7 @@
-import { rowsOf, withCommandState, withState } from '../store/changes.ts';
+import { rowsBetween, rowsOf, withCommandState, withState } from '../store/changes.ts';
 import { addSegments } from '../store/add-segments.ts';
-import { releaseFollowers } from '../store/blocked.ts';
+import type { WriteTransaction } from '../store/database.ts';
+import { releaseFollowers, type RecordRef } from '../store/blocked.ts';
 import type { BatchContentRow, ChangeRow, CommandRow, FailureRow, StoreName } from '../store/format.ts';
 import { segmentOf } from '../store/staging.ts';
 import { SyncError } from '../protocol/errors.ts';
@@ -9,7 +10,9 @@ import { releaseHolds } from '../store/marks.ts';
 import { getMeta } from '../store/meta.ts';
 import { noteOutcomes } from '../store/outcomes.ts';
 import { parseStored } from '../store/rebase.ts';
+import type { Schema } from '../store/schema.ts';
 import type { Session } from './session.ts';
+import { neededBy } from './upload-order.ts';
 
 const unanswered =
   'It was sent, but no answer came, and this server may have taken it. Send it again only if it did not arrive.';
@@ -105,6 +108,20 @@ export function noteAttempt(session: Session, batch: number): (id: MutationId) =
     });
 }
 
+/** Whether a change, a draft or a command names a record. */
+async function isNamed(tx: WriteTransaction, schema: Schema, { table: name, key }: RecordRef): Promise<boolean> {
+  const commands = await tx.objectStore('commands').getAll();
+  const isIt = (ref: RecordRef): boolean => ref.table === name && ref.key === key;
+  if (commands.some((command) => command.names.some(isIt))) return true;
+  for (const table of schema.tables.values()) {
+    if (!table.references.some((reference) => reference.table === name)) continue;
+    const drafts = tx.objectStore('drafts').getAll(IDBKeyRange.bound([table.name], [table.name, []]));
+    const rows = [...(await rowsBetween(tx, table.name, null, null)), ...(await drafts)];
+    if (rows.some((row) => neededBy(table, row).some(isIt))) return true;
+  }
+  return false;
+}
+
 /**
  * The user's word that what was sent without an answer has arrived: it is not sent again. A record under a key of its own
  * stays as it was sent, until a download brings what the server made of it; one whose key the server made comes with the
@@ -112,7 +129,17 @@ export function noteAttempt(session: Session, batch: number): (id: MutationId) =
  */
 export function noteArrival(session: Session, id: string): Promise<boolean> {
   const { base, database, schema } = session;
-  const scope: StoreName[] = ['failures', 'changes', 'commands', 'heads', 'marks', 'segments', 'meta', 'outcomes'];
+  const scope: StoreName[] = [
+    'failures',
+    'changes',
+    'commands',
+    'heads',
+    'marks',
+    'segments',
+    'meta',
+    'outcomes',
+    'drafts',
+  ];
   return database.write(scope, async (tx) => {
     const failure = await tx.objectStore('failures').get(id);
     if (failure?.code !== 'unknown' || failure.seq === null) return false;
@@ -126,10 +153,11 @@ export function noteArrival(session: Session, id: string): Promise<boolean> {
     const [row, ...above] = await rowsOf(tx, name, key);
     const table = schema.tables.get(name);
     if (row?.seq !== seq || table === undefined) return false;
-    if (table.serverKeys && above.length > 0) {
+    // Nothing would ever put the server's key in the place of the temporary one.
+    if (table.serverKeys && (above.length > 0 || (await isNamed(tx, schema, { table: name, key })))) {
       throw new SyncError(
         'unsupported',
-        'The record was edited since, and its key on the server is not known. Synchronize, make the edits there, and discard this one.',
+        'The record was edited since, or others refer to it, and its key on the server is not known. Synchronize, make the edits there, have the others refer to that one, and discard this one.',
       );
     }
     await Promise.all([

@@ -1,3 +1,4 @@
+import { isJsonObject, type JsonObject } from '../protocol/record.ts';
 import type { ChangeRow, CommandRow } from '../store/format.ts';
 import type { Table } from '../store/schema.ts';
 import { differingFields, parseStored } from '../store/rebase.ts';
@@ -10,11 +11,19 @@ function withoutLocal(table: Table, text: string): string {
   );
 }
 
-function changedFields(table: Table, row: ChangeRow, text: string): readonly string[] {
+/** The fields in which an update differs from its base, and what those that hold an object held there. */
+function differenceOf(
+  table: Table,
+  row: ChangeRow,
+  text: string,
+): { readonly fields: readonly string[]; readonly before?: JsonObject } {
   const local = parseStored(text);
-  const fields =
-    row.whole || row.base === null ? Object.keys(local) : differingFields(parseStored(row.base.text), local);
-  return fields.filter((name) => table.columns.get(name)?.local !== true && name !== table.key);
+  const base = row.base === null ? null : parseStored(row.base.text);
+  const differing = row.whole || base === null ? Object.keys(local) : differingFields(base, local);
+  const fields = differing.filter((name) => table.columns.get(name)?.local !== true && name !== table.key);
+  const nested = fields.filter((name) => isJsonObject(local[name]));
+  if (base === null || nested.length === 0) return { fields };
+  return { fields, before: Object.fromEntries(nested.map((name) => [name, base[name] ?? null])) };
 }
 
 /** A change as the JSON text that goes into a batch (T-4). The record's own text goes in as it is. */
@@ -29,7 +38,7 @@ export function encodeChange(table: Table, row: ChangeRow): string {
       return `${JSON.stringify(frame).slice(0, -1)},"record":${withoutLocal(table, row.text ?? '{}')}}`;
     case 'update': {
       const text = row.text ?? '{}';
-      const head = { ...frame, fields: changedFields(table, row, text), baseVersion: row.base?.version ?? null };
+      const head = { ...frame, ...differenceOf(table, row, text), baseVersion: row.base?.version ?? null };
       return `${JSON.stringify(head).slice(0, -1)},"record":${withoutLocal(table, text)}}`;
     }
     case 'delete':

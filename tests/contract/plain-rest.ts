@@ -73,11 +73,15 @@ export class PlainServer {
   }
 }
 
+export interface PlainOpened extends Opened {
+  readonly server: PlainServer;
+}
+
 /** A device of such a server. */
 export async function openPlain(
   fixture: Fixture,
   { tables = plainTables, ...options }: RestBackendOptions & { readonly tables?: Record<string, TableOptions> } = {},
-): Promise<Opened & { readonly server: PlainServer }> {
+): Promise<PlainOpened> {
   const server = new PlainServer();
   const device = new Device(fixture, tables);
   device.network = (path, _forward, _headers, method, body) => Promise.resolve(server.answer(method, path, body));
