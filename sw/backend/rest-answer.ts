@@ -24,7 +24,7 @@ export function keyAt(answer: RestAnswer, table: BackendTable): RecordKey | null
       .replace(/\/+$/, '') ?? '';
   const last = location.slice(location.lastIndexOf('/') + 1);
   // Some give the address of the list.
-  if (location.endsWith(table.path.replace(/\/+$/, ''))) return null;
+  if (location.endsWith(table.path)) return null;
   if (last === '') return null;
   if (table.keyType === 'string') return decoded(last);
   return /^\d+$/.test(last) ? Number(last) : null;
@@ -41,5 +41,5 @@ export function fieldsOf(change: Exclude<RecordChange, { readonly type: 'delete'
 
 /** Nobody else makes a record under such a key. */
 export function isRandom(key: RecordKey): boolean {
-  return /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(String(key));
+  return /^[\da-f-]{36}$/i.test(String(key));
 }

@@ -8,7 +8,8 @@ import { getRecord, type VersionOf } from './rest-records.ts';
 import { askingWho, type WhoAmI } from './rest-who.ts';
 import { restClient, type RestClient, type RestClientOptions } from './rest-request.ts';
 import { noteEncoded, type Sends } from './rest-sends.ts';
-import { RestUpload, type RestWriteOptions } from './rest-upload.ts';
+import { RestUpload } from './rest-upload.ts';
+import type { RestWriteOptions } from './rest-write.ts';
 
 export interface RestBackendOptions {
   /**

@@ -103,10 +103,10 @@ export async function sendInOrder(
     if (faults.length > 0) break;
     const isBuilt = (earlier: WireChange): boolean => builds(change, earlier, tables);
     const parent = unmade.find(isBuilt);
-    if (waiting.some(isBuilt)) note(change, later(change, 'It waits for one that the server could not take.'));
+    if (waiting.some(isBuilt)) note(change, later(change, 'It waits for another one.'));
     else if (parent !== undefined) {
       const { table, key } = parent;
-      const message = `It refers to ${table} ${key}, which the server did not take, or whose key it did not tell.`;
+      const message = `The server has no ${table} ${key} yet.`;
       note(change, { type: 'dangling', mutationId: change.mutationId, message, references: { table, key } });
     } else running.set(change, run(change));
   }

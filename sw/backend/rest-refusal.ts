@@ -14,7 +14,11 @@ export function isFinal(code: Json | undefined): boolean {
   return typeof code === 'string' && ['referenced', 'cancelled', 'validation', 'hook', 'dangling'].includes(code);
 }
 
-export function later({ mutationId }: WireChange, message: string): Outcome {
+export function deleted({ mutationId }: WireChange): Outcome {
+  return { type: 'applied', mutationId, record: null, version: null };
+}
+
+export function later({ mutationId }: WireChange, message: string): Extract<Outcome, { readonly type: 'later' }> {
   return { type: 'later', mutationId, message };
 }
 

@@ -15,7 +15,7 @@ export function noteEncoded(sends: Sends, changes: readonly string[]): void {
 
 /** Whether the server said that it did not take what it was sent. A 408 or 503 may be a proxy's, which had sent it on. */
 function isUntaken(error: unknown): boolean {
-  return error instanceof SyncError && [401, 425, 429].some((status) => error.details['status'] === status);
+  return error instanceof SyncError && [401, 425, 429].includes(Number(error.details['status']));
 }
 
 /** Counts a sending, unless the server says that it did not take it. */

@@ -7,25 +7,11 @@ import type { BackendCall, BackendTable } from './backend.ts';
 import { fieldsOf, hasFields, isRandom, isWord, keyAt, noWord } from './rest-answer.ts';
 import type { Command, RecordChange } from './rest-change.ts';
 import type { Sent } from './rest-order.ts';
-import {
-  getRecord,
-  isSameKey,
-  lookUp,
-  patchValue,
-  recordIn,
-  type VersionedRecord,
-  type VersionOf,
-} from './rest-records.ts';
-import { isFinal, later, messageOf, refusal, rejected } from './rest-refusal.ts';
+import { idempotencyOf, requestOf, type RestWriteOptions } from './rest-write.ts';
+import { getRecord, isSameKey, lookUp, recordIn, type VersionedRecord } from './rest-records.ts';
+import { deleted, isFinal, later, messageOf, refusal, rejected } from './rest-refusal.ts';
 import type { RestAnswer, RestClient, RestRequest } from './rest-request.ts';
 import { counted, type Sends } from './rest-sends.ts';
-
-export interface RestWriteOptions {
-  readonly idempotency: 'key' | 'client-keys' | 'none';
-  readonly idempotencyHeader: string | false;
-  readonly preconditionHeader: string | false;
-  readonly versionOf: VersionOf;
-}
 
 /** How often a 409 is borne that may say that the first request is still under way. */
 const mostRepeats = 5;
@@ -63,7 +49,7 @@ export class RestUpload {
   async send(sent: WireChange): Promise<Sent> {
     const change = this.#named(sent);
     const { mutationId } = change;
-    if (this.#failed > mostFailed) return { outcome: later(change, 'The server fails at everything just now.') };
+    if (this.#failed > mostFailed) return { outcome: later(change, 'The server fails just now.') };
     try {
       const outcome = await this.#sendChange(change).then(
         (answered) => {
@@ -109,11 +95,10 @@ export class RestUpload {
     const table = type === 'command' ? undefined : this.#client.context.tables.get(change.table);
     if (type === 'command' || table === undefined || (type === 'create' && table.serverKeys)) return again;
     if (this.#failed > mostFailed) return again;
-    const found = await this.#lookUp(table, change.key).catch(() => undefined);
+    const found = await this.#lookUp(table, change.key).catch(() => again);
+    if (found === null) return type === 'delete' ? deleted(change) : again;
     // Not to be read is not gone.
-    if (found === undefined || (found !== null && !('record' in found))) return again;
-    if (type === 'delete') return found === null ? { type: 'applied', mutationId, record: null, version: null } : again;
-    if (found === null) return again;
+    if (type === 'delete' || !('record' in found)) return again;
     const isOwn = hasFields(found.record, change.record, fieldsOf(change));
     if (type === 'update' && !isOwn) return again;
     return { type: isOwn ? 'applied' : 'conflict', mutationId, ...found };
@@ -124,11 +109,15 @@ export class RestUpload {
     const table = this.#client.context.tables.get(change.table);
     if (table === undefined) return rejected(change, 'schema', `There is no table ${change.table}.`);
     if (change.type === 'create') await this.#call.onAttempt?.(change.mutationId);
-    const request = await this.#requestFor(change, table);
-    const answer = await this.#write(change, request);
+    const version = this.#versionOf(change, this.#client.urlOf(table, change.key));
+    const from = await this.#mergedInto(change, table);
+    const answer = await this.#write(
+      change,
+      requestOf(change, this.#client, { table, version, from, ...this.#options }),
+    );
     const outcome = answer.ok
       ? await this.#applied(change, table, answer)
-      : await this.#refused(change, table, answer, request);
+      : await this.#refused(change, table, answer, version);
     if (outcome.type === 'applied') this.#versions.set(this.#client.urlOf(table, change.key), outcome.version);
     return outcome;
   }
@@ -155,52 +144,20 @@ export class RestUpload {
     return lookUp(this.#client, { table, key, versionOf: this.#options.versionOf }, this.#call);
   }
 
-  #headersFor(change: WireChange): Record<string, string> {
-    const { idempotency, idempotencyHeader } = this.#options;
-    return idempotency === 'key' && idempotencyHeader !== false ? { [idempotencyHeader]: change.mutationId } : {};
-  }
-
   /** The version that the record must have at the server; null: any. */
-  #versionOf(change: Exclude<RecordChange, { readonly type: 'create' }>, url: string): string | null {
-    if (this.#options.preconditionHeader === false || this.#onConflict[change.table] === 'overwrite') return null;
+  #versionOf(change: RecordChange, url: string): string | null {
+    if (change.type === 'create' || this.#options.preconditionHeader === false) return null;
+    if (this.#onConflict[change.table] === 'overwrite') return null;
     const written = this.#versions.get(url);
     return (written === undefined ? change.baseVersion : written) || null;
   }
 
-  #precondition(change: RecordChange, url: string): Record<string, string> {
-    const { preconditionHeader: name } = this.#options;
-    const version = change.type === 'create' ? null : this.#versionOf(change, url);
-    if (name === false || version === null) return {};
-    return { [name]: /^if-match$/i.test(name) ? `"${version}"` : version };
-  }
-
-  async #requestFor(change: RecordChange, table: BackendTable): Promise<RestRequest> {
-    const url = this.#client.urlOf(table, change.key);
-    const headers = { ...this.#headersFor(change), ...this.#precondition(change, url) };
-    switch (change.type) {
-      case 'create': {
-        const { record: body } = change;
-        if (table.serverKeys) {
-          const keyless = Object.fromEntries(Object.entries(body).filter(([name]) => name !== table.key));
-          return { method: 'POST', url: this.#client.urlOf(table), body: keyless, headers };
-        }
-        const { idempotency, preconditionHeader } = this.#options;
-        if (idempotency !== 'client-keys') return { method: 'POST', url: this.#client.urlOf(table), body, headers };
-        // What others have made of it since is not overwritten by a repeat (U-03).
-        const ifNone: Record<string, string> = preconditionHeader === false ? {} : { 'If-None-Match': '*' };
-        return { method: 'PUT', url, body, headers: { ...headers, ...ifNone } };
-      }
-      case 'update': {
-        const { fields, record, before } = change;
-        const isNested = fields.some((field) => isJsonObject(record[field]));
-        // Under one idempotency key there is one body, whatever the record is by now.
-        const from = before ?? (isNested ? (await this.#read(table, change.key))?.record : undefined) ?? {};
-        const body = Object.fromEntries(fields.map((field) => [field, patchValue(from[field], record[field])]));
-        return { method: 'PATCH', url, body, headers };
-      }
-      case 'delete':
-        return { method: 'DELETE', url, headers };
-    }
+  /** What the objects in an update are merged into. Under one idempotency key there is one body, whatever the record is by now. */
+  async #mergedInto(change: RecordChange, table: BackendTable): Promise<JsonObject> {
+    if (change.type !== 'update') return {};
+    const { fields, record, before } = change;
+    if (before !== undefined || !fields.some((field) => isJsonObject(record[field]))) return before ?? {};
+    return (await this.#read(table, change.key))?.record ?? {};
   }
 
   async #applied(change: RecordChange, table: BackendTable, answer: RestAnswer): Promise<Outcome> {
@@ -211,7 +168,7 @@ export class RestUpload {
         if ('record' in left) throw noWord(answer);
         return later(change, messageOf(left));
       }
-      return { type: 'applied', mutationId, record: null, version: null };
+      return deleted(change);
     }
     const said = recordIn(answer, table, this.#options.versionOf);
     const isMade = change.type === 'create' && table.serverKeys;
@@ -256,23 +213,22 @@ export class RestUpload {
     change: RecordChange,
     table: BackendTable,
     answer: RestAnswer,
-    request: RestRequest,
+    version: string | null,
   ): Promise<Outcome> {
     const { mutationId, type } = change;
     const { status, problem } = answer;
     if ((status === 404 || status === 410) && problem['code'] !== 'unknown-table' && type !== 'create') {
-      if (type === 'delete') return { type: 'applied', mutationId, record: null, version: null };
+      if (type === 'delete') return deleted(change);
       return { type: 'gone', mutationId, message: messageOf(answer) };
     }
-    const checked = type === 'create' ? null : this.#versionOf(change, request.url);
-    const mayBeConflict = status === 412 || (status === 409 && (type === 'create' || checked !== null));
+    const mayBeConflict = status === 412 || (status === 409 && (type === 'create' || version !== null));
     const asSaid = (): Outcome => this.#underWay(change, answer) ?? refusal(change, answer);
     // By a temporary key there is nothing to be read.
     const isRead = mayBeConflict && !isFinal(problem['code']) && !(type === 'create' && table.serverKeys);
     if (!isRead) return asSaid();
     const current = await this.#lookUp(table, change.key);
     if (current === null) {
-      if (type === 'delete') return { type: 'applied', mutationId, record: null, version: null };
+      if (type === 'delete') return deleted(change);
       return type === 'create' ? asSaid() : { type: 'conflict', mutationId, record: null, version: null };
     }
     if (!('record' in current)) {
@@ -283,7 +239,7 @@ export class RestUpload {
     const { idempotency } = this.#options;
     const isSame = type !== 'delete' && hasFields(current.record, change.record, fieldsOf(change));
     // A 409 to what was made on this very copy is about something else. Where it is as it was sent, the first is done by now.
-    if (status === 409 && type !== 'create' && current.version === checked) return asSaid();
+    if (status === 409 && type !== 'create' && current.version === version) return asSaid();
     const underWay = isSame ? this.#underWay(change, answer) : null;
     if (underWay !== null) return underWay;
     const own =
@@ -313,7 +269,7 @@ export class RestUpload {
   async #sendCommand(change: Command): Promise<Outcome> {
     const { mutationId, method, path, body } = change;
     const url = new URL(path, this.#client.context.origin).href;
-    const request = { method, url, body: body ?? undefined, headers: this.#headersFor(change) };
+    const request = { method, url, body: body ?? undefined, headers: idempotencyOf(change, this.#options) };
     await this.#call.onAttempt?.(mutationId);
     const answer = await this.#write(change, request);
     if (!answer.ok) {
