@@ -49,7 +49,7 @@ export class RestUpload {
   async send(sent: WireChange): Promise<Sent> {
     const change = this.#named(sent);
     const { mutationId } = change;
-    if (this.#failed > mostFailed) return { outcome: later(change, 'The server fails just now.') };
+    if (this.#failed > mostFailed) return { outcome: later(change, 'The server fails.') };
     try {
       const outcome = await this.#sendChange(change).then(
         (answered) => {

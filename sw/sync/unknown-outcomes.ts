@@ -157,7 +157,7 @@ export function noteArrival(session: Session, id: string): Promise<boolean> {
     if (table.serverKeys && (above.length > 0 || (await isNamed(tx, schema, { table: name, key })))) {
       throw new SyncError(
         'unsupported',
-        'It was edited or referred to since, and its key on the server is not known. Synchronize, make the edits there, and discard this one.',
+        'Its key on the server is not known, and edits or references need it. Synchronize, make them there, discard this one.',
       );
     }
     await Promise.all([
