@@ -153,7 +153,7 @@ function connect(context: BackendContext, client: RestClient, settings: Settings
         },
       };
       const upload = new RestUpload(counting, call, settings, { onConflict, sends });
-      const sent = await sendInOrder(changes, { ...settings, tables: context.tables }, (change) => upload.send(change));
+      const sent = await sendInOrder(changes, { ...settings, tables: context.tables }, upload);
       return { ...sent, serverEpoch: 'rest', bytesSent, bytesReceived };
     },
 

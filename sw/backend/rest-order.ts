@@ -11,6 +11,8 @@ interface SentInOrder {
   /** Of the changes that were answered, in the order of the changes. */
   readonly outcomes: readonly Outcome[];
   readonly fault: Error | null;
+  readonly isPart: boolean;
+  readonly gaveUp: boolean;
 }
 
 /** What became of a sending. With a fault and no outcome it is not known whether the change was applied. */
@@ -71,14 +73,14 @@ function isUnmade(change: WireChange, outcome: Outcome, tables: Tables): change 
 }
 
 /**
- * Sends changes, several at once where they have nothing to do with each other. After a fault none is begun; those under
+ * Sends changes, several at once where they have nothing to do with each other. After a fault, or if the server fails at all, none is begun; those under
  * way are waited for, as what they were answered is known for certain. What builds on one that is tried again later is not sent before,
  * and what refers to a record that was refused dangles, as it does for a server that takes batches.
  */
 export async function sendInOrder(
   changes: readonly WireChange[],
   { concurrency, tables }: { readonly concurrency: number; readonly tables: Tables },
-  send: (change: WireChange) => Promise<Sent>,
+  upload: { send(change: WireChange): Promise<Sent>; readonly gaveUp: boolean },
 ): Promise<SentInOrder> {
   const running = new Map<WireChange, Promise<void>>();
   const outcomes = new Map<WireChange, Outcome>();
@@ -91,7 +93,7 @@ export async function sendInOrder(
     if (isUnmade(change, outcome, tables)) unmade.push(change);
   };
   const run = async (change: WireChange): Promise<void> => {
-    const { outcome, fault } = await send(change);
+    const { outcome, fault } = await upload.send(change);
     if (outcome !== undefined) note(change, outcome);
     if (fault !== undefined) faults.push(fault);
     running.delete(change);
@@ -100,7 +102,7 @@ export async function sendInOrder(
     while (running.size >= concurrency || [...running.keys()].some((earlier) => mustWait(change, earlier))) {
       await Promise.race(running.values());
     }
-    if (faults.length > 0) break;
+    if (faults.length > 0 || upload.gaveUp) break;
     const isBuilt = (earlier: WireChange): boolean => builds(change, earlier, tables);
     const parent = unmade.find(isBuilt);
     if (waiting.some(isBuilt)) note(change, later(change, 'It waits for another one.'));
@@ -111,5 +113,7 @@ export async function sendInOrder(
     } else running.set(change, run(change));
   }
   await Promise.all(running.values());
-  return { outcomes: changes.flatMap((change) => outcomes.get(change) ?? []), fault: faults[0] ?? null };
+  const [fault = null] = faults;
+  const { gaveUp } = upload;
+  return { outcomes: changes.flatMap((change) => outcomes.get(change) ?? []), fault, isPart: gaveUp, gaveUp };
 }

@@ -46,10 +46,14 @@ export class RestUpload {
     this.#sends = sends;
   }
 
+  /** The server fails at everything. */
+  get gaveUp(): boolean {
+    return this.#failed > mostFailed;
+  }
+
   async send(sent: WireChange): Promise<Sent> {
     const change = this.#named(sent);
     const { mutationId } = change;
-    if (this.#failed > mostFailed) return { outcome: later(change, 'The server fails.') };
     try {
       const outcome = await this.#sendChange(change).then(
         (answered) => {
@@ -94,7 +98,7 @@ export class RestUpload {
     const again = later(change, String(error));
     const table = type === 'command' ? undefined : this.#client.context.tables.get(change.table);
     if (type === 'command' || table === undefined || (type === 'create' && table.serverKeys)) return again;
-    if (this.#failed > mostFailed) return again;
+    if (this.gaveUp) return again;
     const found = await this.#lookUp(table, change.key).catch(() => again);
     if (found === null) return type === 'delete' ? deleted(change) : again;
     // Not to be read is not gone.
