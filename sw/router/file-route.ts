@@ -20,6 +20,7 @@ import { bodyStream } from './body-stream.ts';
 import { readForm } from './form-record.ts';
 import { readParts, type Part } from './multipart.ts';
 import { fromNetwork, underKey } from './network.ts';
+import { passesBy } from './online-table.ts';
 import { parseRange } from '../protocol/range.ts';
 import { missingRecord } from './read-route.ts';
 import { commitWrite, type NamedWrite, type WriteAnswer, type WriteContext } from './commit-write.ts';
@@ -36,11 +37,12 @@ const guardHeaders = {
 
 /** `GET` of a record's file, whole or a range of it, from its chunks. What is not held here the network answers (D-08). */
 export async function readFile(session: Session, table: Table, key: RecordKey, request: Request): Promise<Response> {
-  if (table.scope === 'online') return fromNetwork(session, request, 'online-only');
   const view = await readView(session.database, session.base, table.name, key);
   const draft = request.headers.get('Sync-Draft') === 'true' ? await readDraft(session, table, view.key) : null;
   const text = draft === null ? view.text : JSON.stringify(draft.record);
   const current = underKey(request, key, view.key);
+  if (table.scope === 'online' && view.detail === 'clean' && draft === null)
+    return fromNetwork(session, current, 'online-only');
   if (text === null) return missingRecord(session, table, key, { view, request: current });
   const reference = fileIn(table, text);
   if (reference === null) throw new SyncError('not-found', `${table.name} ${String(key)} has no file.`);
@@ -128,7 +130,7 @@ export async function writeFile(
   request: Request,
 ): Promise<WriteAnswer> {
   const { session } = context;
-  if (table.scope === 'online') {
+  if (await passesBy(session, table, key, request)) {
     return { response: await fromNetwork(session, request, 'online-only'), requestRow: null, stored: false };
   }
   checkWritable(session, table);

@@ -82,7 +82,7 @@ interface NetworkList {
   /** Null: it was not understood here. */
   readonly query: ListQuery | null;
   readonly request: Request;
-  readonly code: 'not-downloaded' | 'not-held' | 'offline';
+  readonly code: 'not-downloaded' | 'not-held' | 'online-only' | 'offline';
 }
 
 /** A list from the network with what is changed here laid over it (D-08). */

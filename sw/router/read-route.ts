@@ -14,6 +14,7 @@ import { ageHeader, statusHeaders } from './answers.ts';
 import { answerDraft, listDrafts } from './draft-route.ts';
 import { underCurrentKeys } from './current-address.ts';
 import { fromNetwork, listFromNetwork, markNetwork, underKey } from './network.ts';
+import { isUnsent } from './online-table.ts';
 import { readQuery } from './query.ts';
 
 const marksNamed = 200;
@@ -28,11 +29,13 @@ function headerJson(value: unknown): string {
 
 /** `GET` of one record. */
 export async function readOne(session: Session, table: Table, asked: RecordKey, request: Request): Promise<Response> {
-  if (table.scope === 'online') return markNetwork(await fromNetwork(session, request, 'online-only'));
   const view = await readView(session.database, session.base, table.name, asked);
   const { key } = view;
   const draft = request.headers.get('Sync-Draft') === 'true' ? await readDraft(session, table, key) : null;
   if (draft !== null) return answerDraft(JSON.stringify(draft.record));
+  // What is unsent of an `online` table is from before it became one (SPEC Q-6).
+  if (table.scope === 'online' && view.detail === 'clean')
+    return markNetwork(await fromNetwork(session, underKey(request, asked, key), 'online-only'));
   const now = session.environment.now();
   if (view.text !== null) {
     const headers = {
@@ -65,14 +68,15 @@ function isHeldHere(table: Table, { status }: ListQuery, head: HeadRow): boolean
   const holds = holdsAll(table);
   const isStatusQuery = status !== null && status !== 'synchronized' && status !== 'clean';
   if (isStatusQuery || holds === 'always') return true;
-  if (holds === 'never' || !head.complete) return false;
+  if (holds === 'never' || table.scope === 'online' || !head.complete) return false;
   return head.whole || (typeof table.scope === 'object' && isGroundOf(head.cursorFor, scopeOf(table)));
 }
 
 /** `GET` of a list. */
 export async function readMany(session: Session, table: Table, request: Request): Promise<Response> {
   const { database, schema } = session;
-  if (table.scope === 'online') {
+  const isOnline = table.scope === 'online';
+  if (isOnline && !(await isUnsent(session, table))) {
     const named = await underCurrentKeys(session, table, request, false);
     return markNetwork(await fromNetwork(session, named, 'online-only'));
   }
@@ -85,7 +89,8 @@ export async function readMany(session: Session, table: Table, request: Request)
   const list = isHeldHere(table, query, before) ? await readList(database, session.base, table, query) : null;
   // It may have been cleared before the list was read.
   if (list === null || !isHeldHere(table, query, list.head)) {
-    const code = holds === 'never' ? 'not-held' : 'not-downloaded';
+    const other = holds === 'never' ? 'not-held' : 'not-downloaded';
+    const code = isOnline ? 'online-only' : other;
     return listFromNetwork(session, table, { query, request, code });
   }
   const headers: Record<string, string> = {

@@ -5,6 +5,7 @@ import { checkSignedIn } from '../sync/signed-in.ts';
 import { commitWrite, type NamedWrite, type WriteAnswer, type WriteContext } from './commit-write.ts';
 import { nameRequest } from './current-keys.ts';
 import { fromNetwork } from './network.ts';
+import { passesBy } from './online-table.ts';
 import { prepareWrite } from './prepare-write.ts';
 import { readBody } from './request-body.ts';
 
@@ -16,7 +17,7 @@ export async function writeOne(
   request: Request,
 ): Promise<WriteAnswer> {
   const { session } = context;
-  if (table.scope === 'online') {
+  if (await passesBy(session, table, key, request)) {
     return { response: await fromNetwork(session, request, 'online-only'), requestRow: null, stored: false };
   }
   if (table.direction === 'down')
