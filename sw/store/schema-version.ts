@@ -1,39 +1,16 @@
-import type { Base } from './base.ts';
-import { rowsOf, seqsInFlight } from './changes.ts';
+import { rowsOf } from './changes.ts';
 import type { Database, WriteTransaction } from './database.ts';
-import type { ChangeRow, FailureRow, StoreName } from './format.ts';
+import type { ChangeRow } from './format.ts';
 import type { MetaValues } from './meta-values.ts';
-import { isMarked, packMarks, readMarks, releaseHolds, removeMark, writeMarks } from './marks.ts';
-import type { RecordRef } from './blocked.ts';
-import { parkGroup } from './park-group.ts';
-import { migrateRow, type Migrate } from './migrate-row.ts';
+import { migrateRow } from './migrate-row.ts';
 import { getMeta, setMeta } from './meta.ts';
 import { deleteBounds } from './roots.ts';
 import type { Schema, Table } from './schema.ts';
 import { VersionError } from '../protocol/errors.ts';
-import { compareKeys, type Json, type RecordKey } from '../protocol/record.ts';
+import type { RecordKey } from '../protocol/record.ts';
+import { storeMigrated, upgradeScope, type SchemaUpgrade, type StoredRecordRows } from './store-migrated.ts';
 
 const rowsInSlice = 500;
-
-export interface SchemaUpgrade {
-  readonly database: Database;
-  readonly base: Base;
-  readonly schema: Schema;
-  readonly migrate: Migrate | null;
-  readonly user: string;
-  readonly now: () => number;
-  readonly newId: () => string;
-  /** The schema that the database says to be of; looked at again before anything is changed. */
-  readonly noted: MetaValues['schema'] | undefined;
-  /** Told of each record whose rows were stored as they are to be, or, `next` null, parked. */
-  readonly onStored?: (record: StoredRecordRows) => void;
-}
-
-export interface StoredRecordRows {
-  readonly rows: readonly ChangeRow[];
-  /** What becomes of them; null: they do not fit. */
-  readonly next: readonly ChangeRow[] | null;
-}
 
 function keyShape(table: Table): string {
   return JSON.stringify([table.key, table.keyType]);
@@ -41,11 +18,6 @@ function keyShape(table: Table): string {
 
 function columnShape(table: Table): string {
   return JSON.stringify([...table.columns.values()].map(({ name, type, index }) => [name, type, index]).sort());
-}
-
-function parsed(text: string | null | undefined): Json {
-  // eslint-disable-next-line @typescript-eslint/no-unsafe-return -- what is stored was JSON when it came in
-  return text === null || text === undefined ? null : JSON.parse(text);
 }
 
 /**
@@ -119,97 +91,6 @@ async function migrated(upgrade: SchemaUpgrade, rows: readonly ChangeRow[]): Pro
   return { rows, next };
 }
 
-function failureOf(upgrade: SchemaUpgrade, rows: readonly ChangeRow[], device: string): FailureRow | null {
-  const [first] = rows;
-  const last = rows.at(-1);
-  if (first === undefined || last === undefined) return null;
-  const { table, key } = last;
-  return {
-    id: upgrade.newId(),
-    table,
-    key,
-    operation: first.operation === 'create' ? 'create' : last.operation,
-    content: parsed(last.text),
-    base: parsed(first.base?.text),
-    code: 'schema',
-    message: `It was made with version ${last.schema} of the app and does not fit version ${upgrade.schema.version}. Its content is kept here.`,
-    user: upgrade.user,
-    device,
-    run: '',
-    at: upgrade.now(),
-    retriable: false,
-    seq: null,
-    reported: 0,
-  };
-}
-
-const upgradeScope: StoreName[] = ['changes', 'commands', 'drafts', 'members', 'failures', 'meta', 'heads', 'marks'];
-
-/** Stores what became of one record's rows, if they are still those that were read. What is in flight keeps its place, or waits. */
-async function storeRecord(
-  tx: WriteTransaction,
-  upgrade: SchemaUpgrade,
-  store: 'changes' | 'drafts',
-  { rows, next }: StoredRecordRows,
-): Promise<boolean> {
-  const [first] = rows;
-  if (first === undefined) return true;
-  const { table, key } = first;
-  const stored =
-    store === 'changes' ? await rowsOf(tx, table, key) : [await tx.objectStore('drafts').get([table, key])];
-  if (JSON.stringify(stored) !== JSON.stringify(rows)) return false;
-  const inFlight = store === 'changes' ? await seqsInFlight(tx) : new Set<number>();
-  const moved = next === null || next.some((row) => row.table !== table || compareKeys(row.key, key) !== 0);
-  // Its outcome names the record as it was sent.
-  if (moved && rows.some((row) => inFlight.has(row.seq))) return false;
-  const remove = (row: ChangeRow): Promise<void> =>
-    store === 'changes'
-      ? tx.objectStore('changes').delete([row.table, row.key, row.seq])
-      : tx.objectStore('drafts').delete([row.table, row.key]);
-  if (moved) await Promise.all(rows.map(remove));
-  if (next !== null) {
-    await Promise.all(next.map((row) => tx.objectStore(store).put(row)));
-    if (moved && store === 'changes') await moveStatus(tx, upgrade, { table, key }, next);
-    return true;
-  }
-  const device = (await getMeta(tx, 'device')) ?? '';
-  const failure = failureOf(upgrade, rows, device);
-  if (failure !== null) await tx.objectStore('failures').put(failure);
-  const { user, newId } = upgrade;
-  for (const { group } of rows)
-    if (group !== undefined) await parkGroup(tx, group, { user, device, at: upgrade.now(), newId });
-  // Failures of the rows that went hold what the server said; they cannot be retried any more.
-  for (const { reason } of rows) {
-    const old = reason?.failure === undefined ? undefined : await tx.objectStore('failures').get(reason.failure);
-    if (old !== undefined) await tx.objectStore('failures').put({ ...old, retriable: false, seq: null });
-  }
-  // A draft's record may have a change, and that may be held.
-  if (store === 'changes' && upgrade.schema.tables.has(table)) await releaseHolds(tx, upgrade.base, [{ table, key }]);
-  return true;
-}
-
-/** A hold, and the failures that name the changes, go where these go. */
-async function moveStatus(
-  tx: WriteTransaction,
-  { base }: SchemaUpgrade,
-  from: RecordRef,
-  next: readonly ChangeRow[],
-): Promise<void> {
-  const [first] = next;
-  if (first === undefined) return;
-  const old = await base.readHead(tx, from.table);
-  if (await isMarked(tx, old, 'hold', from.key)) {
-    await removeMark(tx, old, 'hold', from.key);
-    const head = await base.readHead(tx, first.table);
-    const all = new Set([...(await readMarks(tx, base, head, 'hold')), first.key]);
-    await writeMarks(tx, head, { hold: packMarks('hold', [...all].sort(compareKeys)) });
-  }
-  for (const { table, key, reason } of next) {
-    const failure = reason?.failure === undefined ? undefined : await tx.objectStore('failures').get(reason.failure);
-    if (failure !== undefined) await tx.objectStore('failures').put({ ...failure, table, key });
-  }
-}
-
 function byRecord(rows: readonly ChangeRow[]): ChangeRow[][] {
   const records: ChangeRow[][] = [];
   for (const row of rows) {
@@ -248,13 +129,9 @@ async function upgradeStore(upgrade: SchemaUpgrade, store: 'changes' | 'drafts')
     for (const record of whole)
       if (record.some((row) => isOlder(row, schema))) outcomes.push(await migrated(upgrade, record));
     if (outcomes.length > 0) {
-      const stored = await database.write(upgradeScope, async (tx) => {
-        const results: boolean[] = [];
-        for (const outcome of outcomes) results.push(await storeRecord(tx, upgrade, store, outcome));
-        return results;
-      });
-      for (const [index, outcome] of outcomes.entries()) if (stored[index] === true) upgrade.onStored?.(outcome);
-      isDone = isDone && stored.every((each) => each);
+      const stored = await database.write(upgradeScope, (tx) => storeMigrated(tx, upgrade, store, outcomes));
+      for (const record of stored) upgrade.onStored?.(record);
+      isDone &&= stored.length === outcomes.length;
     }
     if (isLast || last === undefined) return isDone;
     after = [last.table, last.key, []];

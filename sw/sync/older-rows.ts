@@ -1,4 +1,5 @@
-import { upgradeSchema, type SchemaUpgrade, type StoredRecordRows } from '../store/schema-version.ts';
+import { upgradeSchema } from '../store/schema-version.ts';
+import type { SchemaUpgrade, StoredRecordRows } from '../store/store-migrated.ts';
 import type { SyncEvent } from '../protocol/events.ts';
 
 /** Rows of an older schema that wait for what was in flight when this worker opened the database (SPEC V-5). */
@@ -10,13 +11,13 @@ export interface OlderRows {
   readonly upgrade: (announce: (event: SyncEvent) => void) => Promise<void>;
 }
 
-function tell({ rows, next }: StoredRecordRows, announce: (event: SyncEvent) => void): void {
+function tell({ rows, next, code = 'schema' }: StoredRecordRows, announce: (event: SyncEvent) => void): void {
   const last = rows.at(-1);
   if (last === undefined) return;
   const { table, key } = last;
   announce({ type: 'changed', source: 'local', tables: { [table]: { changed: [key], removed: [] } } });
   const message = 'It does not fit this version of the app. Its content is kept with the failures.';
-  if (next === null) announce({ type: 'failure', table, key, code: 'schema', message });
+  if (next === null) announce({ type: 'failure', table, key, code, message });
 }
 
 /** `areLeft`: what the upgrade said as the database was opened. */
