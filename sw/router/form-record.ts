@@ -48,6 +48,15 @@ export async function readForm(
 ): Promise<FormRecord> {
   const fields = new Map<string, Json>();
   let file: FileReference | null = null;
+  const add = (name: string, value: Json): void => {
+    if (fields.has(name)) {
+      throw new SyncError(
+        'invalid-body',
+        `The form has ${name} more than once. Nothing was stored; send a list as JSON, in one field named record.`,
+      );
+    }
+    fields.set(name, value);
+  };
   for await (const part of parts) {
     if (part.name === table.file?.field) {
       if (file !== null) throw new SyncError('invalid-body', 'The form has two files. Nothing was stored.');
@@ -60,7 +69,7 @@ export async function readForm(
     }
     const text = await textOf(part);
     if (part.name !== 'record') {
-      fields.set(part.name, valueOf(table, part.name, text));
+      add(part.name, valueOf(table, part.name, text));
       continue;
     }
     checkNumbers(text);
@@ -76,7 +85,7 @@ export async function readForm(
         'The form’s field record is not a JSON object, or nested more than 100 deep. Nothing was stored.',
       );
     }
-    for (const [name, value] of Object.entries(record)) fields.set(name, value);
+    for (const [name, value] of Object.entries(record)) add(name, value);
   }
   return { record: Object.fromEntries(fields), file };
 }
