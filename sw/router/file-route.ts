@@ -186,6 +186,7 @@ export async function writeForm(context: WriteContext, table: Table, request: Re
     };
     const source = { request, body: text, prepareAgain: prepareNamed };
     const prepared = await prepareNamed();
-    return commitWrite(context, table, prepared, stored === undefined ? source : { ...source, file: stored });
+    const kept = file !== null && stored !== undefined ? { ...source, file: stored } : source;
+    return commitWrite(context, table, prepared, kept);
   });
 }

@@ -23,12 +23,15 @@ async function textOf(part: Part): Promise<string> {
 function valueOf(table: Table, name: string, text: string): Json {
   const type = table.columns.get(name)?.type;
   if (type === 'number') {
+    checkNumbers(text);
     const value = Number(text);
     if (text.trim() !== '' && Number.isFinite(value)) return value;
-    throw new SyncError('invalid-body', `The form’s field ${name} is not a number. Nothing was stored.`);
-  }
-  if (type === 'boolean') return ['true', 'on', '1'].includes(text);
-  return text;
+  } else if (type === 'boolean') {
+    const word = text.toLowerCase();
+    if (['true', 'on', '1'].includes(word)) return true;
+    if (['false', 'off', '0'].includes(word)) return false;
+  } else return text;
+  throw new SyncError('invalid-body', `The form’s field ${name} is not a ${type}. Nothing was stored.`);
 }
 
 export interface FormRecord {
@@ -39,7 +42,7 @@ export interface FormRecord {
 /**
  * The record in a form: its fields, or one field `record` with all of it as JSON, and its file.
  *
- * @param keep Stores the file's bytes; called once at most.
+ * @param keep Stores a file's bytes.
  */
 export async function readForm(
   table: Table,
@@ -60,7 +63,9 @@ export async function readForm(
   for await (const part of parts) {
     if (part.name === table.file?.field) {
       if (file !== null) throw new SyncError('invalid-body', 'The form has two files. Nothing was stored.');
-      file = await keep(part);
+      const kept = await keep(part);
+      // A file input that was left empty has a part without a name.
+      if (kept.size > 0 || part.filename !== '') file = kept;
       continue;
     }
     if (part.filename !== null) {

@@ -20,7 +20,7 @@ async function open(): Promise<OpenSession> {
   return (await openDevice(fixture, { photos })).session;
 }
 
-function post(session: OpenSession, fields: readonly (readonly [string, string | File])[]): Promise<PageAnswer> {
+function post(session: OpenSession, fields: readonly (readonly [string, string])[]): Promise<PageAnswer> {
   const form = new FormData();
   for (const [name, value] of fields) form.append(name, value);
   return askRaw(session, 'POST', '/api/photos', form);
@@ -44,5 +44,45 @@ describe('A form (X-j)', () => {
       expect(answer.text).toContain('tags more than once');
     }
     expect((await see(session, 'photos', id)).record).toBeNull();
+  });
+
+  it.each([
+    ['size', '9007199254740993'],
+    ['size', '1e'],
+    ['done', 'yes'],
+    ['done', ''],
+  ])('is refused where a text would be stored as something else (%s: %j)', async (name, text) => {
+    const answer = await post(await open(), [
+      ['id', randomUUID()],
+      [name, text],
+    ]);
+    expect(answer.record).toMatchObject({ status: 400, code: 'invalid-body' });
+  });
+
+  it.each([
+    ['TRUE', true],
+    ['on', true],
+    ['1', true],
+    ['False', false],
+    ['0', false],
+  ])('takes %s for a boolean', async (text, value) => {
+    const answer = await post(await open(), [
+      ['id', randomUUID()],
+      ['done', text],
+    ]);
+    expect(answer.record).toMatchObject({ done: value });
+  });
+
+  it('gives no file to a record whose file input was left empty', async () => {
+    // As browsers send it; Node gives such a file a name.
+    const parts = [
+      `--edge\r\nContent-Disposition: form-data; name="id"\r\n\r\n${randomUUID()}`,
+      '--edge\r\nContent-Disposition: form-data; name="content"; filename=""\r\nContent-Type: application/octet-stream\r\n\r\n',
+      '--edge--\r\n',
+    ];
+    const type = 'multipart/form-data; boundary=edge';
+    const answer = await askRaw(await open(), 'POST', '/api/photos', parts.join('\r\n'), type);
+    expect(answer.status).toBe(201);
+    expect(answer.record).not.toHaveProperty('content');
   });
 });
