@@ -3,7 +3,7 @@ import { isJsonObject, type Json, type JsonObject, type RecordKey } from '../pro
 import { temporaryKey } from '../store/aliases.ts';
 import type { WriteOperation } from '../store/coalesce.ts';
 import { checkFileField, withFileOf } from '../store/file-field.ts';
-import { keyOf, type Table } from '../store/schema.ts';
+import { checkAddressable, keyOf, type Table } from '../store/schema.ts';
 import type { Session } from '../sync/session.ts';
 
 /** JSON merge patch (RFC 7396). */
@@ -30,11 +30,6 @@ function withKey(table: Table, record: JsonObject, key: RecordKey, text: string)
   );
 }
 
-/** An address loses the segments `.` and `..`, and cannot hold half of a surrogate pair. */
-function isAddressable(key: RecordKey): boolean {
-  return key !== '.' && key !== '..' && !/\p{Surrogate}/u.test(String(key));
-}
-
 export function prepareCreate(session: Session, table: Table, record: JsonObject, text: string): Prepared {
   const given = Object.hasOwn(record, table.key) ? record[table.key] : null;
   const isGiven = given !== null && given !== undefined && given !== '';
@@ -59,12 +54,7 @@ export function prepareCreate(session: Session, table: Table, record: JsonObject
   if (key === null || (isGiven && typeof given !== table.keyType)) {
     throw new SyncError('invalid-key', `The key field ${table.key} must be a ${table.keyType}. Nothing was stored.`);
   }
-  if (!isAddressable(key)) {
-    throw new SyncError(
-      'invalid-key',
-      `No address can name the key ${JSON.stringify(key)} in ${table.key}. Nothing was stored; take another key.`,
-    );
-  }
+  checkAddressable(table, key);
   checkFileField(table, record);
   return { operation: 'create', key, keyIsNew: !isGiven, content: () => withKey(table, record, key, text) };
 }

@@ -1,5 +1,5 @@
 import type { ChangeRow } from './format.ts';
-import { keyOf, type Schema } from './schema.ts';
+import { isAddressable, keyOf, type Schema } from './schema.ts';
 import { isJsonObject, type JsonObject, type JsonRecord, type RecordKey } from '../protocol/record.ts';
 
 /** A stored copy of a record, made by an older version of the app. */
@@ -36,7 +36,7 @@ async function fit(copy: StoredCopy, schema: Schema, from: number, migrate: Migr
   const table = schema.tables.get(answer?.table ?? '');
   if (answer === null || answer === undefined || table === undefined || !isJsonObject(answer.record)) return null;
   const { key } = answer;
-  if (typeof key !== table.keyType || !Object.hasOwn(answer.record, table.key)) return null;
+  if (typeof key !== table.keyType || !isAddressable(key) || !Object.hasOwn(answer.record, table.key)) return null;
   if (keyOf(table, answer.record[table.key]) !== key) return null;
   return { table: table.name, key, record: answer.record };
 }

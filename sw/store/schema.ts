@@ -1,3 +1,4 @@
+import { SyncError } from '../protocol/errors.ts';
 import type { ScopeOption } from '../protocol/scope.ts';
 import type { ColumnType } from '../protocol/filter-tree.ts';
 import type { JsonRecord, RecordKey } from '../protocol/record.ts';
@@ -159,4 +160,18 @@ export function keyOf(table: Table, value: unknown): RecordKey | null {
     return Number(value);
   }
   return typeof value === 'string' && value !== '' ? value : null;
+}
+
+/** An address loses the segments `.` and `..`, and cannot hold half of a surrogate pair. */
+export function isAddressable(key: RecordKey): boolean {
+  return key !== '.' && key !== '..' && !/\p{Surrogate}/u.test(String(key));
+}
+
+/** @throws SyncError `invalid-key` */
+export function checkAddressable(table: Table, key: RecordKey): void {
+  if (isAddressable(key)) return;
+  throw new SyncError(
+    'invalid-key',
+    `No address can name the key ${JSON.stringify(key)} in ${table.key}. Nothing was stored; take another key.`,
+  );
 }

@@ -3,7 +3,7 @@ import { SyncError } from '../protocol/errors.ts';
 import { isJsonObject, type RecordKey } from '../protocol/record.ts';
 import { temporaryKey } from '../store/aliases.ts';
 import { withFileOf } from '../store/file-field.ts';
-import { keyOf, type Schema, type Table } from '../store/schema.ts';
+import { checkAddressable, keyOf, type Schema, type Table } from '../store/schema.ts';
 import { syncTag } from './after-write.ts';
 import { checkRecord, commitDraft, discardDraft, readDraft, readDrafts, writeDraft } from './drafts.ts';
 import { recordKeyOf, tableOf } from './method-arguments.ts';
@@ -23,6 +23,7 @@ function keyIn(table: Table, record: unknown): RecordKey | null {
   }
   const key = typeof given === table.keyType ? keyOf(table, given) : null;
   if (key === null) throw new SyncError('invalid-key', `The key field ${table.key} must be a ${table.keyType}.`);
+  checkAddressable(table, key);
   return key;
 }
 
@@ -59,6 +60,7 @@ export function createDraftMethods(
         const session = await sessionToWrite(sessions);
         const table = tableOf(schema, name);
         const key = recordKeyOf(table, value);
+        checkAddressable(table, key);
         const text = await commitDraft(session, table, key);
         await tellWritten(session, table, key);
         await session.environment.registerSync(syncTag(session.database.name));

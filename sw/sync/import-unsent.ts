@@ -8,6 +8,7 @@ import { packMarks, readMarks, writeMarks } from '../store/marks.ts';
 import { setMeta, takeNumbers } from '../store/meta.ts';
 import { migrateRow } from '../store/migrate-row.ts';
 import { appOf } from './export-unsent.ts';
+import { isAddressable } from '../store/schema.ts';
 import { parseStored } from '../store/rebase.ts';
 import type { Session } from './session.ts';
 import { brokenGroups, placeGroups } from './import-groups.ts';
@@ -40,7 +41,7 @@ function fit(session: Session, rows: readonly ChangeRow[]): Promise<Fitted[]> {
   return Promise.all(
     rows.map(async (row) => {
       if (row.schema < schema.version) return { row, next: await migrateRow(row, schema, migrate) };
-      return { row, next: schema.tables.has(row.table) ? row : null };
+      return { row, next: schema.tables.has(row.table) && isAddressable(row.key) ? row : null };
     }),
   );
 }

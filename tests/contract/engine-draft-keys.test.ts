@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RecordKey } from '../../sw/protocol/record.ts';
 import { noNetwork, openDevice, valueOf, visit, type Opened } from './engine-page.ts';
 import { ask } from './page-requests.ts';
-import { Fixture } from './server-fixture.ts';
+import { asJson, asObject, Fixture } from './server-fixture.ts';
 
 const fixture = new Fixture('embedded');
 beforeAll(() => fixture.start());
@@ -25,6 +25,26 @@ async function makeTask({ session, visitId }: Opened & { visitId: string }, titl
   const { record } = await ask(session, 'POST', '/api/tasks', { title, visitId });
   return Number(record['id']);
 }
+
+describe('A key that no address can name', () => {
+  it.each(['.', '..', '\ud800'])('is refused of a draft, before anything is stored (%j)', async (key) => {
+    const { page } = await openDevice(fixture);
+    expect(await page.draft('visits', visit(key))).toMatchObject({ ok: false, error: { code: 'invalid-key' } });
+    expect(await page.commit('visits', key)).toMatchObject({ ok: false, error: { code: 'invalid-key' } });
+    expect(await valueOf(page.drafts('visits'))).toEqual([]);
+  });
+
+  it('keeps a change of a file of unsent work as a failure `schema`: sent, it would name another address (I-4)', async () => {
+    const [one, two] = [await openDevice(fixture), await openDevice(fixture)];
+    const id = randomUUID();
+    await ask(one.session, 'POST', '/api/visits', visit(id, { note: 'kept' }));
+    const own = asObject(asJson((await valueOf(one.page.exportUnsent())).replaceAll(id, '..')));
+    const { app = null } = asObject(asJson(await valueOf(two.page.exportUnsent())));
+    await valueOf(two.page.importUnsent(JSON.stringify({ ...own, app })));
+    expect(await valueOf(two.page.failures({}))).toMatchObject([{ code: 'schema', content: { note: 'kept' } }]);
+    expect(await valueOf(two.page.pending())).toMatchObject({ total: 0 });
+  });
+});
 
 describe('A draft where the server makes the keys (U-08)', () => {
   it('of a new record has a temporary key until it was committed and sent, offline too', async () => {
