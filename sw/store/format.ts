@@ -202,7 +202,7 @@ export interface Format extends DBSchema {
   files: { key: [number: number, chunk: number]; value: ArrayBuffer };
   contents: { key: string; value: ContentRow };
   sentContents: { key: string; value: SentContentRow };
-  /** When a mutation id or failure came in with an import. */
+  /** When a mutation id or failure came in with an import; 0: the server took it. */
   imported: { key: string; value: number };
   runs: { key: string; value: JournalRow | StagedRow };
   selected: { key: number; value: SelectedRow };

@@ -18,6 +18,8 @@ export interface MetaValues {
   readonly number: number;
   /** Rows with a `seq` up to this are sealed. */
   readonly sealedThrough: number;
+  /** Rows with a `seq` up to this may be in a file of unsent work. */
+  readonly exportedThrough: number;
   /** Another value after each transaction that may have written changes. */
   readonly changesStamp: string;
   readonly serverEpoch: string;

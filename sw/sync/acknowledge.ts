@@ -4,6 +4,7 @@ import type { WriteTransaction } from '../store/database.ts';
 import type { BatchContentRow, BatchItem, ChangeRow, FailureRow, GroupRef } from '../store/format.ts';
 import type { OutcomeRow } from '../store/request-rows.ts';
 import type { JournalRow } from '../store/run-rows.ts';
+import { noteTaken } from '../store/imported.ts';
 import { releaseHolds } from '../store/marks.ts';
 import { setMeta } from '../store/meta.ts';
 import { parkGroup } from '../store/park-group.ts';
@@ -184,6 +185,10 @@ export async function acknowledge(
       .then(() => storeHeads(tx, session, effects))
       .then(() => forgetCursors(tx, session.base, unreadable)),
     noteOutcomes(tx, asked),
+    noteTaken(
+      tx,
+      settled.filter((item) => outcomes.get(item.mutationId)?.type === 'applied'),
+    ),
     ...effects.failures.map((failure) => tx.objectStore('failures').put(failure)),
     selection === undefined ? null : noteVerdicts(tx, selection.done, verdicts),
     context.serverEpoch === null ? null : setMeta(tx, 'serverEpoch', context.serverEpoch),

@@ -45,7 +45,9 @@ export async function exportUnsent(session: Session): Promise<string> {
       // Another device must not send by itself what may have arrived from this one (SPEC N-8).
       const work = { changes: park(changes, unknownChange), commands: park(commands, unknownCommand), drafts };
       // A later edit is a row of its own, as over what is imported.
-      await setMeta(tx, 'sealedThrough', (await getMeta(tx, 'seq')) ?? 0);
+      const last = (await getMeta(tx, 'seq')) ?? 0;
+      await setMeta(tx, 'sealedThrough', last);
+      await setMeta(tx, 'exportedThrough', last);
       const held = await Promise.all(
         [...schema.tables.keys()].map(async (table) => {
           const keys = await readMarks(tx, base, await base.readHead(tx, table), 'hold');

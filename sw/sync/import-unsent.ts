@@ -166,6 +166,7 @@ class Import {
       seq += 1;
     }
     await setMeta(this.#tx, 'sealedThrough', seq - 1);
+    await setMeta(this.#tx, 'exportedThrough', seq - 1);
     for (const table of new Set(held.map((row) => row.table))) {
       await this.#hold(
         table,

@@ -1,6 +1,7 @@
 import { SyncError } from '../protocol/errors.ts';
 import type { UnsentCounts } from '../protocol/unsent.ts';
 import type { StoreName } from '../store/format.ts';
+import { forgetImported } from '../store/imported.ts';
 import { remarked } from '../store/marks.ts';
 import { readSeqState, setMeta } from '../store/meta.ts';
 import { countLocalRows } from '../store/local-rows.ts';
@@ -19,7 +20,6 @@ const unsentStores: StoreName[] = [
   'failures',
   'requests',
   'runs',
-  'imported',
 ];
 
 export interface SignOutChoice {
@@ -43,11 +43,12 @@ async function fence(session: OpenSession): Promise<void> {
 }
 
 function discardAll(session: OpenSession): Promise<void> {
-  return session.database.write([...unsentStores, 'heads', 'meta'], async (tx) => {
+  return session.database.write([...unsentStores, 'imported', 'heads', 'meta'], async (tx) => {
     const heads = tx.objectStore('heads');
     const [marked, { last }] = await Promise.all([heads.getAll(), readSeqState(tx)]);
     await Promise.all([
       ...unsentStores.map((name) => tx.objectStore(name).clear()),
+      forgetImported(tx),
       setMeta(tx, 'seqWrites', { seq: last, requests: [] }),
       ...marked.map((head) => heads.put(remarked(head, { send: 0, hold: 0 }))),
     ]);

@@ -27,7 +27,7 @@ const planScope: StoreName[] = [
   'selected',
 ];
 const settleScope: StoreName[] = [
-  ...new Set([...planScope, ...renameScope, 'segments' as const, 'failures' as const, 'outcomes' as const]),
+  ...new Set([...planScope, ...renameScope, ...(['segments', 'failures', 'outcomes', 'imported'] as const)]),
 ];
 
 /** Fewer that are all answered `later` say nothing of the server. */
