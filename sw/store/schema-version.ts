@@ -1,6 +1,7 @@
 import { rowsOf } from './changes.ts';
 import type { Database, WriteTransaction } from './database.ts';
 import type { ChangeRow } from './format.ts';
+import { writeMarks } from './marks.ts';
 import type { MetaValues } from './meta-values.ts';
 import { migrateRow } from './migrate-row.ts';
 import { getMeta, setMeta } from './meta.ts';
@@ -55,7 +56,7 @@ function rowsLeftIfNoted(stored: MetaValues['schema'] | undefined, schema: Schem
 async function noteSchema({ database, schema, noted }: SchemaUpgrade): Promise<boolean> {
   const rowsLeftBefore = rowsLeftIfNoted(noted, schema);
   if (rowsLeftBefore !== null) return rowsLeftBefore;
-  return database.write(['meta', 'heads', 'roots', 'vectors', 'runs'], async (tx) => {
+  return database.write(['meta', 'heads', 'roots', 'vectors', 'runs', 'marks'], async (tx) => {
     const stored = await getMeta(tx, 'schema');
     if (stored !== undefined && stored.version > schema.version) {
       throw new VersionError(
@@ -69,6 +70,12 @@ async function noteSchema({ database, schema, noted }: SchemaUpgrade): Promise<b
       shapes[table.name] = shape;
       if (old === undefined || (old.key === shape.key && old.columns === shape.columns)) continue;
       await resetBase(tx, table.name, old.key !== shape.key);
+    }
+    // If it comes back, nothing of it is believed. Its holds go with the changes that they keep back.
+    for (const head of await tx.objectStore('heads').getAll()) {
+      if (schema.tables.has(head.table)) continue;
+      await writeMarks(tx, head, { send: [] });
+      await resetBase(tx, head.table, true);
     }
     const rowsLeft = stored !== undefined && (stored.version < schema.version || stored.rowsLeft);
     await setMeta(tx, 'schema', { version: schema.version, shapes, rowsLeft });

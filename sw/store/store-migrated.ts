@@ -153,7 +153,7 @@ async function storeRecord(
   const code = next === null ? 'schema' : 'superseded';
   await park(tx, upgrade, [first, ...rest], code);
   // A draft's record may have a change, and that may be held.
-  if (store === 'changes' && upgrade.schema.tables.has(first.table)) await releaseHolds(tx, upgrade.base, [first]);
+  if (store === 'changes') await releaseHolds(tx, upgrade.base, [first]);
   return { rows, next: null, code };
 }
 
