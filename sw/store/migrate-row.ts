@@ -46,11 +46,11 @@ async function fit(copy: StoredCopy, schema: Schema, from: number, migrate: Migr
  * conflict each go through the app's function, so that they stay comparable. Its mutation id stays. Null: it does not fit.
  */
 export async function migrateRow(row: ChangeRow, schema: Schema, migrate: Migrate | null): Promise<ChangeRow | null> {
-  const { table, key, operation } = row;
+  const { operation } = row;
   const copyOf = (text: string, copy: StoredCopy['copy']): Promise<Fitting | null> => {
     const record: unknown = JSON.parse(text);
     if (!isJsonObject(record)) return Promise.resolve(null);
-    return fit({ table, key, operation, record, copy }, schema, row.schema, migrate);
+    return fit({ table: row.table, key: row.key, operation, record, copy }, schema, row.schema, migrate);
   };
   const content = row.text === null ? undefined : await copyOf(row.text, 'change');
   const base = row.base === null ? undefined : await copyOf(row.base.text, 'base');
@@ -58,8 +58,10 @@ export async function migrateRow(row: ChangeRow, schema: Schema, migrate: Migrat
   const server = serverText === null ? undefined : await copyOf(serverText, 'server');
   if (content === null || base === null || server === null) return null;
   const named = content ?? base;
-  const declared = named ?? { table, key };
-  if (!schema.tables.has(declared.table)) return null;
+  const declared = named ?? row;
+  const table = schema.tables.get(declared.table);
+  // What is only downloaded is never sent.
+  if (table === undefined || table.direction === 'down') return null;
   const next: ChangeRow = {
     ...row,
     table: declared.table,

@@ -27,6 +27,14 @@ function keyIn(table: Table, record: unknown): RecordKey | null {
   return key;
 }
 
+function noDrafts({ name }: Table): SyncError {
+  return new SyncError('unsupported', `${name} cannot be written here, so it has no drafts.`);
+}
+
+function checkWritten(table: Table): void {
+  if (table.direction === 'down') throw noDrafts(table);
+}
+
 /** What a page's calls about drafts do. */
 export function createDraftMethods(
   sessions: Sessions,
@@ -37,8 +45,8 @@ export function createDraftMethods(
       reply(async () => {
         const session = await sessionToWrite(sessions);
         const table = tableOf(schema, name);
-        if (table.scope === 'online' || table.direction === 'down')
-          throw new SyncError('unsupported', `${table.name} cannot be written here, so it has no drafts.`);
+        if (table.scope === 'online') throw noDrafts(table);
+        checkWritten(table);
         const text = checkRecord(table, record);
         const given = keyIn(table, record);
         const key = given ?? temporaryKey(table, session.environment.newId());
@@ -59,6 +67,7 @@ export function createDraftMethods(
       reply(async () => {
         const session = await sessionToWrite(sessions);
         const table = tableOf(schema, name);
+        checkWritten(table);
         const key = recordKeyOf(table, value);
         checkAddressable(table, key);
         const text = await commitDraft(session, table, key);

@@ -58,7 +58,8 @@ describe('A table that a new version leaves out', () => {
     const before = device.startWorker(version(1, { places, visits }));
     const session = await before.signIn('ana');
     await session.engine.synchronize('one', {});
-    const { record } = await see(session, 'places', 'AD-1');
+    const name = (await see(session, 'places', 'AD-1')).record?.['name'];
+    if (typeof name !== 'string') throw new Error('no place');
     before.kill();
     const between = device.startWorker(version(2, { visits }));
     await between.signIn('ana');
@@ -66,7 +67,43 @@ describe('A table that a new version leaves out', () => {
     const worker = device.startWorker(version(3, { places: { path: '/api/places', key: 'name' }, visits }));
     const next = await worker.signIn('ana');
     device.network = noNetwork;
-    const answer = await ask(next, 'GET', `/api/places/${encodeURIComponent(String(record?.['name']))}`);
+    const answer = await ask(next, 'GET', `/api/places/${encodeURIComponent(name)}`);
     expect(answer.record).toMatchObject({ status: 503, code: 'not-downloaded' });
+  });
+});
+
+describe('A table that is only downloaded from a new version on', () => {
+  it('has what waited to be sent, and drafts, among the failures (V-4)', async () => {
+    const device = new Device(fixture);
+    const before = device.startWorker(version(1, { visits }));
+    const session = await before.signIn('ana');
+    const [changed, drafted] = [randomUUID(), randomUUID()];
+    await write(session, 'visits', changed, visit(changed));
+    await valueOf(pageOf(before, session).draft('visits', visit(drafted)));
+    before.kill();
+    const worker = device.startWorker(version(2, { visits: { ...visits, direction: 'down' } }));
+    const page = pageOf(worker, await worker.signIn('ana'));
+    const failures = await valueOf(page.failures({}));
+    expect(failures.map(({ code, key }) => [code, key]).sort()).toEqual(
+      [
+        ['schema', changed],
+        ['schema', drafted],
+      ].sort(),
+    );
+    expect(await valueOf(page.pending())).toMatchObject({ total: 0 });
+  });
+
+  it('makes no change of a draft, though the version is the same', async () => {
+    const device = new Device(fixture);
+    const before = device.startWorker(version(1, { visits }));
+    const id = randomUUID();
+    await valueOf(pageOf(before, await before.signIn('ana')).draft('visits', visit(id)));
+    before.kill();
+    const worker = device.startWorker(version(1, { visits: { ...visits, direction: 'down' } }));
+    const next = await worker.signIn('ana');
+    const page = pageOf(worker, next);
+    expect(await page.commit('visits', id)).toMatchObject({ ok: false, error: { code: 'unsupported' } });
+    expect((await see(next, 'visits', id)).detail).toBe('clean');
+    expect(await valueOf(page.discardDraft('visits', id))).toBe(true);
   });
 });
