@@ -1,7 +1,7 @@
 import type { ImportResult } from '../protocol/unsent.ts';
 import { compareKeys, type RecordKey } from '../protocol/record.ts';
 import { aliasFields, currentKey, withCurrentCommand, withCurrentKeys } from '../store/aliases.ts';
-import { rowsOf, withState } from '../store/changes.ts';
+import { rowsOf, withCommandState, withState } from '../store/changes.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import type { ChangeRow, CommandRow, FailureRow, StoreName } from '../store/format.ts';
 import { packMarks, readMarks, writeMarks } from '../store/marks.ts';
@@ -142,8 +142,8 @@ class Import {
   }
 
   /** Gives all that is new its place, in the order in which it was made; nothing later is joined with it (SPEC I-3). */
-  async #append(): Promise<ReadonlyMap<number, number>> {
-    const places = new Map<number, number>();
+  async #append(): Promise<ReadonlyMap<number, ChangeRow | CommandRow>> {
+    const places = new Map<number, ChangeRow | CommandRow>();
     const rows = this.#appended.toSorted((a, b) => a.seq - b.seq);
     if (rows.length === 0) return places;
     let seq = await takeNumbers(this.#tx, 'seq', rows.length);
@@ -153,9 +153,11 @@ class Import {
       const group = appended.group === undefined ? undefined : groups.get(appended.group.id);
       const placed = group === undefined ? appended : { ...appended, group };
       const row = await this.#asMaybeSent(placed, seq);
-      places.set(row.seq, seq);
+      places.set(row.seq, { ...row, seq });
       if ('method' in row) {
-        await this.#tx.objectStore('commands').put({ ...row, seq });
+        // What it waited for may be settled here: it is looked at anew.
+        const waiting = row.state === 'blocked' ? withCommandState(row, 'pending') : row;
+        await this.#tx.objectStore('commands').put({ ...waiting, seq });
         this.#counts.commands += 1;
       } else {
         const waiting = row.state === 'blocked' ? withState(row, 'pending') : row;
@@ -209,14 +211,16 @@ class Import {
     }
   }
 
-  async #takeFailure(failure: FailureRow, places: ReadonlyMap<number, number>): Promise<void> {
+  async #takeFailure(failure: FailureRow, places: ReadonlyMap<number, ChangeRow | CommandRow>): Promise<void> {
     const here = await this.#tx.objectStore('failures').getKey(failure.id);
     if (!(await this.#isNew(`failure:${failure.id}`)) || here !== undefined) {
       this.#counts.skipped += 1;
       return;
     }
-    const seq = failure.seq === null ? null : (places.get(failure.seq) ?? null);
-    await this.#tx.objectStore('failures').put({ ...failure, seq, retriable: failure.retriable && seq !== null });
+    const row = failure.seq === null ? undefined : places.get(failure.seq);
+    const { table, key } = row === undefined || 'method' in row ? failure : row;
+    const retriable = failure.retriable && row !== undefined;
+    await this.#tx.objectStore('failures').put({ ...failure, table, key, seq: row?.seq ?? null, retriable });
     this.#counts.failures += 1;
   }
 

@@ -185,6 +185,41 @@ describe('An export and an import of unsent work', () => {
     expect((await see(two.session, 'visits', id)).detail).toBe('held');
   });
 
+  it('can be sent again, or given up, where it was refused and a newer schema moves it (F-02)', async () => {
+    const [one, two] = [await openVersion(oldVersion), await openVersion(newVersion)];
+    const [again, given] = [randomUUID(), randomUUID()];
+    for (const id of [again, given]) await write(one.session, 'trips', id, visit(id));
+    await one.session.engine.synchronize('one', { mode: 'unsynchronized', onPartial: 'return' });
+    await carry(one.page, two.page);
+    const failures = await valueOf(two.page.failures({}));
+    expect(failures.map(({ table, retriable }) => [table, retriable])).toEqual([
+      ['visits', true],
+      ['visits', true],
+    ]);
+    const idOf = (key: string): string => failures.find((failure) => failure.key === key)?.id ?? '';
+    expect(await valueOf(two.page.retry(idOf(again)))).toBe(true);
+    await valueOf(two.page.discard(idOf(given)));
+    await two.session.engine.synchronize('two', { mode: 'unsynchronized' });
+    expect((await fixture.request('GET', `/api/visits/${again}`)).status).toBe(200);
+    expect(await valueOf(two.page.failures({}))).toEqual([]);
+    expect(await valueOf(two.page.pending())).toMatchObject({ total: 0 });
+  });
+
+  it('go by themselves where a command was blocked, and what it waited for is here by now (N-2)', async () => {
+    const [one, two] = [await openDevice(fixture), await openDevice(fixture)];
+    const id = randomUUID();
+    await ask(one.session, 'POST', '/api/visits', visit(id, { rating: 9 }));
+    await one.session.engine.synchronize('one', { mode: 'unsynchronized', onPartial: 'return' });
+    await carry(one.page, two.page);
+    await ask(two.session, 'PATCH', `/api/visits/${id}`, { rating: 3 });
+    await two.session.engine.synchronize('two', { mode: 'unsynchronized' });
+    await ask(one.session, 'POST', `/api/visits/${id}/close`, {});
+    await one.session.engine.synchronize('three', { mode: 'unsynchronized', onPartial: 'return' });
+    await carry(one.page, two.page);
+    expect(await two.session.engine.requestRun('timer')).toBe(true);
+    expect((await fixture.request('GET', `/api/visits/${id}`)).body).toMatchObject({ status: 'closed' });
+  });
+
   it('name a record by the key that it has here by now (U-08)', async () => {
     const one = await openDevice(fixture);
     const [visitId = ''] = await makeVisits(one.session, 1);
