@@ -47,7 +47,7 @@ async function waitingOf<Row extends { readonly reason?: NonNullable<ChangeRow['
   );
 }
 
-function idOf({ table, key }: RecordRef): string {
+export function idOf({ table, key }: RecordRef): string {
   return JSON.stringify([table, key]);
 }
 

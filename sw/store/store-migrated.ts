@@ -1,9 +1,10 @@
 import type { Base } from './base.ts';
-import type { RecordRef } from './blocked.ts';
+import { releaseFollowers, type RecordRef } from './blocked.ts';
 import { rowsOf, seqsInFlight } from './changes.ts';
 import type { Database, WriteTransaction } from './database.ts';
 import type { ChangeRow, FailureRow, StoreName } from './format.ts';
 import { isMarked, packMarks, readMarks, releaseHolds, removeMark, writeMarks } from './marks.ts';
+import { MovedNames } from './moved-names.ts';
 import type { MetaValues } from './meta-values.ts';
 import { getMeta } from './meta.ts';
 import type { Migrate } from './migrate-row.ts';
@@ -169,5 +170,18 @@ export async function storeMigrated(
     const done = await storeRecord(tx, upgrade, store, record);
     if (done !== null) stored.push(done);
   }
+  if (store === 'drafts') return stored;
+  const names = new MovedNames();
+  const parked: ChangeRow[] = [];
+  for (const { rows, next } of stored) {
+    const [from] = rows;
+    const [to] = next ?? [];
+    if (from === undefined) continue;
+    if (to === undefined) parked.push(from);
+    else names.add(from, to);
+  }
+  // After all of them: what waits may be of these itself.
+  await names.store(tx);
+  await releaseFollowers(tx, parked);
   return stored;
 }

@@ -9,6 +9,7 @@ import { setMeta, takeNumbers } from '../store/meta.ts';
 import { migrateRow } from '../store/migrate-row.ts';
 import { appOf } from './export-unsent.ts';
 import { isAddressable } from '../store/schema.ts';
+import { MovedNames } from '../store/moved-names.ts';
 import { parseStored } from '../store/rebase.ts';
 import type { Session } from './session.ts';
 import { brokenGroups, placeGroups } from './import-groups.ts';
@@ -91,7 +92,9 @@ class Import {
     }
     this.#broken = await brokenGroups(this.#tx, changes, this.#file.commands);
     for (const rows of byRecord.values()) await this.#takeRecord(rows);
-    for (const command of this.#file.commands) await this.#takeCommand(command);
+    const names = new MovedNames();
+    for (const { row, next } of changes) if (next !== null) names.add(row, next);
+    for (const command of this.#file.commands) await this.#takeCommand(names.inCommand(command));
     const places = await this.#append();
     for (const draft of drafts) await this.#takeDraft(draft);
     for (const failure of this.#file.failures) await this.#takeFailure(failure, places);
