@@ -10,6 +10,7 @@ import { readGroup } from './groups.ts';
 import { listScope } from './list.ts';
 import { removeMark } from './marks.ts';
 import { getMeta, setMeta } from './meta.ts';
+import { noteOutcomes } from './outcomes.ts';
 import type { RecordWrite } from './record-write.ts';
 import { claimRequest, matchRequest, requestRowKey, type RequestIdentity } from './requests.ts';
 import type { Schema } from './schema.ts';
@@ -50,7 +51,7 @@ export interface GroupContext {
   readonly now: number;
 }
 
-const scope: StoreName[] = [...listScope, 'aliases', 'commands', 'meta', 'requests'];
+const scope: StoreName[] = [...listScope, 'aliases', 'commands', 'meta', 'requests', 'outcomes'];
 
 /** Gives the rows of a group their places, in the transaction that stores them. */
 class Placement {
@@ -119,6 +120,8 @@ class Placement {
     }
     if (!isOwn) this.#last += 1;
     const seq = isOwn ? last.seq : this.#last;
+    if (coalesced.type === 'amend' && coalesced.row.asked === true && coalesced.row.seq !== seq)
+      await noteOutcomes(tx, [{ seq: coalesced.row.seq, at, end: { type: 'continued', seq } }]);
     await changes.put({ ...coalesced.row, seq, group: this.#group });
     return text;
   }

@@ -85,6 +85,19 @@ export async function noteOutcomes(tx: WriteTransaction, outcomes: readonly Outc
   await Promise.all(outcomes.map((outcome) => tx.objectStore('outcomes').put(outcome)));
 }
 
+/** Leaves word that rows are gone for a failure that has what they were. Scope: outcomes. */
+export function noteFailed(
+  tx: WriteTransaction,
+  rows: readonly (ChangeRow | CommandRow)[],
+  { id: failure, code, at }: FailureRow,
+): Promise<void> {
+  const asked = rows.filter((row) => row.asked === true);
+  return noteOutcomes(
+    tx,
+    asked.map(({ seq }) => ({ seq, at, end: { type: 'refused', code, failure } })),
+  );
+}
+
 /** Forgets what nobody can ask about any more: the requests are forgotten before. */
 export async function sweepOutcomes(tx: WriteTransaction, now: number): Promise<void> {
   const store = tx.objectStore('outcomes');

@@ -8,6 +8,7 @@ import { MovedNames } from './moved-names.ts';
 import type { MetaValues } from './meta-values.ts';
 import { getMeta } from './meta.ts';
 import type { Migrate } from './migrate-row.ts';
+import { noteFailed } from './outcomes.ts';
 import { parkGroup } from './park-group.ts';
 import type { Schema } from './schema.ts';
 import { compareKeys, type Json } from '../protocol/record.ts';
@@ -35,7 +36,7 @@ export interface StoredRecordRows {
 }
 
 export const upgradeScope: StoreName[] = [
-  ...(['changes', 'commands', 'drafts', 'members', 'failures', 'meta', 'heads', 'marks'] as const),
+  ...(['changes', 'commands', 'drafts', 'members', 'failures', 'meta', 'heads', 'marks', 'outcomes'] as const),
 ];
 
 function parsed(text: string | null | undefined): Json {
@@ -111,7 +112,9 @@ async function park(
   const { user, newId, now } = upgrade;
   const failures = tx.objectStore('failures');
   const device = (await getMeta(tx, 'device')) ?? '';
-  await failures.put(failureOf(upgrade, rows, code, device));
+  const failure = failureOf(upgrade, rows, code, device);
+  await failures.put(failure);
+  await noteFailed(tx, rows, failure);
   for (const { group } of rows) if (group !== undefined) await parkGroup(tx, group, { user, device, at: now(), newId });
   // Failures of the rows that went hold what the server said; they cannot be retried any more.
   for (const { reason } of rows) {

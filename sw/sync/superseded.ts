@@ -7,6 +7,7 @@ import type { HeadRow } from '../store/base-rows.ts';
 import type { StagedRow } from '../store/run-rows.ts';
 import { readMarks, removeMarks } from '../store/marks.ts';
 import { getMeta } from '../store/meta.ts';
+import { noteFailed } from '../store/outcomes.ts';
 import { floorIndex, recordAt, recordOf, type StoredRecord } from '../store/packed.ts';
 import type { RecordKey, RunId } from '../protocol/record.ts';
 import type { RunMode } from '../protocol/run.ts';
@@ -21,7 +22,16 @@ export interface Superseded {
   readonly keys: readonly RecordKey[];
 }
 
-export const supersedeScope: StoreName[] = ['heads', 'marks', 'changes', 'commands', 'members', 'failures', 'meta'];
+export const supersedeScope: StoreName[] = [
+  'heads',
+  'marks',
+  'changes',
+  'commands',
+  'members',
+  'failures',
+  'meta',
+  'outcomes',
+];
 const findScope: StoreName[] = ['heads', 'runs', 'marks', 'roots', 'segments', 'leaves', 'changes', 'members'];
 const keysInSlice = 500;
 
@@ -146,7 +156,9 @@ export async function supersede(
       if (first === undefined) continue;
       const earlier = (rest.at(-1) ?? first).reason?.failure;
       if (earlier !== undefined) await tx.objectStore('failures').delete(earlier);
-      failures.push(failureOf(session, device, run, [first, ...rest]));
+      const failure = failureOf(session, device, run, [first, ...rest]);
+      failures.push(failure);
+      await noteFailed(tx, [first, ...rest], failure);
       await Promise.all([first, ...rest].map((row) => tx.objectStore('changes').delete([table, key, row.seq])));
       await releaseFollowers(tx, [first]);
       const { newId, now: clock } = session.environment;
