@@ -72,6 +72,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   const watch = createStorageWatch({ witness, now, newId, beside: control });
   let reading: Promise<void> | null = null;
   let open: Opening | null = null;
+  /** The last one that was opened; its signal says whether it still is. */
+  let begun: Session | null = null;
   /** Sign-ins and sign-outs, one after the other; never rejects. */
   let switching: Promise<unknown> = Promise.resolve();
 
@@ -123,6 +125,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     const { loss } = watched;
     if (loss !== null) announce({ type: 'storage-reset', error: lossError(loss) });
     const begin = (): void => {
+      begun = session;
       if (!signal.aborted) schema.useScopes(scopes);
       if (loss !== null) void engine.requestRun('start').catch(() => undefined);
     };
@@ -289,7 +292,9 @@ export function createSessions(options: SessionsOptions): Sessions {
         if (known?.user === user) credentials.give(user, headers);
       },
       provideKey: (user, key) => {
-        if (known?.user === user) keys.give(user, key);
+        // An older tab may have another one than that which opened the database, and this one is needed at the sign-out.
+        const isOpen = begun?.user === user && !begun.signal.aborted;
+        if (known?.user === user && !isOpen) keys.give(user, key);
       },
     },
     (client, user) => control.bind(client, user),

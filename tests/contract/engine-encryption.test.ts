@@ -240,6 +240,17 @@ describe('a worker that was started since the sign-in', () => {
     expect(await see(await next.sessions.current(), 'visits', id)).toMatchObject({ detail: 'pending' });
   });
 
+  it('keeps the key that opened the database though another tab gives an older one (H-4)', async () => {
+    const { device, id } = await leaveChange();
+    const { worker, session } = await start(device);
+    const page = pageOf(worker, 'tab');
+    const headers = { Authorization: 'Bearer ana-demo' };
+    expect(await page.provideHeaders(headers, 'an older one')).toMatchObject({ ok: true });
+    expect(await page.signOut({ unsent: 'upload' })).toMatchObject({ ok: true });
+    expect(session.signal.aborted).toBe(true);
+    expect((await fixture.request('GET', `/api/visits/${id}`)).status).toBe(200);
+  });
+
   it('has nothing to do in a Background Sync without a key, and sends with one', async () => {
     const { device, id, database } = await leaveChange();
     const sync = async (options: WorkerOptions): Promise<void> => {
