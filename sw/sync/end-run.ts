@@ -20,7 +20,7 @@ interface RunEnd {
 }
 
 /** The error of a run that did all but that (SPEC R-15). */
-export function notTakenNow(): SyncError {
+function notTakenNow(): SyncError {
   return new SyncError('server', 'The server could not take some changes just now. They will be sent again.', {
     retryable: true,
   });

@@ -14,7 +14,7 @@ interface Sent {
   readonly body: JsonObject;
 }
 
-export const plainTables: Readonly<Record<string, TableOptions>> = {
+const plainTables: Readonly<Record<string, TableOptions>> = {
   visits: { path: '/api/visits', key: 'id', conflict: 'merge' },
   tasks: {
     path: '/api/tasks',
