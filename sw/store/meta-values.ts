@@ -39,7 +39,13 @@ export interface MetaValues {
     readonly shapes: Readonly<Record<string, { readonly key: string; readonly columns: string }>>;
     readonly rowsLeft: boolean;
   };
-  readonly backoff: { readonly until: number; readonly attempts: number; readonly code: ErrorCode };
+  readonly backoff: {
+    readonly until: number;
+    readonly attempts: number;
+    readonly code: ErrorCode;
+    /** It is for some changes alone that the server could not take: all else goes on. */
+    readonly isForSome?: true;
+  };
   readonly authRequired: boolean;
   /** A run was asked for while another went. */
   readonly runAgain: { readonly mode: RunMode; readonly trigger: RunTrigger };

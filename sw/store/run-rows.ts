@@ -75,13 +75,13 @@ export interface JournalRow {
   readonly filesDone?: number;
   /** Rows at or below `uploadedThrough` that are to be sent once more in this run. */
   readonly resend: readonly number[];
-  /** What an earlier run could not get taken was passed over, or has its turn: behind all else. */
-  readonly putOff?: 'found' | 'turn';
+  /** What an earlier run could not get taken was passed over, or has its turn: behind all else. Or it is left to another run. */
+  readonly putOff?: 'found' | 'turn' | 'left';
   readonly tally: Readonly<Record<string, TableResult>>;
   readonly commands: number;
   readonly failed: number;
-  /** The server could not take something just now: the run has failed when it has done all else. */
-  readonly later?: true;
+  /** The server could not take something just now, or anything: the run has failed when it has done all else. */
+  readonly later?: 'some' | 'all';
   readonly bytesSent: number;
   readonly bytesReceived: number;
   readonly warnings: readonly string[];

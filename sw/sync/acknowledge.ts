@@ -216,7 +216,7 @@ export async function acknowledge(
       failedKeys: table.failedKeys,
     });
   }
-  if (effects.later) journal = { ...journal, later: true };
+  if (effects.later) journal = { ...journal, later: journal.later ?? 'some' };
   const isPlain =
     renames.length === 0 &&
     released.length === 0 &&

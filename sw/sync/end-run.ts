@@ -17,6 +17,8 @@ import { isStorageFault } from './state.ts';
 interface RunEnd {
   readonly outcome: RunOutcome;
   readonly error: SyncError | null;
+  /** All else was done. */
+  readonly isForSome?: boolean;
 }
 
 /** The error of a run that did all but that (SPEC R-15). */
@@ -27,8 +29,8 @@ function notTakenNow(): SyncError {
 }
 
 /** The end of a run that did all it could: it has failed only by what the server could not take. */
-export function endOf(outcome: RunOutcome): RunEnd {
-  return { outcome, error: outcome === 'failed' ? notTakenNow() : null };
+export function endOf(outcome: RunOutcome, { later }: JournalRow): RunEnd {
+  return { outcome, error: outcome === 'failed' ? notTakenNow() : null, isForSome: later === 'some' };
 }
 
 /** What `endRun` touches. */
@@ -57,7 +59,12 @@ export async function endRun(
   const { error } = end;
   if (error === null || end.outcome === 'cancelled') {
     if (end.outcome !== 'cancelled') {
-      await Promise.all([deleteMeta(tx, 'backoff'), deleteMeta(tx, 'authRequired'), setMeta(tx, 'reachable', true)]);
+      await Promise.all([
+        // What was left to another run waits for it.
+        journal.putOff === 'left' ? null : deleteMeta(tx, 'backoff'),
+        deleteMeta(tx, 'authRequired'),
+        setMeta(tx, 'reachable', true),
+      ]);
     }
     return result;
   }
@@ -67,7 +74,8 @@ export async function endRun(
     return result;
   }
   const last = (await getMeta(tx, 'backoff')) ?? null;
-  await setMeta(tx, 'backoff', nextBackoff(last, error, { now: now(), random: random() }));
+  const next = nextBackoff(last, error, { now: now(), random: random() });
+  await setMeta(tx, 'backoff', end.isForSome === true ? { ...next, isForSome: true } : next);
   // A fault of this device's own database says nothing of the network, nor does an app that cannot get its token.
   if (!isStorageFault(error) && error.code !== 'no-credentials')
     await setMeta(tx, 'reachable', error.code === 'server');

@@ -18,6 +18,7 @@ import { findSuperseded, supersede, supersedeScope, type Superseded } from './su
 import { addToTally } from './tally.ts';
 import { SliceOverError } from './transfer-fault.ts';
 import { refreshStep } from './refresh.ts';
+import { isWaiting } from './retry.ts';
 import { resolveSelection, type Selection } from './selection.ts';
 import { storeSelection } from '../store/selected.ts';
 import { uploadStep } from './upload.ts';
@@ -40,20 +41,24 @@ export async function openRun(session: Session, request: RunRequest): Promise<Jo
   const includeParents = selection?.includeParents ?? true;
   const journal = await session.database.write(['runs', 'meta', 'changes', 'commands', 'selected'], async (tx) => {
     await storeSelection(tx, parts);
-    const [throughSeq, changes, stuck, commands] = await Promise.all([
+    const [throughSeq, backoff, changes, stuck, commands] = await Promise.all([
       getMeta(tx, 'seq'),
+      getMeta(tx, 'backoff'),
       tx.objectStore('changes').count(),
       tx.objectStore('changes').index('stuck').count(),
       tx.objectStore('commands').count(),
     ]);
     const uploadTotal = mode === 'selected' ? Math.min(keys, changes + commands) : changes - stuck + commands;
+    const now = session.environment.now();
+    const isEarly = trigger !== 'call' && isWaiting(backoff ?? null, now) && backoff?.isForSome === true;
     const row: JournalRow = {
       id: 'open',
       run,
+      ...(isEarly ? { putOff: 'left' } : {}),
       ...{ mode, trigger, full },
       ...(mode === 'selected' ? { selection: { parts: parts.length, done: 0, keys, includeParents } } : {}),
       user: session.user,
-      startedAt: session.environment.now(),
+      startedAt: now,
       state: 'uploading',
       throughSeq: throughSeq ?? 0,
       uploadedThrough: 0,
@@ -126,7 +131,7 @@ async function switchHeads(active: ActiveRun, superseded: readonly Superseded[])
     const transition = nextState(journal.state, { type: 'applied' }, factsOf(active, journal));
     const state = transition.type === 'to' ? transition.state : null;
     active.journal = state === null || state.type === 'ended' ? journal : { ...journal, state: state.type };
-    if (state?.type === 'ended') return endRun(tx, session, journal, endOf(state.outcome));
+    if (state?.type === 'ended') return endRun(tx, session, journal, endOf(state.outcome, journal));
     await tx.objectStore('runs').put(active.journal);
     return null;
   });
@@ -142,7 +147,7 @@ function factsOf({ session }: ActiveRun, { mode, failed, later }: JournalRow): R
     downloads: tables.length > 0,
     files: tables.some((table) => table.file !== null),
     failed,
-    later: later === true,
+    later: later !== undefined,
   };
 }
 
@@ -151,7 +156,7 @@ async function move(active: ActiveRun, event: RunEvent): Promise<SynchronizeResu
   const transition = nextState(active.journal.state, event, factsOf(active, active.journal));
   if (transition.type === 'too-late') return null;
   const { state } = transition;
-  if (state.type === 'ended') return endWithoutSwitch(active, endOf(state.outcome));
+  if (state.type === 'ended') return endWithoutSwitch(active, endOf(state.outcome, active.journal));
   // Nothing of the next phase is known yet, but tabs that open now are to see which it is.
   if (state.type === 'downloading') report(active, { phase: 'download', table: null, done: 0, total: null });
   const { selection } = active.journal;

@@ -1,7 +1,7 @@
 import type { RunMode, RunTrigger } from '../protocol/run.ts';
 import { getMeta } from '../store/meta.ts';
 import { countByTable, countScope } from '../store/counts.ts';
-import { isWaiting } from './retry.ts';
+import { isWaiting, type Backoff } from './retry.ts';
 import { downloadedTables } from './download.ts';
 import type { Session } from './session.ts';
 
@@ -16,7 +16,7 @@ export interface TriggerFacts {
   readonly runOpen: boolean;
   readonly sendable: number;
   readonly authRequired: boolean;
-  readonly backoff: { readonly until: number; readonly attempts: number; readonly code: string } | null;
+  readonly backoff: Backoff | null;
   readonly isBackingOff: boolean;
   readonly ready: boolean;
   /** Of the oldest table, in milliseconds since 1970; 0: never, or nothing is downloaded at all. */
@@ -29,27 +29,28 @@ function decideRun(trigger: RunTrigger, facts: TriggerFacts): RunMode | null {
   if (facts.runOpen) return 'all';
   const isSignOfLife = trigger === 'online' || trigger === 'background-sync' || trigger === 'live';
   const until = facts.backoff?.until ?? 0;
-  if (
+  const waits =
     facts.isBackingOff &&
-    !(isSignOfLife && until - facts.now < 5 * 60_000 + floorMs && facts.backoff?.code !== 'server')
-  )
-    return null;
+    !(isSignOfLife && until - facts.now < 5 * 60_000 + floorMs && facts.backoff?.code !== 'server');
+  if (waits && facts.backoff?.isForSome !== true) return null;
+  // Only what the server could not take waits: what is new does not (SPEC R-15).
+  const sendable = waits ? 0 : facts.sendable;
   const isStale = !facts.ready || Math.abs(facts.now - facts.downloadedAt) > freshMs;
   switch (trigger) {
     case 'write':
       // The browser's word is a hint; a timer and the other triggers do without it.
       return facts.isOnline && facts.sendable > 0 ? 'unsynchronized' : null;
     case 'timer':
-      return facts.sendable > 0 ? 'unsynchronized' : null;
+      return sendable > 0 ? 'unsynchronized' : null;
     case 'background-sync':
     case 'push':
-      return facts.sendable > 0 || !facts.ready ? 'all' : null;
+      return sendable > 0 || !facts.ready ? 'all' : null;
     case 'live':
       return 'all';
     case 'start':
     case 'online':
     case 'visible':
-      return facts.sendable > 0 || isStale ? 'all' : null;
+      return sendable > 0 || isStale ? 'all' : null;
     case 'call':
       return 'all';
   }

@@ -59,7 +59,7 @@ export class Choice {
   #isPutOff({ triedIn }: ChangeRow | CommandRow): boolean {
     const { run, putOff, selection } = this.#journal;
     if (triedIn === undefined || triedIn === run) return triedIn === run;
-    this.hasPutOff ||= putOff !== 'turn';
+    this.hasPutOff ||= putOff === undefined;
     return putOff !== 'turn' && selection === undefined;
   }
 

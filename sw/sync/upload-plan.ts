@@ -58,9 +58,10 @@ export function isAllLookedAt({ selection, uploadedThrough, throughSeq, resend, 
   return selection === undefined && uploadedThrough >= throughSeq && resend.length === 0 && putOff !== 'found';
 }
 
-/** The upload ends here: what is left is for the next run. */
-export function endUpload(journal: JournalRow): JournalRow {
-  const { selection, throughSeq } = journal;
+/** The upload ends here, as the server takes nothing: what is left is for the next run. */
+export function endUpload(ended: JournalRow): JournalRow {
+  const { selection, throughSeq } = ended;
+  const journal: JournalRow = { ...ended, later: 'all' };
   if (selection !== undefined) return { ...journal, selection: { ...selection, done: selection.parts } };
   return { ...journal, uploadedThrough: throughSeq, resend: [], putOff: 'turn' };
 }

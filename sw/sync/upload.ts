@@ -67,7 +67,7 @@ async function sendOnce(
 ): Promise<UploadReply> {
   try {
     // At some of it in an older batch, perhaps: or at others of its kind.
-    const failedBefore = content.attempts > 0 || journal.later === true || journal.putOff !== undefined;
+    const failedBefore = content.attempts > 0 || journal.later !== undefined || journal.putOff !== undefined;
     return await session.backend.upload(content.body, { ...call, failedBefore });
   } catch (error) {
     if (!session.backend.idempotent) await parkUnanswered(session, content);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isJsonObject, type Json } from '../../sw/protocol/record.ts';
+import { getMeta } from '../../sw/store/meta.ts';
 import { see } from './engine-fixture.ts';
 import { openDevice, valueOf, visit, type Opened } from './engine-page.ts';
 import { ask } from './page-requests.ts';
@@ -162,5 +163,45 @@ describe('what the server takes later', () => {
     expect(sent).toEqual([[busy, other], [`${path}/${other}/close`]]);
     expect((await see(opened.session, 'visits', other)).record).toMatchObject({ status: 'closed' });
     expect((await see(opened.session, 'visits', busy)).detail).toBe('pending');
+  });
+
+  it('makes nothing else wait for its next attempt: a new write goes at once, and the server is heard (R-15, U-09)', async () => {
+    const opened = await openDevice(fixture);
+    const { engine } = opened.session;
+    const [busy, added] = [randomUUID(), randomUUID()];
+    await ask(opened.session, 'PUT', `${path}/${busy}`, visit(busy));
+    const sent = taking(opened, (change) => asObject(change)['key'] === busy);
+    for (let attempts = 0; attempts < 8; attempts += 1) await run(opened);
+    const until = await opened.session.database.read(['meta'], async (tx) => (await getMeta(tx, 'backoff'))?.until);
+    expect(until).toBeGreaterThan(opened.device.now);
+    sent.length = 0;
+    expect(await engine.requestRun('timer')).toBe(false);
+    await ask(opened.session, 'PUT', `${path}/${added}`, visit(added));
+    expect(await engine.requestRun('write')).toBe(true);
+    expect(sent).toEqual([[added]]);
+    const elsewhere = randomUUID();
+    await fixture.request('POST', path, { body: visit(elsewhere) });
+    expect(await engine.requestRun('live')).toBe(true);
+    expect((await see(opened.session, 'visits', elsewhere)).record).toMatchObject({ id: elsewhere });
+    expect(sent).toHaveLength(1);
+    expect(await opened.session.database.read(['meta'], async (tx) => (await getMeta(tx, 'backoff'))?.until)).toBe(
+      until,
+    );
+    opened.device.advance(6 * 60_000);
+    expect(await engine.requestRun('timer')).toBe(true);
+    expect(sent.slice(1)).toEqual([[busy]]);
+  });
+
+  it('and is all there is, has what is new wait as well: it is the server that takes nothing (U-09)', async () => {
+    const opened = await openDevice(fixture);
+    for (let n = 0; n < 12; n += 1) {
+      const id = randomUUID();
+      await ask(opened.session, 'PUT', `${path}/${id}`, visit(id));
+    }
+    taking(opened, () => true);
+    for (let attempts = 0; attempts < 8; attempts += 1) await run(opened);
+    const added = randomUUID();
+    await ask(opened.session, 'PUT', `${path}/${added}`, visit(added));
+    expect(await opened.session.engine.requestRun('write')).toBe(false);
   });
 });
