@@ -46,6 +46,8 @@ export interface UploadContent {
   /** The changes are to be taken together, or not at all. Only for a backend with `atomicGroups`. */
   readonly group?: string;
   readonly changes: readonly string[];
+  /** Of these: what may have gone out before. */
+  readonly sentBefore: ReadonlySet<string>;
 }
 
 export interface UploadReply {
@@ -53,10 +55,14 @@ export interface UploadReply {
   readonly outcomes: readonly Outcome[];
   /** Nothing is wrong, but what has no outcome was not sent: it is to be sent next. @default false */
   readonly isPart?: boolean;
-  /** It fails at so much that nothing more is to be sent in this run. */
+  /** It fails at so much that nothing more is to be sent in this run. @default false */
   readonly gaveUp?: boolean;
+  /** What went out by itself and got no answer: it may have been taken. @default none */
+  readonly unanswered?: readonly MutationId[];
+  /** All that has no outcome went out, and the server failed at it: it may have been taken. @default false */
+  readonly wasSent?: boolean;
   readonly serverEpoch: string | null;
-  /** What ended the upload before all were answered. What has no outcome stays in flight. */
+  /** What ended the upload before all were answered. What has no outcome stays in flight, or is planned anew (SPEC T-6). */
   readonly fault: Error | null;
   readonly bytesSent: number;
   readonly bytesReceived: number;

@@ -163,7 +163,7 @@ function connect(context: BackendContext, base: string, live: boolean, stallMs: 
     return { outcomes: known, serverEpoch, fault: null, bytesSent: body.length, bytesReceived: bytes };
   };
 
-  const bearing = { characters: Infinity, givenUp: 0 };
+  const bearing = { characters: Infinity, givenUp: new Set<MutationId>() };
 
   return {
     files,
@@ -172,7 +172,8 @@ function connect(context: BackendContext, base: string, live: boolean, stallMs: 
     needsUser: true,
     liveUrl: live ? `${base}/live` : null,
 
-    encodeUpload: ({ changes, ...content }: UploadContent) => {
+    encodeUpload: ({ device, run, onConflict, group, changes }: UploadContent) => {
+      const content = { device, run, onConflict, group };
       const frame = JSON.stringify({ protocol: protocolVersion, schema: context.schema, ...content });
       return `${frame.slice(0, -1)},"changes":[${changes.join(',')}]}`;
     },

@@ -12,7 +12,7 @@ export interface Bearing {
   /** Characters from which on it takes nothing. Made less by what it refuses. */
   characters: number;
   /** Changes on which it failed by themselves, since it took something. */
-  givenUp: number;
+  readonly givenUp: Set<MutationId>;
 }
 
 export interface DividedUpload {
@@ -52,14 +52,16 @@ function isForOne({ details: { status, retryAfterMs } }: SyncError, failedBefore
  * change by its own id. What makes it fail by itself is answered `later`, what is too large by itself `rejected`; a group is one.
  */
 export async function sendDivided(body: string, { send, failedBefore, bearing }: DividedUpload): Promise<UploadReply> {
+  let wasSent = false;
   const attempt = async (text: string): Promise<UploadReply | SyncError> => {
     try {
       const reply = await send(text);
-      bearing.givenUp = 0;
+      bearing.givenUp.clear();
       return reply;
     } catch (error) {
       if (!(error instanceof SyncError) || !isForOne(error, failedBefore)) throw error;
       if (error.details['status'] === 413) bearing.characters = Math.min(bearing.characters, text.length);
+      else wasSent = true;
       return error;
     }
   };
@@ -73,12 +75,12 @@ export async function sendDivided(body: string, { send, failedBefore, bearing }:
     const isRefused = part === all && whole !== null;
     if (!isOne && (isRefused || text.length >= bearing.characters)) continue;
     const reply = isRefused ? whole : await attempt(text);
-    if (!(reply instanceof SyncError)) return { ...reply, isPart: part.length < all.length };
+    if (!(reply instanceof SyncError)) return { ...reply, isPart: part.length < all.length, wasSent };
     if (!isOne) continue;
     const isTooLarge = reply.details['status'] === 413;
-    if (!isTooLarge) bearing.givenUp += 1;
-    const gaveUp = bearing.givenUp > mostGivenUp;
-    if (gaveUp) bearing.givenUp = 0;
-    return { ...refusal(part, isTooLarge), isPart: part.length < all.length, gaveUp };
+    if (!isTooLarge) bearing.givenUp.add(idOf(part[0] ?? null));
+    const gaveUp = bearing.givenUp.size > mostGivenUp;
+    if (gaveUp) bearing.givenUp.clear();
+    return { ...refusal(part, isTooLarge), isPart: part.length < all.length, gaveUp, wasSent };
   }
 }

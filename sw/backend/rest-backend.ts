@@ -134,8 +134,8 @@ function connect(context: BackendContext, client: RestClient, settings: Settings
     liveUrl: null,
     files: restFiles(client, settings),
 
-    encodeUpload: ({ changes, onConflict }) => {
-      noteEncoded(sends, changes);
+    encodeUpload: ({ changes, onConflict, sentBefore }) => {
+      noteEncoded(sends, changes, sentBefore);
       return `{"changes":[${changes.join(',')}],"onConflict":${JSON.stringify(onConflict)}}`;
     },
 

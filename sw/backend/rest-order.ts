@@ -1,9 +1,8 @@
-import type { Json, RecordKey } from '../protocol/record.ts';
+import type { Json, MutationId, RecordKey } from '../protocol/record.ts';
 import type { Outcome, WireChange } from '../protocol/wire.ts';
 import type { BackendContext } from './backend.ts';
 import type { Command, RecordChange } from './rest-change.ts';
 import { isSameKey } from './rest-records.ts';
-import { later } from './rest-refusal.ts';
 
 type Tables = BackendContext['tables'];
 
@@ -11,6 +10,7 @@ interface SentInOrder {
   /** Of the changes that were answered, in the order of the changes. */
   readonly outcomes: readonly Outcome[];
   readonly fault: Error | null;
+  readonly unanswered: readonly MutationId[];
   readonly isPart: boolean;
   readonly gaveUp: boolean;
 }
@@ -74,7 +74,7 @@ function isUnmade(change: WireChange, outcome: Outcome, tables: Tables): change 
 
 /**
  * Sends changes, several at once where they have nothing to do with each other. After a fault, or if the server fails at all, none is begun; those under
- * way are waited for, as what they were answered is known for certain. What builds on one that is tried again later is not sent before,
+ * way are waited for, as what they were answered is known for certain. What builds on one that is tried again later is left,
  * and what refers to a record that was refused dangles, as it does for a server that takes batches.
  */
 export async function sendInOrder(
@@ -85,6 +85,7 @@ export async function sendInOrder(
   const running = new Map<WireChange, Promise<void>>();
   const outcomes = new Map<WireChange, Outcome>();
   const faults: Error[] = [];
+  const unanswered: MutationId[] = [];
   const waiting: WireChange[] = [];
   const unmade: Create[] = [];
   const note = (change: WireChange, outcome: Outcome): void => {
@@ -94,7 +95,8 @@ export async function sendInOrder(
   };
   const run = async (change: WireChange): Promise<void> => {
     const { outcome, fault } = await upload.send(change);
-    if (outcome !== undefined) note(change, outcome);
+    if (outcome === undefined) unanswered.push(change.mutationId);
+    else note(change, outcome);
     if (fault !== undefined) faults.push(fault);
     running.delete(change);
   };
@@ -105,7 +107,8 @@ export async function sendInOrder(
     if (faults.length > 0 || upload.gaveUp) break;
     const isBuilt = (earlier: WireChange): boolean => builds(change, earlier, tables);
     const parent = unmade.find(isBuilt);
-    if (waiting.some(isBuilt)) note(change, later(change, 'It waits for another one.'));
+    // Planned anew, it waits as it should.
+    if (waiting.some(isBuilt)) waiting.push(change);
     else if (parent !== undefined) {
       const { table, key } = parent;
       const message = `The server has no ${table} ${key} yet.`;
@@ -115,5 +118,6 @@ export async function sendInOrder(
   await Promise.all(running.values());
   const [fault = null] = faults;
   const { gaveUp } = upload;
-  return { outcomes: changes.flatMap((change) => outcomes.get(change) ?? []), fault, isPart: gaveUp, gaveUp };
+  const isPart = outcomes.size < changes.length;
+  return { outcomes: changes.flatMap((change) => outcomes.get(change) ?? []), fault, unanswered, isPart, gaveUp };
 }

@@ -6,10 +6,10 @@ import { SyncError } from '../protocol/errors.ts';
  */
 export type Sends = Map<string, number>;
 
-export function noteEncoded(sends: Sends, changes: readonly string[]): void {
+export function noteEncoded(sends: Sends, changes: readonly string[], sentBefore: ReadonlySet<string>): void {
   for (const change of changes) {
     const id = /^\{"type":"\w+","mutationId":"([^"]+)"/.exec(change)?.[1];
-    if (id !== undefined && !sends.has(id)) sends.set(id, 0);
+    if (id !== undefined && !sends.has(id) && !sentBefore.has(id)) sends.set(id, 0);
   }
 }
 

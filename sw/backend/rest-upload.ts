@@ -103,7 +103,8 @@ export class RestUpload {
     if (found === null) return type === 'delete' ? deleted(change) : again;
     // Not to be read is not gone.
     if (type === 'delete' || !('record' in found)) return again;
-    const isOwn = hasFields(found.record, change.record, fieldsOf(change));
+    const isRandomKey = type === 'create' && isRandom(change.key);
+    const isOwn = isRandomKey || hasFields(found.record, change.record, fieldsOf(change));
     if (type === 'update' && !isOwn) return again;
     return { type: isOwn ? 'applied' : 'conflict', mutationId, ...found };
   }

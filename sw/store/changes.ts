@@ -36,6 +36,7 @@ export function withState(row: ChangeRow, state: ChangeState, reason?: ChangeRow
   return {
     ...{ table, key, seq, mutationId, operation, text, base, whole, schema, attempts, madeAt },
     ...(row.sealed === true ? { sealed: true } : {}),
+    ...(row.sent === undefined ? {} : { sent: row.sent }),
     ...(row.anew === true ? { anew: true } : {}),
     ...(row.group === undefined ? {} : { group: row.group }),
     ...(row.asked === undefined ? {} : { asked: row.asked }),

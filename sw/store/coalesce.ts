@@ -135,6 +135,8 @@ function isAmendable(row: ChangeRow, state: StoredState): boolean {
   if (row.state === 'blocked' && row.group !== undefined) return false;
   // What is written after a command goes behind it.
   if (row.state === 'blocked' && state.isAwaited === true) return false;
+  // Under another id it could be there twice.
+  if (row.state === 'blocked' && row.sent !== undefined) return false;
   // What the server refused, or what waits, is mended in its place: nothing that follows it was taken before it.
   if (row.state !== 'pending') return true;
   return row.seq > state.sealedThrough && row.sealed !== true && row.group === undefined;

@@ -104,7 +104,7 @@ async function retryRow(tx: WriteTransaction, row: ChangeRow | CommandRow, mutat
     return;
   }
   // It may have arrived: what is written from here on is sent for itself, a delete too.
-  const sealed = row.state === 'unknown' ? ({ sealed: true } as const) : {};
+  const sealed = row.state === 'unknown' ? ({ sealed: true, sent: 'again' } as const) : {};
   const next = { ...withState(row, 'pending'), ...sealed, mutationId, attempts: 0 };
   const base = baseOf(row);
   // Where the server has the record under the key of a create, it is an update of it from here on.

@@ -43,8 +43,10 @@ export interface ChangeRow {
   readonly anew?: true;
   /** The schema version under which it was written. */
   readonly schema: number;
-  /** A command that named this record sealed the row: a later edit makes another one. */
+  /** A later edit makes another row: a command named this record, or the row may be at the server. */
   readonly sealed?: true;
+  /** It went out before and may be at the server, or the user had it sent again though it may be. */
+  readonly sent?: 'perhaps' | 'again';
   readonly group?: GroupRef;
   /** Somebody wants to hear what becomes of it: a row in `outcomes` is left when nothing stands for it any more. */
   readonly asked?: true;
@@ -66,7 +68,7 @@ export interface ChangeRow {
   readonly triedIn?: RunId;
   /** For `conflict`: the server's copy; `text` null: deleted there. */
   readonly server?: { readonly text: string | null; readonly version: string | null };
-  /** How often it was sent and answered `later` or `conflict`. */
+  /** How often it was sent and answered `conflict`. */
   readonly attempts: number;
   readonly madeAt: number;
 }

@@ -43,9 +43,11 @@ export interface MetaValues {
     readonly until: number;
     readonly attempts: number;
     readonly code: ErrorCode;
-    /** It is for some changes alone that the server could not take: all else goes on. */
-    readonly isForSome?: true;
+    /** It is for some changes alone that the server could not take, none above this `seq`: all else goes on. */
+    readonly forThrough?: number;
   };
+  /** The last turn of what was put off ended here, since the server failed: the next one begins behind it. */
+  readonly turnThrough: number;
   readonly authRequired: boolean;
   /** A run was asked for while another went. */
   readonly runAgain: { readonly mode: RunMode; readonly trigger: RunTrigger };

@@ -76,12 +76,12 @@ export interface JournalRow {
   /** Rows at or below `uploadedThrough` that are to be sent once more in this run. */
   readonly resend: readonly number[];
   /** What an earlier run could not get taken was passed over, or has its turn: behind all else. Or it is left to another run. */
-  readonly putOff?: 'found' | 'turn' | 'left';
+  readonly putOff?: 'found' | 'turn' | 'rest' | 'left';
   readonly tally: Readonly<Record<string, TableResult>>;
   readonly commands: number;
   readonly failed: number;
-  /** The server could not take something just now, or anything: the run has failed when it has done all else. */
-  readonly later?: 'some' | 'all';
+  /** The server could not take something just now, the same as before, or anything: the run has failed when it has done all else. */
+  readonly later?: 'some' | 'same' | 'all';
   readonly bytesSent: number;
   readonly bytesReceived: number;
   readonly warnings: readonly string[];

@@ -37,6 +37,8 @@ export interface Acknowledged {
   readonly known: KnownChanges | null;
   /** All was taken, and nothing else has moved by it: what was planned as if it would be can follow (SPEC P-3). */
   readonly isPlain: boolean;
+  /** It was a batch of one group. */
+  readonly isGroup: boolean;
 }
 
 /** The records to which the server gave other keys than they have here. */
@@ -84,6 +86,8 @@ export async function acknowledge(
     readonly device: string;
     readonly content: BatchContentRow;
     readonly outcomes: readonly Outcome[];
+    readonly unanswered: readonly MutationId[];
+    readonly wasSent: boolean;
     readonly serverEpoch: string | null;
     /** Null: the rows are to be read. */
     readonly known: KnownChanges | null;
@@ -115,6 +119,7 @@ export async function acknowledge(
   const parted = new Map<string, GroupRef>();
   const unreadable = new Set<string>();
   let isRebased = false;
+  let isGroup = false;
   // What kept a group back decides for the others of it.
   const isUndone = (item: BatchItem): boolean => outcomes.get(item.mutationId)?.type === 'undone';
   for (const item of [...settled].sort((a, b) => Number(isUndone(a)) - Number(isUndone(b)))) {
@@ -145,6 +150,7 @@ export async function acknowledge(
       if (outcome.type === 'applied') gone.push(row);
       continue;
     }
+    if (row.group !== undefined) isGroup = true;
     const above = all.filter((candidate) => candidate.seq > item.seq);
     // The server may still give it: it says so in a full download only.
     if (outcome.type === 'forbidden' && row.base !== null) unreadable.add(table.name);
@@ -195,7 +201,9 @@ export async function acknowledge(
   ]);
   effects.resend.push(...released.filter((seq) => seq <= context.journal.uploadedThrough));
   const isAllTaken = context.outcomes.every(({ type }) => type === 'applied');
-  const replanned = await storeRest(tx, session, { content, items, outcomes, names, goesAsItIs: isAllTaken });
+  const { unanswered, wasSent } = context;
+  const rest = { content, items, outcomes, names, goesAsItIs: isAllTaken, unanswered, wasSent };
+  const replanned = await storeRest(tx, session, rest);
   effects.resend.push(...replanned.filter((seq) => seq <= context.journal.uploadedThrough));
   const { user, environment } = session;
   for (const group of parted.values())
@@ -224,5 +232,5 @@ export async function acknowledge(
     settled.length === content.items.length &&
     settled.every(({ mutationId }) => outcomes.get(mutationId)?.type === 'applied') &&
     settlements.every(([settlement]) => settlement.rows.length === 0 && settlement.failure === null);
-  return { journal, events: eventsOf(effects), known, isPlain };
+  return { journal, events: eventsOf(effects), known, isPlain, isGroup };
 }

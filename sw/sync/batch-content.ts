@@ -55,6 +55,9 @@ export function makeBatch(
     ...{ device, run, onConflict },
     ...(group === undefined ? {} : { group }),
     changes: items.map(encode),
+    sentBefore: new Set(
+      items.flatMap(({ row }) => (row.triedIn === undefined && !('sent' in row) ? [] : [row.mutationId])),
+    ),
   });
   return { items, body, waiting: chosen.waiting };
 }

@@ -17,8 +17,8 @@ import { isStorageFault } from './state.ts';
 interface RunEnd {
   readonly outcome: RunOutcome;
   readonly error: SyncError | null;
-  /** All else was done. */
-  readonly isForSome?: boolean;
+  /** What the server could not take; all else was done. */
+  readonly later?: JournalRow['later'];
 }
 
 /** The error of a run that did all but that (SPEC R-15). */
@@ -30,7 +30,7 @@ function notTakenNow(): SyncError {
 
 /** The end of a run that did all it could: it has failed only by what the server could not take. */
 export function endOf(outcome: RunOutcome, { later }: JournalRow): RunEnd {
-  return { outcome, error: outcome === 'failed' ? notTakenNow() : null, isForSome: later === 'some' };
+  return { outcome, error: outcome === 'failed' ? notTakenNow() : null, ...(later === undefined ? {} : { later }) };
 }
 
 /** What `endRun` touches. */
@@ -59,9 +59,13 @@ export async function endRun(
   const { error } = end;
   if (error === null || end.outcome === 'cancelled') {
     if (end.outcome !== 'cancelled') {
+      const { putOff, throughSeq } = journal;
+      const backoff = putOff === 'left' ? await getMeta(tx, 'backoff') : undefined;
       await Promise.all([
         // What was left to another run waits for it.
-        journal.putOff === 'left' ? null : deleteMeta(tx, 'backoff'),
+        backoff === undefined
+          ? deleteMeta(tx, 'backoff')
+          : setMeta(tx, 'backoff', { ...backoff, forThrough: throughSeq }),
         deleteMeta(tx, 'authRequired'),
         setMeta(tx, 'reachable', true),
       ]);
@@ -74,8 +78,9 @@ export async function endRun(
     return result;
   }
   const last = (await getMeta(tx, 'backoff')) ?? null;
+  const isForSome = end.later === 'some' || (end.later === 'same' && last?.forThrough !== undefined);
   const next = nextBackoff(last, error, { now: now(), random: random() });
-  await setMeta(tx, 'backoff', end.isForSome === true ? { ...next, isForSome: true } : next);
+  await setMeta(tx, 'backoff', isForSome ? { ...next, forThrough: journal.throughSeq } : next);
   // A fault of this device's own database says nothing of the network, nor does an app that cannot get its token.
   if (!isStorageFault(error) && error.code !== 'no-credentials')
     await setMeta(tx, 'reachable', error.code === 'server');

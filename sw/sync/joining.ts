@@ -29,7 +29,9 @@ export async function covers(session: Session, going: RunRequest, wanted: RunReq
   const hasMode = wanted.mode === 'selected' ? isSameSelection : going.mode === 'all' || going.mode === wanted.mode;
   if (!hasMode || (wanted.full && !going.full)) return false;
   const journal = await readJournal(session);
-  if (journal === null) return true;
+  if (journal === null) return going.trigger === 'call' || wanted.trigger !== 'call';
+  // It leaves out what a call would not.
+  if (journal.putOff === 'left') return false;
   const seq = await session.database.read(['meta'], (tx) => getMeta(tx, 'seq'));
   return (seq ?? 0) <= journal.throughSeq;
 }

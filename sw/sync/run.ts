@@ -50,7 +50,7 @@ export async function openRun(session: Session, request: RunRequest): Promise<Jo
     ]);
     const uploadTotal = mode === 'selected' ? Math.min(keys, changes + commands) : changes - stuck + commands;
     const now = session.environment.now();
-    const isEarly = trigger !== 'call' && isWaiting(backoff ?? null, now) && backoff?.isForSome === true;
+    const isEarly = trigger !== 'call' && isWaiting(backoff ?? null, now) && backoff?.forThrough !== undefined;
     const row: JournalRow = {
       id: 'open',
       run,

@@ -180,7 +180,7 @@ function conflicting(input: SettleInput, outcome: Extract<Outcome, { type: 'conf
   const top = above.at(-1);
   // Sent again though it may have arrived, it is the user's own create that the server has: the delete over it goes on (SPEC 3.2).
   const deleted =
-    row.sealed === true && top?.operation === 'delete' ? { ...withState(top, 'pending'), base: null } : null;
+    row.sent === 'again' && top?.operation === 'delete' ? { ...withState(top, 'pending'), base: null } : null;
   const local = joinAll(row, above, newId) ?? deleted;
   const { record, version } = outcome;
   const text = record === null ? null : withLocalColumns(table, record, row.text ?? row.base?.text ?? null);
@@ -289,7 +289,7 @@ export function settle(input: SettleInput): Settlement {
       // It may have been taken all the same: an edit in its place, under another id, could make a second record, or undo nothing.
       return {
         ...{ verdict: 'later', failure: null, again: false, base: { type: 'keep' } },
-        rows: [{ ...row, sealed: true, triedIn: input.run }, ...input.above],
+        rows: [{ ...row, sealed: true, sent: row.sent ?? 'perhaps', triedIn: input.run }, ...input.above],
       };
     case 'fenced': {
       const rest = joinAll(row, input.above, input.newId);

@@ -15,6 +15,7 @@ export interface TriggerFacts {
   readonly isOnline: boolean;
   readonly runOpen: boolean;
   readonly sendable: number;
+  readonly lastSeq: number;
   readonly authRequired: boolean;
   readonly backoff: Backoff | null;
   readonly isBackingOff: boolean;
@@ -32,14 +33,15 @@ function decideRun(trigger: RunTrigger, facts: TriggerFacts): RunMode | null {
   const waits =
     facts.isBackingOff &&
     !(isSignOfLife && until - facts.now < 5 * 60_000 + floorMs && facts.backoff?.code !== 'server');
-  if (waits && facts.backoff?.isForSome !== true) return null;
-  // Only what the server could not take waits: what is new does not (SPEC R-15).
-  const sendable = waits ? 0 : facts.sendable;
+  const { forThrough } = facts.backoff ?? {};
+  if (waits && forThrough === undefined) return null;
+  // Only what the server could not take waits: what was written since does not (SPEC R-15).
+  const sendable = waits && facts.lastSeq <= (forThrough ?? 0) ? 0 : facts.sendable;
   const isStale = !facts.ready || Math.abs(facts.now - facts.downloadedAt) > freshMs;
   switch (trigger) {
     case 'write':
       // The browser's word is a hint; a timer and the other triggers do without it.
-      return facts.isOnline && facts.sendable > 0 ? 'unsynchronized' : null;
+      return facts.isOnline && sendable > 0 ? 'unsynchronized' : null;
     case 'timer':
       return sendable > 0 ? 'unsynchronized' : null;
     case 'background-sync':
@@ -61,8 +63,9 @@ export async function modeFor(session: Session, trigger: RunTrigger): Promise<Ru
   const { database, base, schema, environment } = session;
   const now = environment.now();
   const facts = await database.read([...countScope, 'runs'], async (tx): Promise<TriggerFacts> => {
-    const [counts, open, backoff, authRequired, heads] = await Promise.all([
+    const [counts, lastSeq, open, backoff, authRequired, heads] = await Promise.all([
       countByTable(tx, base, schema),
+      getMeta(tx, 'seq'),
       tx.objectStore('runs').get('open'),
       getMeta(tx, 'backoff'),
       getMeta(tx, 'authRequired'),
@@ -73,6 +76,7 @@ export async function modeFor(session: Session, trigger: RunTrigger): Promise<Ru
       isOnline: environment.isOnline(),
       runOpen: open !== undefined,
       sendable: counts.sendable,
+      lastSeq: lastSeq ?? 0,
       authRequired: authRequired ?? false,
       backoff: backoff ?? null,
       isBackingOff: isWaiting(backoff ?? null, now),

@@ -10,6 +10,7 @@ import { isSendable, isUploaded, type Schema, type Table } from '../store/schema
 import type { RecordKey } from '../protocol/record.ts';
 import { ChosenItems } from './chosen-items.ts';
 import { CommandsBefore } from './commands-before.ts';
+import { hasTurn } from './put-off.ts';
 import { unchangedOf } from './unchanged.ts';
 import { Leavers } from './upload-leavers.ts';
 import { commandId, isReferredTo, neededBy, refId } from './upload-order.ts';
@@ -60,7 +61,7 @@ export class Choice {
     const { run, putOff, selection } = this.#journal;
     if (triedIn === undefined || triedIn === run) return triedIn === run;
     this.hasPutOff ||= putOff === undefined;
-    return putOff !== 'turn' && selection === undefined;
+    return !hasTurn(putOff) && selection === undefined;
   }
 
   async #isSendable(table: Table, row: ChangeRow): Promise<boolean> {

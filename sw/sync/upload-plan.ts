@@ -5,9 +5,11 @@ import { readGroup } from '../store/groups.ts';
 import type { Schema } from '../store/schema.ts';
 import type { Base } from '../store/base.ts';
 import type { BackendConnection } from '../backend/backend.ts';
+import { deleteMeta } from '../store/meta.ts';
 import { makeBatch, storeBatch, storeWaiting, type StoredBatch } from './batch-content.ts';
 import { contentsToSend, type ContentToSend } from './contents-to-send.ts';
 import type { WaitingRows } from './chosen-items.ts';
+import { hasTurn, isAllLookedAt, withTurn } from './put-off.ts';
 import { Choice } from './upload-choice.ts';
 import { isReferredTo, refId, type UploadItem } from './upload-order.ts';
 import { afterPart, nextSelected } from './upload-selected.ts';
@@ -53,26 +55,6 @@ export type Chosen =
   | { readonly type: 'skip'; readonly waiting: WaitingRows; readonly next: JournalRow }
   | { readonly type: 'done' };
 
-/** Nothing is left of what the run was opened for (R-3). */
-export function isAllLookedAt({ selection, uploadedThrough, throughSeq, resend, putOff }: JournalRow): boolean {
-  return selection === undefined && uploadedThrough >= throughSeq && resend.length === 0 && putOff !== 'found';
-}
-
-/** The upload ends here, as the server takes nothing: what is left is for the next run. */
-export function endUpload(ended: JournalRow): JournalRow {
-  const { selection, throughSeq } = ended;
-  const journal: JournalRow = { ...ended, later: 'all' };
-  if (selection !== undefined) return { ...journal, selection: { ...selection, done: selection.parts } };
-  return { ...journal, uploadedThrough: throughSeq, resend: [], putOff: 'turn' };
-}
-
-/** What was put off has its turn when all else was looked at: what waits for it is looked at once more. */
-function withTurn(journal: JournalRow): JournalRow {
-  const { putOff, uploadedThrough, throughSeq, resend } = journal;
-  const isTurn = putOff === 'found' && uploadedThrough >= throughSeq && resend.length === 0;
-  return isTurn ? { ...journal, putOff: 'turn', uploadedThrough: 0 } : journal;
-}
-
 /** Chooses the next batch. With `ahead`, only from what can be planned before the batch under way is settled (SPEC P-2). */
 export async function chooseNext(
   tx: AnyTransaction,
@@ -85,7 +67,7 @@ export async function chooseNext(
     if (part === null) return { type: 'done' };
     return chooseFrom(tx, context, opened, { ...part, through: opened.uploadedThrough, unread: [] }, ahead);
   }
-  const journal = withTurn(opened);
+  const journal = await withTurn(tx, opened);
   const rows = context.backend.idempotent ? changesInBatch : attemptsInBatch;
   const characters = ahead?.characters ?? charactersInBatch;
   const stretch = await nextStretch(tx, journal, { rows, characters });
@@ -154,6 +136,8 @@ async function chooseFrom(
  */
 export async function planBatch(tx: WriteTransaction, context: PlanContext, journal: JournalRow): Promise<Plan> {
   const chosen = await chooseNext(tx, context, journal);
+  const isTurn = 'next' in chosen && hasTurn(chosen.next.putOff) && journal.putOff === 'found';
+  if (isTurn) await deleteMeta(tx, 'turnThrough');
   switch (chosen.type) {
     case 'done':
       return chosen;

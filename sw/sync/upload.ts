@@ -1,18 +1,19 @@
 import { SyncError } from '../protocol/errors.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import type { StoreName, BatchContentRow } from '../store/format.ts';
-import { getMeta, readStamp } from '../store/meta.ts';
+import { getMeta, readStamp, setMeta } from '../store/meta.ts';
 import { renameScope } from '../store/rename.ts';
 import { acknowledge, type Acknowledged } from './acknowledge.ts';
 import type { StoredBatch } from './batch-content.ts';
 import { knowBatch } from './known-changes.ts';
+import { endUpload, hasTurn, isAllLookedAt } from './put-off.ts';
 import { prepareNext, readGround, storePrepared, type PreparedBatch } from './next-batch.ts';
 import { report, uploadStepOf } from './progress.ts';
 import type { BackendCall, UploadReply } from '../backend/backend.ts';
 import { sendContents } from './send-contents.ts';
 import { callFor, type ActiveRun, type Session } from './session.ts';
 import { noteAttempt, parkUnanswered } from './unknown-outcomes.ts';
-import { endUpload, isAllLookedAt, planBatch } from './upload-plan.ts';
+import { planBatch } from './upload-plan.ts';
 
 const planScope: StoreName[] = [
   'changes',
@@ -106,10 +107,10 @@ async function sendBatch(
       bytesSent: bytesSent + reply.bytesSent,
       bytesReceived: bytesReceived + reply.bytesReceived,
     };
-    const { outcomes, serverEpoch } = reply;
+    const { outcomes, serverEpoch, unanswered = [], wasSent = false } = reply;
     const known = active.known?.stamp === stamp ? active.known : null;
     const settled = await acknowledge(tx, session, {
-      ...{ journal: counted, device: device ?? '', content, outcomes, serverEpoch },
+      ...{ journal: counted, device: device ?? '', content, outcomes, serverEpoch, unanswered, wasSent },
       known,
     });
     const next = prepared === null ? null : await storePrepared(tx, prepared, { ...settled, ground });
@@ -118,8 +119,10 @@ async function sendBatch(
       return { ...settled, next, known: await knowBatch(tx, next.items, { stamp: leaves, several }) };
     }
     // A server that takes nothing at all is left in peace.
-    const tookNone = outcomes.length >= fewLater && outcomes.every(({ type }) => type === 'later');
-    const left = reply.gaveUp === true || tookNone ? endUpload(settled.journal) : settled.journal;
+    const tookNone = !settled.isGroup && outcomes.length >= fewLater && outcomes.every(({ type }) => type === 'later');
+    const ends = reply.gaveUp === true || tookNone;
+    if (ends && hasTurn(counted.putOff)) await setMeta(tx, 'turnThrough', counted.uploadedThrough);
+    const left = ends ? endUpload(settled.journal) : settled.journal;
     await tx.objectStore('runs').put(left);
     // There are no rows to know before the next batch.
     const stillKnown = settled.known === null ? null : { ...settled.known, stamp: leaves, rows: new Map() };

@@ -58,7 +58,13 @@ export function uploadTo(
 ): Promise<UploadReply> {
   const { user = 'ana', onConflict = {} } = options;
   const texts = changes.map((change) => JSON.stringify(change));
-  const body = connection.encodeUpload({ device: 'device-1', run: 'run-00001', onConflict, changes: texts });
+  const body = connection.encodeUpload({
+    device: 'device-1',
+    run: 'run-00001',
+    onConflict,
+    changes: texts,
+    sentBefore: new Set(),
+  });
   return connection.upload(body, callAs(user));
 }
 

@@ -12,7 +12,13 @@ const theirs = { id: 'a', note: 'theirs' };
 /** A batch, sent as often as it is asked for. */
 function batchOf(connection: BackendConnection, changes: readonly JsonObject[]): () => Promise<UploadReply> {
   const texts = changes.map((change) => JSON.stringify(change));
-  const body = connection.encodeUpload({ device: 'device-1', run: 'run-00001', onConflict: {}, changes: texts });
+  const body = connection.encodeUpload({
+    device: 'device-1',
+    run: 'run-00001',
+    onConflict: {},
+    changes: texts,
+    sentBefore: new Set(),
+  });
   return () => connection.upload(body, callAs('ana'));
 }
 
@@ -53,6 +59,7 @@ describe('A create under client-keys', () => {
       run: 'r',
       onConflict: {},
       changes: [JSON.stringify(create('visits', ours))],
+      sentBefore: new Set(),
     });
     const other = serverThat(holding(others), options).connection;
     expect((await other.upload(body, callAs('ana'))).outcomes).toMatchObject([{ type: 'applied', record: others }]);

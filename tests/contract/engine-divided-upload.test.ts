@@ -215,7 +215,7 @@ describe('a batch that the server does not take whole', () => {
     const opened = await openDevice(fixture);
     const [from = '', to = ''] = await make(opened, 2);
     const line = randomUUID();
-    await fixture.request('PUT', '/api/products/1', { body: { Code: 1, Name: 'p', Stock: 1, price: 1 } });
+    await fixture.request('PUT', '/api/products/1', { body: { Code: 1, Name: 'p', Stock: 1 } });
     const content = { id: line, visitId: from, productCode: 1, quantity: 1, price: 2 };
     await ask(opened.session, 'PUT', `/api/lines/${line}`, content);
     expect(await run(opened)).toBe('finished');
@@ -231,5 +231,49 @@ describe('a batch that the server does not take whole', () => {
     const left = await fixture.request('GET', `/api/lines/${line}`);
     expect(left.status).toBe(how === 'deleted' ? 404 : 200);
     expect(await valueOf(opened.page.failures({}))).toEqual([]);
+  });
+
+  it('and was taken all the same makes no second record of what waits and is edited meanwhile (O2)', async () => {
+    const opened = await openDevice(fixture, {
+      visits: { path, key: 'id' },
+      tasks: {
+        ...{ path: '/api/tasks', key: 'id', serverKeys: true, columns: { id: 'number' } },
+        references: { visitId: 'visits', afterId: 'tasks' },
+      },
+    });
+    const [visitId = ''] = await make(opened, 1);
+    const parent = asObject(
+      (await ask(opened.session, 'POST', '/api/tasks', { visitId, title: 'one', afterId: null })).body,
+    );
+    const afterId = parent['id'] ?? null;
+    const child = asObject((await ask(opened.session, 'POST', '/api/tasks', { visitId, title: 'two', afterId })).body);
+    opened.device.network = async (at, forward, _headers, _method, body) => {
+      const isBad = at === '/sync/upload' && String(body).includes('"one"');
+      const answer = await forward();
+      return isBad ? broken() : answer;
+    };
+    for (let runs = 0; runs < 2; runs += 1) expect(await run(opened)).toBe('server');
+    await ask(opened.session, 'PATCH', `/api/tasks/${String(child['id'])}`, { title: 'two, edited' });
+    opened.device.network = (_at, forward) => forward();
+    expect(await run(opened)).toBe('finished');
+    const tasks = await fixture.server.database.query('select title from tasks where "visitId" = $1 order by id', [
+      visitId,
+    ]);
+    expect(tasks).toEqual([{ title: 'one' }, { title: 'two, edited' }]);
+  });
+
+  it('since it fails at a new record that is then deleted here leaves another one of that key alone (O5)', async () => {
+    const opened = await openDevice(fixture, {
+      products: { path: '/api/products', key: 'Code', columns: { Code: 'number' } },
+    });
+    await ask(opened.session, 'POST', '/api/products', { Code: 77, Name: 'mine', Stock: 1 });
+    refusing(opened, broken);
+    for (let runs = 0; runs < 2; runs += 1) expect(await run(opened)).toBe('server');
+    await ask(opened.session, 'DELETE', '/api/products/77');
+    const theirs = { Code: 77, Name: 'theirs', Stock: 1 };
+    expect((await fixture.request('POST', '/api/products', { body: theirs })).status).toBe(201);
+    opened.device.network = (_at, forward) => forward();
+    await run(opened);
+    expect((await fixture.request('GET', '/api/products/77')).body).toMatchObject({ Name: 'theirs' });
   });
 });

@@ -204,4 +204,52 @@ describe('what the server takes later', () => {
     await ask(opened.session, 'PUT', `${path}/${added}`, visit(added));
     expect(await opened.session.engine.requestRun('write')).toBe(false);
   });
+
+  it('and is a large group keeps no other from its turn', async () => {
+    const opened = await openDevice(fixture);
+    const members = Array.from({ length: 12 }, () => randomUUID());
+    const group = members.map((id) => ({ method: 'PUT', url: `${path}/${id}`, body: visit(id) }) as const);
+    await valueOf(opened.page.group(group, {}));
+    const other = randomUUID();
+    await ask(opened.session, 'PUT', `${path}/${other}`, visit(other));
+    let isOtherBusy = true;
+    taking(opened, (change) => {
+      const key = asObject(change)['key'];
+      return members.some((id) => id === key) || (isOtherBusy && key === other);
+    });
+    expect(await run(opened)).toMatchObject({ code: 'server' });
+    isOtherBusy = false;
+    expect(await run(opened)).toMatchObject({ code: 'server' });
+    expect((await see(opened.session, 'visits', other)).detail).toBe('clean');
+  });
+
+  it('is tried by a call that comes while a run leaves it out (R-4, S-08)', async () => {
+    const opened = await openDevice(fixture);
+    const { engine } = opened.session;
+    const busy = randomUUID();
+    await ask(opened.session, 'PUT', `${path}/${busy}`, visit(busy));
+    const sent = taking(opened, (change) => asObject(change)['key'] === busy);
+    for (let attempts = 0; attempts < 8; attempts += 1) await run(opened);
+    sent.length = 0;
+    const live = engine.requestRun('live');
+    const call = engine.synchronize('call', { mode: 'all', onBusy: 'join' });
+    await expect(call).rejects.toMatchObject({ code: 'server' });
+    await live;
+    expect(sent).toEqual([[busy]]);
+  });
+
+  it('lets what was written meanwhile go with the next sign of life, not with a write alone', async () => {
+    const opened = await openDevice(fixture);
+    const { engine } = opened.session;
+    const [busy, added] = [randomUUID(), randomUUID()];
+    await ask(opened.session, 'PUT', `${path}/${busy}`, visit(busy));
+    const sent = taking(opened, (change) => asObject(change)['key'] === busy);
+    for (let attempts = 0; attempts < 8; attempts += 1) await run(opened);
+    sent.length = 0;
+    expect(await engine.requestRun('timer')).toBe(false);
+    await ask(opened.session, 'PUT', `${path}/${added}`, visit(added));
+    expect(await engine.requestRun('background-sync')).toBe(true);
+    expect(await engine.requestRun('background-sync')).toBe(false);
+    expect(sent).toEqual([[added]]);
+  });
 });

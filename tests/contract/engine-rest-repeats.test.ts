@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { restBackend } from '../../sw/backend/rest-backend.ts';
 import type { Json } from '../../sw/protocol/record.ts';
 import { see } from './engine-fixture.ts';
 import { valueOf } from './engine-page.ts';
@@ -60,5 +62,34 @@ describe('A write to a plain REST server whose answer was lost', () => {
     expect(server.said()[1]).toBe('POST /api/tasks {"title":"child","afterId":101}');
     expect(await see(session, 'tasks', 101)).toMatchObject({ record: { title: 'parent' } });
     expect(await valueOf(page.failures({}))).toEqual([]);
+  });
+
+  it('is known to be one by the next worker too, where another of the batch was refused (A-R2, U-03)', async () => {
+    const options = { idempotency: 'client-keys', concurrency: 3 } as const;
+    const tables = { visits: { path: '/api/visits', key: 'id', conflict: 'merge' } } as const;
+    const opened = await openPlain(fixture, { ...options, tables });
+    const { device, server, session } = opened;
+    const [refused, made] = [randomUUID(), randomUUID()];
+    for (const id of [refused, made]) await ask(session, 'PUT', `/api/visits/${id}`, { id, note: 'mine' });
+    const forward = device.network;
+    device.network = async (path, ...request) => {
+      if (path.endsWith(refused)) return Response.json({}, { status: 422 });
+      await forward(path, ...request);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      throw new TypeError('connection closed');
+    };
+    expect(await runOnce(opened, 'unsynchronized')).toBe('failed');
+    opened.worker.kill();
+    // What a hook of the server's, or somebody else, has made of it.
+    server.put(`/api/visits/${made}`, { id: made, note: 'theirs' });
+    device.network = (path, next, headers, method, body) =>
+      method === 'PUT' && server.records.has(path)
+        ? Promise.resolve(Response.json({}, { status: 412 }))
+        : forward(path, next, headers, method, body);
+    const worker = device.startWorker({ backend: restBackend(options) });
+    const again = { ...opened, worker, session: await worker.signIn('ana') };
+    expect(await runOnce(again, 'unsynchronized')).toBe('finished');
+    expect(server.records.get(`/api/visits/${made}`)?.record).toMatchObject({ note: 'theirs' });
+    expect(server.said().filter((each) => each.startsWith('PATCH'))).toEqual([]);
   });
 });

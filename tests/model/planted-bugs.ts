@@ -296,8 +296,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'what does not fit a new schema dropped',
     edits: [
       {
-        file: 'sw/store/schema-version.ts',
-        find: "  if (failure !== null) await tx.objectStore('failures').put(failure);\n",
+        file: 'sw/store/store-migrated.ts',
+        find: '  await failures.put(failure);\n',
         replace: '',
       },
     ],
