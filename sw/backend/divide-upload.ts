@@ -78,9 +78,11 @@ export async function sendDivided(body: string, { send, failedBefore, bearing }:
     if (!(reply instanceof SyncError)) return { ...reply, isPart: part.length < all.length, wasSent };
     if (!isOne) continue;
     const isTooLarge = reply.details['status'] === 413;
-    if (!isTooLarge) bearing.givenUp.add(idOf(part[0] ?? null));
+    const told = refusal(part, isTooLarge);
+    const [first] = told.outcomes;
+    if (!isTooLarge && first !== undefined) bearing.givenUp.add(first.mutationId);
     const gaveUp = bearing.givenUp.size > mostGivenUp;
     if (gaveUp) bearing.givenUp.clear();
-    return { ...refusal(part, isTooLarge), isPart: part.length < all.length, gaveUp, wasSent };
+    return { ...told, isPart: part.length < all.length, gaveUp, wasSent };
   }
 }

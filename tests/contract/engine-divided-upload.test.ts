@@ -5,7 +5,7 @@ import { isJsonObject, type Json } from '../../sw/protocol/record.ts';
 import { see } from './engine-fixture.ts';
 import { openDevice, valueOf, visit, type Opened } from './engine-page.ts';
 import { ask } from './page-requests.ts';
-import { arrayOf, asJson, asObject, Fixture } from './server-fixture.ts';
+import { arrayOf, asJson, asObject, asText, Fixture } from './server-fixture.ts';
 
 const path = '/api/visits';
 const send = { mode: 'unsynchronized', onPartial: 'return' } as const;
@@ -253,7 +253,7 @@ describe('a batch that the server does not take whole', () => {
       return isBad ? broken() : answer;
     };
     for (let runs = 0; runs < 2; runs += 1) expect(await run(opened)).toBe('server');
-    await ask(opened.session, 'PATCH', `/api/tasks/${String(child['id'])}`, { title: 'two, edited' });
+    await ask(opened.session, 'PATCH', `/api/tasks/${asText(child['id'])}`, { title: 'two, edited' });
     opened.device.network = (_at, forward) => forward();
     expect(await run(opened)).toBe('finished');
     const tasks = await fixture.server.database.query('select title from tasks where "visitId" = $1 order by id', [
