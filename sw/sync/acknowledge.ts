@@ -37,8 +37,6 @@ export interface Acknowledged {
   readonly known: KnownChanges | null;
   /** All was taken, and nothing else has moved by it: what was planned as if it would be can follow (SPEC P-3). */
   readonly isPlain: boolean;
-  /** It was a batch of one group. */
-  readonly isGroup: boolean;
 }
 
 /** The records to which the server gave other keys than they have here. */
@@ -75,7 +73,7 @@ async function forgetCursors(tx: WriteTransaction, base: Base, tables: Iterable<
 
 /**
  * Stores the outcomes of a batch, in the caller's strict transaction (SPEC T-1): rows, acknowledged records as segments,
- * heads, failures, and the removal of the batch. What has no outcome stays in flight. The journal that it gives is to be stored
+ * heads, failures, and the removal of the batch. What has no outcome stays in flight, or is planned anew (T-6). The journal that it gives is to be stored
  * with it.
  */
 export async function acknowledge(
@@ -119,7 +117,6 @@ export async function acknowledge(
   const parted = new Map<string, GroupRef>();
   const unreadable = new Set<string>();
   let isRebased = false;
-  let isGroup = false;
   // What kept a group back decides for the others of it.
   const isUndone = (item: BatchItem): boolean => outcomes.get(item.mutationId)?.type === 'undone';
   for (const item of [...settled].sort((a, b) => Number(isUndone(a)) - Number(isUndone(b)))) {
@@ -150,7 +147,6 @@ export async function acknowledge(
       if (outcome.type === 'applied') gone.push(row);
       continue;
     }
-    if (row.group !== undefined) isGroup = true;
     const above = all.filter((candidate) => candidate.seq > item.seq);
     // The server may still give it: it says so in a full download only.
     if (outcome.type === 'forbidden' && row.base !== null) unreadable.add(table.name);
@@ -232,5 +228,5 @@ export async function acknowledge(
     settled.length === content.items.length &&
     settled.every(({ mutationId }) => outcomes.get(mutationId)?.type === 'applied') &&
     settlements.every(([settlement]) => settlement.rows.length === 0 && settlement.failure === null);
-  return { journal, events: eventsOf(effects), known, isPlain, isGroup };
+  return { journal, events: eventsOf(effects), known, isPlain };
 }

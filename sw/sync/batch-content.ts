@@ -56,7 +56,7 @@ export function makeBatch(
     ...(group === undefined ? {} : { group }),
     changes: items.map(encode),
     sentBefore: new Set(
-      items.flatMap(({ row }) => (row.triedIn === undefined && !('sent' in row) ? [] : [row.mutationId])),
+      items.flatMap(({ row }) => (row.triedIn !== undefined || 'sent' in row ? [row.mutationId] : [])),
     ),
   });
   return { items, body, waiting: chosen.waiting };

@@ -29,11 +29,10 @@ export async function covers(session: Session, going: RunRequest, wanted: RunReq
   const hasMode = wanted.mode === 'selected' ? isSameSelection : going.mode === 'all' || going.mode === wanted.mode;
   if (!hasMode || (wanted.full && !going.full)) return false;
   const journal = await readJournal(session);
-  if (journal === null) return going.trigger === 'call' || wanted.trigger !== 'call';
-  // It leaves out what a call would not.
-  if (journal.putOff === 'left') return false;
+  // One that began by itself may leave out what a call would not (SPEC R-15).
+  if (journal === null) return going.trigger === 'call';
   const seq = await session.database.read(['meta'], (tx) => getMeta(tx, 'seq'));
-  return (seq ?? 0) <= journal.throughSeq;
+  return journal.putOff !== 'left' && (seq ?? 0) <= journal.throughSeq;
 }
 
 /** A run's result as its caller gets it, or the error that ended it. */

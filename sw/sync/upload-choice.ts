@@ -223,17 +223,13 @@ export class Choice {
   async #findLeaver(row: ChangeRow): Promise<RecordRef | 'next batch' | null> {
     for (const leaver of await this.#leavers.of(row)) {
       const table = this.#context.schema.tables.get(leaver.table);
-      if (table === undefined || !this.#isOfRun(table)) continue;
-      const isChosen = this.chosen.has(leaver);
-      // The server may not take it this time either.
-      if (isChosen && leaver.triedIn === undefined) continue;
-      if (isChosen || this.chosen.holds(leaver)) return 'next batch';
+      if (this.chosen.has(leaver) || table === undefined || !this.#isOfRun(table)) continue;
+      if (this.chosen.holds(leaver)) return 'next batch';
       if (leaver.group !== undefined && (await this.#isOver(leaver.group, row))) continue;
       // It goes with all of its group, or not at all (N-7).
       const isNotNow = leaver.group !== undefined || (await this.#waitsForCommand(leaver)) === 'not now';
       if (!isNotNow && !(await this.addChange(leaver))) return 'next batch';
       if (!this.chosen.has(leaver)) return { table: leaver.table, key: leaver.key };
-      if (leaver.triedIn !== undefined) return 'next batch';
     }
     return null;
   }

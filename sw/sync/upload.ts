@@ -119,7 +119,7 @@ async function sendBatch(
       return { ...settled, next, known: await knowBatch(tx, next.items, { stamp: leaves, several }) };
     }
     // A server that takes nothing at all is left in peace.
-    const tookNone = !settled.isGroup && outcomes.length >= fewLater && outcomes.every(({ type }) => type === 'later');
+    const tookNone = outcomes.length >= fewLater && outcomes.every(({ type }) => type === 'later');
     const ends = reply.gaveUp === true || tookNone;
     if (ends && hasTurn(counted.putOff)) await setMeta(tx, 'turnThrough', counted.uploadedThrough);
     const left = ends ? endUpload(settled.journal) : settled.journal;

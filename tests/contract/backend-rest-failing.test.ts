@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { RestBackendOptions } from '../../sw/backend/rest-backend.ts';
 import type { JsonObject } from '../../sw/protocol/record.ts';
@@ -50,7 +51,11 @@ describe('A 500 to one change over REST (invariant 9)', () => {
       update('visits', bad, { fields: ['note'] }),
       remove('visits', 'bad'),
     ];
+    // Under a random key there is no other record than the own one, whatever a hook has made of it.
+    const own = { id: randomUUID(), note: 'mine, bad' };
+    const hooked = { answer: failingOn({ [`/api/visits/${own.id}`]: { ...own, note: 'hooked' } }) };
     for (const [change, options, outcome] of [
+      [create('visits', own), hooked, 'applied'],
       [made, there, 'applied'],
       [made, other, 'conflict'],
       [edited, there, 'applied'],

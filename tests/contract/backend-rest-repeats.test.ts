@@ -4,7 +4,7 @@ import type { BackendConnection, UploadReply } from '../../sw/backend/backend.ts
 import type { JsonObject } from '../../sw/protocol/record.ts';
 import { callAs, uploadTo } from './backend-fixture.ts';
 import { json, serverThat, type Answer } from './rest-fixture.ts';
-import { command, create, remove, update } from './server-fixture.ts';
+import { asText, command, create, remove, update } from './server-fixture.ts';
 
 const mine = { id: 'a', note: 'mine', rating: null };
 const theirs = { id: 'a', note: 'theirs' };
@@ -54,15 +54,20 @@ describe('A create under client-keys', () => {
     isLost = false;
     expect((await send()).outcomes).toMatchObject([{ type: 'applied', record: others, version: '5' }]);
     // Another worker finds the batch stored, and does not know whether it was sent.
-    const body = connection.encodeUpload({
-      device: 'd',
-      run: 'r',
-      onConflict: {},
-      changes: [JSON.stringify(create('visits', ours))],
-      sentBefore: new Set(),
-    });
+    const change = create('visits', ours);
+    const content = { device: 'd', run: 'r', onConflict: {}, changes: [JSON.stringify(change)] };
+    const body = connection.encodeUpload({ ...content, sentBefore: new Set() });
     const other = serverThat(holding(others), options).connection;
     expect((await other.upload(body, callAs('ana'))).outcomes).toMatchObject([{ type: 'applied', record: others }]);
+    // Or it makes another batch of it, and is told.
+    for (const [sentBefore, type] of [
+      [[asText(change['mutationId'])], 'applied'],
+      [[], 'conflict'],
+    ] as const) {
+      const next = serverThat(holding(others), options).connection;
+      const made = next.encodeUpload({ ...content, sentBefore: new Set(sentBefore) });
+      expect((await next.upload(made, callAs('ana'))).outcomes).toMatchObject([{ type }]);
+    }
   });
 
   it('whose answer was lost is in conflict with another record under a key that others may take too', async () => {

@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SyncError } from '../../sw/protocol/errors.ts';
 import { isJsonObject, type Json } from '../../sw/protocol/record.ts';
-import { see } from './engine-fixture.ts';
+import { see, tasks } from './engine-fixture.ts';
 import { openDevice, valueOf, visit, type Opened } from './engine-page.ts';
 import { ask } from './page-requests.ts';
 import { arrayOf, asJson, asObject, asText, Fixture } from './server-fixture.ts';
 
 const path = '/api/visits';
+const withTasks = { visits: { path, key: 'id' }, tasks } as const;
 const send = { mode: 'unsynchronized', onPartial: 'return' } as const;
 
 describe('a batch that the server does not take whole', () => {
@@ -72,13 +73,7 @@ describe('a batch that the server does not take whole', () => {
   });
 
   it('names what the first half made by the keys that the server gave it', async () => {
-    const opened = await openDevice(fixture, {
-      visits: { path, key: 'id' },
-      tasks: {
-        ...{ path: '/api/tasks', key: 'id', serverKeys: true, columns: { id: 'number' } },
-        references: { visitId: 'visits', afterId: 'tasks' },
-      },
-    });
+    const opened = await openDevice(fixture, withTasks);
     const [visitId = ''] = await make(opened, 1);
     let afterId: Json = null;
     for (const title of ['one', 'two', 'three', 'four']) {
@@ -88,11 +83,11 @@ describe('a batch that the server does not take whole', () => {
     const sizes = refusing(opened, (changes) => (changes.length > 1 ? nginx() : null));
     expect(await run(opened)).toBe('finished');
     expect(Math.max(...sizes.slice(-2))).toBe(1);
-    const tasks = await fixture.server.database.query(
+    const made = await fixture.server.database.query(
       'select a.title, b.title as after from tasks a left join tasks b on b.id = a."afterId" where a."visitId" = $1 order by a.id',
       [visitId],
     );
-    expect(tasks).toEqual([
+    expect(made).toEqual([
       { title: 'one', after: null },
       { title: 'two', after: 'one' },
       { title: 'three', after: 'two' },
@@ -197,6 +192,33 @@ describe('a batch that the server does not take whole', () => {
     expect(await valueOf(opened.page.pending())).toMatchObject({ total: 0 });
   });
 
+  it('since it fails at so much that the upload ends, begins behind that the next time', async () => {
+    const opened = await openDevice(fixture);
+    const bad = await make(opened, 4);
+    const members = [randomUUID(), randomUUID()];
+    const group = members.map((id) => ({ method: 'PUT', url: `${path}/${id}`, body: visit(id) }) as const);
+    await valueOf(opened.page.group(group, {}));
+    const others = [...members, ...(await make(opened, 1))];
+    const failing = [...bad, ...others];
+    refusing(opened, (changes) => (failing.some((id) => names(changes, id)) ? broken() : null));
+    for (let runs = 0; runs < 4; runs += 1) expect(await run(opened)).toBe('server');
+    failing.length = bad.length;
+    for (let runs = 0; runs < 2; runs += 1) expect(await run(opened)).toBe('server');
+    expect(await Promise.all(others.map(isThere))).toEqual([true, true, true]);
+  });
+
+  it('and is asked for in its turn with too many that fail, comes before them the next time', async () => {
+    const opened = await openDevice(fixture);
+    const bad = await make(opened, 4);
+    const [other = ''] = await make(opened, 1);
+    const failing = [...bad, other];
+    refusing(opened, (changes) => (failing.some((id) => names(changes, id)) ? broken() : null));
+    for (let runs = 0; runs < 4; runs += 1) expect(await run(opened)).toBe('server');
+    failing.length = bad.length;
+    for (let runs = 0; runs < 3; runs += 1) expect(await run(opened)).toBe('server');
+    expect(await isThere(other)).toBe(true);
+  });
+
   it('since it fails at a group sends what was made behind that', async () => {
     const opened = await openDevice(fixture);
     const members = [randomUUID(), randomUUID()];
@@ -234,13 +256,7 @@ describe('a batch that the server does not take whole', () => {
   });
 
   it('and was taken all the same makes no second record of what waits and is edited meanwhile (O2)', async () => {
-    const opened = await openDevice(fixture, {
-      visits: { path, key: 'id' },
-      tasks: {
-        ...{ path: '/api/tasks', key: 'id', serverKeys: true, columns: { id: 'number' } },
-        references: { visitId: 'visits', afterId: 'tasks' },
-      },
-    });
+    const opened = await openDevice(fixture, withTasks);
     const [visitId = ''] = await make(opened, 1);
     const parent = asObject(
       (await ask(opened.session, 'POST', '/api/tasks', { visitId, title: 'one', afterId: null })).body,
@@ -256,10 +272,10 @@ describe('a batch that the server does not take whole', () => {
     await ask(opened.session, 'PATCH', `/api/tasks/${asText(child['id'])}`, { title: 'two, edited' });
     opened.device.network = (_at, forward) => forward();
     expect(await run(opened)).toBe('finished');
-    const tasks = await fixture.server.database.query('select title from tasks where "visitId" = $1 order by id', [
+    const made = await fixture.server.database.query('select title from tasks where "visitId" = $1 order by id', [
       visitId,
     ]);
-    expect(tasks).toEqual([{ title: 'one' }, { title: 'two, edited' }]);
+    expect(made).toEqual([{ title: 'one' }, { title: 'two, edited' }]);
   });
 
   it('since it fails at a new record that is then deleted here leaves another one of that key alone (O5)', async () => {

@@ -24,17 +24,19 @@ import { LockSpace } from '../support/locks.ts';
 import { MemoryWitness } from '../support/memory-witness.ts';
 import type { Fixture, User } from './server-fixture.ts';
 
+export const tasks = {
+  path: '/api/tasks',
+  key: 'id',
+  serverKeys: true,
+  columns: { id: 'number', visitId: 'string', afterId: 'number' },
+  references: { visitId: 'visits', afterId: 'tasks' },
+} as const satisfies TableOptions;
+
 const tables: Readonly<Record<string, TableOptions>> = {
   places: { path: '/api/places', key: 'id', columns: { name: { type: 'string', index: true }, country: 'string' } },
   products: { path: '/api/products', key: 'Code', columns: { Code: 'number', Name: 'string', Stock: 'number' } },
   visits: { path: '/api/visits', key: 'id', references: { placeId: 'places' }, conflict: 'merge' },
-  tasks: {
-    path: '/api/tasks',
-    key: 'id',
-    serverKeys: true,
-    columns: { id: 'number', visitId: 'string', afterId: 'number' },
-    references: { visitId: 'visits', afterId: 'tasks' },
-  },
+  tasks,
   lines: { path: '/api/lines', key: 'id', references: { visitId: 'visits', productCode: 'products' } },
   photos: { path: '/api/photos', key: 'id', references: { visitId: 'visits' }, file: 'content' },
 };

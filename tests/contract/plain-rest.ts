@@ -3,7 +3,7 @@ import { restBackend, type RestBackendOptions } from '../../sw/backend/rest-back
 import type { JsonObject } from '../../sw/protocol/record.ts';
 import type { RunOutcome } from '../../sw/protocol/run.ts';
 import type { TableOptions } from '../../sw/store/schema.ts';
-import { Device } from './engine-fixture.ts';
+import { Device, tasks } from './engine-fixture.ts';
 import { pageOf, type Opened } from './engine-page.ts';
 import { json } from './rest-fixture.ts';
 import { asJson, asObject, asText, type Fixture } from './server-fixture.ts';
@@ -16,13 +16,7 @@ interface Sent {
 
 const plainTables: Readonly<Record<string, TableOptions>> = {
   visits: { path: '/api/visits', key: 'id', conflict: 'merge' },
-  tasks: {
-    path: '/api/tasks',
-    key: 'id',
-    serverKeys: true,
-    columns: { id: 'number', visitId: 'string', afterId: 'number' },
-    references: { visitId: 'visits', afterId: 'tasks' },
-  },
+  tasks,
 };
 
 /** A REST server in memory that remembers no requests: records by their paths, and versions that count. */
