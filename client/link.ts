@@ -68,11 +68,20 @@ export class Link {
     this.#connection?.close(this.#closed);
   }
 
-  #open(): Promise<Connection> {
-    if (this.#closed !== null) return Promise.reject(this.#closed);
-    const succession = this.#options.workers.succession();
-    if (succession !== null) return succession.then(() => this.#open());
-    if (this.#opening === null && this.#connection?.isOpen) return Promise.resolve(this.#connection);
+  async #open(): Promise<Connection> {
+    this.#throwIfClosed();
+    await this.#options.workers.succession();
+    this.#throwIfClosed();
+    if (this.#opening !== null) {
+      try {
+        return await this.#opening;
+      } catch (error) {
+        // That one may have asked a worker that was gone before this call was made.
+        if (!(error instanceof WorkerLostError)) throw error;
+        this.#throwIfClosed();
+      }
+    }
+    if (this.#opening === null && this.#connection?.isOpen) return this.#connection;
     this.#opening ??= this.#make().finally(() => {
       this.#opening = null;
     });

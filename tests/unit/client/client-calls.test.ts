@@ -128,6 +128,23 @@ describe("a page's calls", () => {
     expect(page.locks.snapshot()).toEqual({ held: [], pending: [] });
   });
 
+  it('ask anew when a connection that was being made for an earlier one gets no answer', async () => {
+    await page.open();
+    await until(() => page.locks.snapshot().pending.length > 0);
+    page.workers.kill();
+    page.workers.mute = true;
+    await until(() => page.locks.snapshot().held.length === 0);
+    page.client.setStatus('visits', 1, '').catch(() => undefined);
+    await until(() => page.locks.snapshot().held.length === 1);
+    page.clock.advance(connectTimeoutMs);
+    await until(() => page.workers.finds.length === 3 && page.locks.snapshot().held.length === 1);
+    const later = [page.client.setStatus('visits', 1, ''), page.client.setStatus('visits', 1, '')];
+    page.workers.mute = false;
+    page.clock.advance(connectTimeoutMs);
+    expect(await Promise.all(later)).toEqual([0, 0]);
+    expect(page.workers.finds).toEqual([false, false, true, false]);
+  });
+
   it('keep the worker alive, again and again until they settle', async () => {
     let settle: (done: boolean) => void = () => undefined;
     page.workers.methods.discard = async () => {
