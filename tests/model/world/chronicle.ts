@@ -31,6 +31,12 @@ interface Mark {
   endedAt: number;
 }
 
+/** What was cleared with what was unsent: the records in which a field was set, but for those that are being sent. */
+interface Cleared extends Pick<AnsweredWrite, 'device' | 'user' | 'table'> {
+  readonly field: string;
+  readonly refused: readonly RecordKey[];
+}
+
 /** What the pages of a world wrote, read and threw away, in the order of one clock. */
 export class Chronicle {
   readonly writes: AnsweredWrite[] = [];
@@ -40,7 +46,7 @@ export class Chronicle {
   readonly groups: Groups;
   readonly #authors = new Map<string, string>();
   readonly #excused = new Set<string>();
-  readonly #cleared: (Pick<AnsweredWrite, 'device' | 'user' | 'table'> & { readonly at: number })[] = [];
+  readonly #cleared: (Cleared & { readonly at: number })[] = [];
   /** Records of which a user threw a failed deletion away. */
   readonly #discarded: Pick<AnsweredWrite, 'device' | 'table' | 'key'>[] = [];
   readonly references: WrittenReference[] = [];
@@ -104,13 +110,12 @@ export class Chronicle {
     for (const write of this.writes) if (write.device === device && write.user === user) this.#giveUp(write);
   }
 
-  /** The user cleared records of the table, which are not known on the device any more. */
-  forget(where: Pick<AnsweredWrite, 'device' | 'user' | 'table'>): void {
-    this.#cleared.push({ ...where, at: this.tick() });
-  }
-
-  /** The user cleared records of the table, with what was unsent of them. */
-  clear(where: Pick<AnsweredWrite, 'device' | 'user' | 'table'>): void {
+  /** The user cleared records of the table, with what was unsent of them; null: its page never heard of which. */
+  clear(
+    where: Pick<AnsweredWrite, 'device' | 'user' | 'table'>,
+    cleared: Pick<Cleared, 'field' | 'refused'> | null,
+  ): void {
+    if (cleared !== null) this.#cleared.push({ ...where, ...cleared, at: this.tick() });
     for (const write of this.writes) {
       const { device, user, table, isCommand } = write;
       if (device === where.device && user === where.user && table === where.table && isCommand !== true)
@@ -178,13 +183,15 @@ export class Chronicle {
     );
   readonly isDiscarded: Evidence['isDiscarded'] = (deletion) =>
     this.#discarded.some((each) => each.device === deletion.device && this.#isSame(each, deletion));
-  readonly isCleared: NonNullable<Evidence['isCleared']> = ({ device, user, table, endedAt }, deletion) =>
+  readonly isCleared: NonNullable<Evidence['isCleared']> = (write, deletion) =>
     this.#cleared.some(
-      (each) =>
-        each.device === device &&
-        each.user === user &&
-        each.table === table &&
-        each.at > endedAt &&
-        each.at < deletion.endedAt,
+      ({ device, user, table, field, refused, at }) =>
+        device === write.device &&
+        user === write.user &&
+        table === write.table &&
+        Object.hasOwn(write.fields ?? {}, field) &&
+        !refused.some((key) => this.#isSame({ table, key }, write)) &&
+        at > write.endedAt &&
+        at < deletion.endedAt,
     );
 }

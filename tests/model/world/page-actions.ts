@@ -211,11 +211,10 @@ export class PageActions {
     };
     void link
       .call(page, 'clear', (methods) => methods.clear(table, `${field} IS NOT NULL`, { force }), onRefused)
-      .then(() => {
-        if (isRefused || user === null) return;
+      .then((result) => {
+        if (isRefused || user === null || !force) return;
         const where = { device: page.device.name, user, table };
-        chronicle.forget(where);
-        if (force) chronicle.clear(where);
+        chronicle.clear(where, result === null ? null : { field, refused: result.refused });
       });
   }
 
