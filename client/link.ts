@@ -68,33 +68,26 @@ export class Link {
     this.#connection?.close(this.#closed);
   }
 
+  /** Two attempts at most: what is under way may have asked a worker that was gone before this call was made, the next one has not. */
   async #open(): Promise<Connection> {
-    this.#throwIfClosed();
-    await this.#options.workers.succession();
-    this.#throwIfClosed();
-    if (this.#opening !== null) {
-      try {
-        return await this.#opening;
-      } catch (error) {
-        // That one may have asked a worker that was gone before this call was made.
-        if (!(error instanceof WorkerLostError)) throw error;
-        this.#throwIfClosed();
-      }
+    try {
+      return await this.#attempt(false);
+    } catch (error) {
+      if (!(error instanceof WorkerLostError)) throw error;
+      return this.#attempt(true);
     }
-    if (this.#opening === null && this.#connection?.isOpen) return this.#connection;
-    this.#opening ??= this.#make().finally(() => {
+  }
+
+  /** Takes part in the attempt that is under way, if one is. */
+  #attempt(again: boolean): Promise<Connection> {
+    if (this.#closed !== null) return Promise.reject(this.#closed);
+    const succession = this.#options.workers.succession();
+    if (succession !== null) return succession.then(() => this.#attempt(again));
+    if (this.#opening === null && this.#connection?.isOpen) return Promise.resolve(this.#connection);
+    this.#opening ??= this.#tryOnce(again).finally(() => {
       this.#opening = null;
     });
     return this.#opening;
-  }
-
-  async #make(): Promise<Connection> {
-    try {
-      return await this.#tryOnce(false);
-    } catch (error) {
-      if (!(error instanceof WorkerLostError)) throw error;
-      return this.#tryOnce(true);
-    }
   }
 
   async #tryOnce(again: boolean): Promise<Connection> {

@@ -128,21 +128,54 @@ describe("a page's calls", () => {
     expect(page.locks.snapshot()).toEqual({ held: [], pending: [] });
   });
 
-  it('ask anew when a connection that was being made for an earlier one gets no answer', async () => {
-    await page.open();
-    await until(() => page.locks.snapshot().pending.length > 0);
-    page.workers.kill();
-    page.workers.mute = true;
-    await until(() => page.locks.snapshot().held.length === 0);
-    page.client.setStatus('visits', 1, '').catch(() => undefined);
-    await until(() => page.locks.snapshot().held.length === 1);
-    page.clock.advance(connectTimeoutMs);
-    await until(() => page.workers.finds.length === 3 && page.locks.snapshot().held.length === 1);
-    const later = [page.client.setStatus('visits', 1, ''), page.client.setStatus('visits', 1, '')];
-    page.workers.mute = false;
-    page.clock.advance(connectTimeoutMs);
-    expect(await Promise.all(later)).toEqual([0, 0]);
-    expect(page.workers.finds).toEqual([false, false, true, false]);
+  describe('made while an earlier one asks for the second time', () => {
+    const attempt = (finds: number): Promise<void> =>
+      until(() => page.workers.finds.length === finds && page.locks.snapshot().held.length === 1);
+
+    beforeEach(async () => {
+      await page.open();
+      await until(() => page.locks.snapshot().pending.length > 0);
+      page.workers.kill();
+      page.workers.mute = true;
+      await until(() => page.locks.snapshot().held.length === 0);
+      page.client.setStatus('visits', 1, '').catch(() => undefined);
+      await attempt(2);
+      page.clock.advance(connectTimeoutMs);
+      await attempt(3);
+    });
+
+    it('ask anew when that gets no answer, together', async () => {
+      const later = [page.client.setStatus('visits', 1, ''), page.client.setStatus('visits', 1, '')];
+      page.workers.mute = false;
+      page.clock.advance(connectTimeoutMs);
+      expect(await Promise.all(later)).toEqual([0, 0]);
+      expect(page.workers.finds).toEqual([false, false, true, true]);
+    });
+
+    it('reject when neither that nor their own gets one', async () => {
+      const later = page.client.setStatus('visits', 1, '').catch((reason: unknown) => reason);
+      page.clock.advance(connectTimeoutMs);
+      await attempt(4);
+      page.clock.advance(connectTimeoutMs);
+      expect(await later).toMatchObject({ code: 'worker-lost' });
+    });
+
+    it('wait for a worker that takes over meanwhile', async () => {
+      let over = (): void => undefined;
+      const later = page.client.setStatus('visits', 1, '');
+      page.workers.successor = new Promise((resolve) => {
+        over = () => {
+          page.workers.successor = null;
+          page.workers.mute = false;
+          resolve();
+        };
+      });
+      page.clock.advance(connectTimeoutMs);
+      await until(() => page.locks.snapshot().held.length === 0);
+      expect(page.workers.finds).toHaveLength(3);
+      over();
+      expect(await later).toBe(0);
+    });
   });
 
   it('keep the worker alive, again and again until they settle', async () => {
