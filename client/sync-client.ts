@@ -221,8 +221,8 @@ export interface SyncClient extends EventTarget {
   signIn(options: SignInOptions): Promise<boolean>;
   /**
    * Ends the user's sign-in here; resolves with whether anybody was signed in. A run that is going ends. Rejects, with everything as
-   * it was, with the run's error or `unsent` if what was to be uploaded could not be, and with `unsent` if removing the
-   * downloaded data would lose work.
+   * it was, with the run's error or `unsent` if what was to be uploaded could not be, with `unsent` if removing the
+   * downloaded data would lose work, and with `user-changed` if somebody signs in before it is done.
    */
   signOut(options?: SignOutOptions): Promise<boolean>;
 

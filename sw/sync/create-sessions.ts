@@ -18,6 +18,7 @@ import { madeBy, type HeadersFunction } from './made-headers.ts';
 import { openUserDatabase } from './open-user-database.ts';
 import { noCredentials, type Session } from './session.ts';
 import { createStorageWatch } from './storage-watch.ts';
+import { createSwitches, signedInMeanwhile } from './switches.ts';
 import { createTraffic } from './traffic.ts';
 import { tellUnheard } from './unheard.ts';
 import { noEncryption, noSecrets, unlock } from './unlock.ts';
@@ -74,8 +75,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   let open: Opening | null = null;
   /** The last one that was opened; its signal says whether it still is. */
   let begun: Session | null = null;
-  /** Sign-ins and sign-outs, one after the other; never rejects. */
-  let switching: Promise<unknown> = Promise.resolve();
+  const switches = createSwitches();
 
   const databaseName = (user: string): string => nameOfDatabase(name, user);
 
@@ -159,7 +159,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
 
   const opening = async (): Promise<Opening> => {
-    await switching;
+    await switches.done();
     await readKnown();
     // Nothing is awaited from here on: a switch sets both at once.
     const user = known?.user ?? '';
@@ -177,13 +177,6 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
 
   const current = async (): Promise<OpenSession> => (await opening()).session;
-
-  /** Runs one switch behind those before it. */
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const mine = switching.then(work);
-    switching = mine.catch(() => undefined);
-    return mine;
-  };
 
   const endOpen = async (): Promise<void> => {
     const old = await open?.session.catch(() => null);
@@ -251,7 +244,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
 
   const leaveLocked = async (user: string, wipe: boolean): Promise<void> => {
-    if (known?.user !== user) throw new SyncError('user-changed', 'Somebody else signed in meanwhile.');
+    if (known?.user !== user) throw signedInMeanwhile();
     keys.interrupt();
     await endOpen();
     await noteLeaving(user, wipe);
@@ -260,7 +253,7 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   const leave = async (session: OpenSession, { wipe, before }: Leaving): Promise<void> => {
     const { user } = session;
-    if (known?.user !== user) throw new SyncError('user-changed', 'Somebody else signed in meanwhile.');
+    if (known?.user !== user) throw signedInMeanwhile();
     await endOpen();
     const last = await openSession(user);
     try {
@@ -285,9 +278,10 @@ export function createSessions(options: SessionsOptions): Sessions {
       user: currentUser,
       locked: () => keys.asked(),
       liveUrl: backend.liveUrl,
-      signIn: (user, headers, secrets = noSecrets) => inTurn(() => switchTo(user, headers, secrets)),
-      leave: (session, leaving) => inTurn(() => leave(session, leaving)),
-      leaveLocked: (user, wipe) => inTurn(() => leaveLocked(user, wipe)),
+      signInsAsked: () => switches.signInsAsked(),
+      signIn: (user, headers, secrets = noSecrets) => switches.signIn(() => switchTo(user, headers, secrets)),
+      leave: (session, leaving) => switches.signOut(leaving.since, () => leave(session, leaving)),
+      leaveLocked: (user, { since, wipe }) => switches.signOut(since, () => leaveLocked(user, wipe)),
       provideHeaders: (user, headers) => {
         if (known?.user === user) credentials.give(user, headers);
       },

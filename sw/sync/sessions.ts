@@ -13,6 +13,8 @@ export interface OpenSession extends Session {
 }
 
 export interface Leaving {
+  /** `signInsAsked()` when it was asked for: a later sign-in counts for more. */
+  readonly since: number;
   /** Whether the database is deleted. */
   readonly wipe: boolean;
   /** The last look at what is left, with nothing else at work on the database. If it throws, nobody is signed out. */
@@ -31,10 +33,12 @@ export interface Sessions {
    * was switched.
    */
   signIn(user: string, headers: Headers | null, secrets?: Secrets): Promise<OpenSession>;
-  /** Ends the sign-in of a session. */
+  /** How many sign-ins this worker was asked for. */
+  signInsAsked(): number;
+  /** Ends the sign-in of a session. Rejects with `user-changed`, with everything as it was, if somebody has signed in meanwhile. */
   leave(session: OpenSession, leaving: Leaving): Promise<void>;
   /** Ends the sign-in of a user whose database cannot be opened without its key. What is in it is not looked at. */
-  leaveLocked(user: string, wipe: boolean): Promise<void>;
+  leaveLocked(user: string, leaving: Omit<Leaving, 'before'>): Promise<void>;
   /** Who is signed in; rejects as `current` does for a tab of another, but opens no database. */
   user(): Promise<string>;
   /** Settles when the key of the current user's database is asked for: until a tab gives it, the database stays closed. */

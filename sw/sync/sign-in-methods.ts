@@ -23,10 +23,14 @@ function checkKey(name: string, key: unknown): void {
 }
 
 /** Nothing can be looked at: what stays as it is may be left, and what goes as a whole. */
-async function leaveLocked(sessions: Sessions, { unsent, data }: SignOutChoice, error: unknown): Promise<void> {
+async function leaveLocked(
+  sessions: Sessions,
+  { unsent, data, since }: SignOutChoice & { readonly since: number },
+  error: unknown,
+): Promise<void> {
   const isPossible = data === 'keep' ? unsent === 'keep' : unsent === 'discard';
   if (!(error instanceof EncryptionKeyError) || !isPossible) throw error;
-  await sessions.leaveLocked(await sessions.user(), data === 'remove');
+  await sessions.leaveLocked(await sessions.user(), { since, wipe: data === 'remove' });
 }
 
 /** What a page's calls about the sign-in do. */
@@ -58,12 +62,13 @@ export function createSignInMethods(
         if (!dataChoices.includes(data))
           throw new SyncError('invalid-request', 'signOut: data is keep or remove. Nobody was signed out.');
         const choice: SignOutChoice = { unsent, data };
+        const since = sessions.signInsAsked();
         try {
           const session = await sessions.observed();
           if (session.user === '') return false;
-          await signOut(sessions, session, { choice, call: newId() });
+          await signOut(sessions, session, { choice, since, call: newId() });
         } catch (error) {
-          await leaveLocked(sessions, choice, error);
+          await leaveLocked(sessions, { ...choice, since }, error);
         }
         await sessions.observed().then(tellPending, () => undefined);
         return true;

@@ -82,19 +82,20 @@ async function refuseToLose(session: OpenSession, { unsent, data }: SignOutChoic
 
 /**
  * Ends the sign-in of a session. Rejects, with everything as it was, if what was to be uploaded could not be (the run's own
- * error, or `unsent`), or if removing the database would lose what is unsent. Killed anywhere, it has happened or it has not;
- * a database noted for removal is removed before it is next opened.
+ * error, or `unsent`), if removing the database would lose what is unsent, or if somebody has signed in meanwhile (`user-changed`).
+ * Killed anywhere, it has happened or it has not; a database noted for removal is removed before it is next opened.
  */
 export async function signOut(
   sessions: Sessions,
   session: OpenSession,
-  options: { readonly choice: SignOutChoice; readonly call: string },
+  options: { readonly choice: SignOutChoice; readonly since: number; readonly call: string },
 ): Promise<void> {
-  const { choice, call } = options;
+  const { choice, since, call } = options;
   if (choice.unsent === 'upload') {
     await session.engine.synchronize(call, { mode: 'unsynchronized', onBusy: 'queue' });
   }
   await sessions.leave(session, {
+    since,
     wipe: choice.data === 'remove',
     before: async (last) => {
       if (choice.unsent !== 'discard') return refuseToLose(last, choice);

@@ -320,6 +320,40 @@ describe('signing out', () => {
     expect(await see(await worker.sessions.current(), 'visits', bad)).toMatchObject({ detail: 'rejected' });
   });
 
+  it('is refused if its user signed in again while it uploaded (G-3)', async () => {
+    const device = new Device(fixture);
+    const worker = device.startWorker();
+    const [page, other] = [await pageOf(worker, 'page'), await pageOf(worker, 'other')];
+    await page.signIn({ user: 'ana' });
+    const id = randomUUID();
+    await write(await worker.sessions.current(), 'visits', id, visit(id));
+    const [reached, gate] = [signal(), signal()];
+    device.network = async (path, forward) => {
+      if (path === '/sync/upload') {
+        reached.give();
+        await gate.given;
+      }
+      return forward();
+    };
+    const signingOut = page.signOut({ unsent: 'upload', data: 'remove' });
+    await reached.given;
+    expect(await other.signIn({ user: 'ana' })).toMatchObject({ ok: true });
+    gate.give();
+    expect(await signingOut).toMatchObject({ ok: false, error: { code: 'user-changed' } });
+    expect(await other.state()).toMatchObject({ ok: true, value: { user: 'ana', pending: 0 } });
+    expect((await see(await worker.sessions.current(), 'visits', id)).record).toMatchObject({ id });
+    expect(await isOnServer(id)).toBe(true);
+  });
+
+  it('waits for a sign-in that was asked for before it, and then happens', async () => {
+    const worker = new Device(fixture).startWorker();
+    const page = await pageOf(worker, 'page');
+    await page.signIn({ user: 'ana' });
+    const [again, out] = await Promise.all([page.signIn({ user: 'ana' }), page.signOut({})]);
+    expect([again, out]).toMatchObject([{ ok: true }, { ok: true, value: true }]);
+    expect(await page.state()).toMatchObject({ ok: true, value: { user: '' } });
+  });
+
   it('with keep leaves the work for the next sign-in, and is refused if the data were to be removed', async () => {
     const worker = new Device(fixture).startWorker();
     const page = await pageOf(worker, 'page');
