@@ -28,6 +28,8 @@ export interface StoredState {
   readonly sealedThrough: number;
   /** A command on the record waits for its last row. @default false */
   readonly isAwaited?: boolean;
+  /** What was written since the last row may be about the same record, by its other key (SPEC N-3). @default false */
+  readonly isPassed?: boolean;
 }
 
 export type CoalescedWrite =
@@ -139,6 +141,8 @@ function isAmendable(row: ChangeRow, state: StoredState): boolean {
   if (row.state === 'blocked' && row.sent !== undefined) return false;
   // What the server refused, or what waits, is mended in its place: nothing that follows it was taken before it.
   if (row.state !== 'pending') return true;
+  // In its place it would count as older than that.
+  if (row.operation === 'update' && state.isPassed === true) return false;
   return row.seq > state.sealedThrough && row.sealed !== true && row.group === undefined;
 }
 

@@ -61,6 +61,7 @@ function failureOf(
     code === 'schema'
       ? `does not fit version ${schema.version}`
       : `version ${schema.version} has it where there is other work, which was kept`;
+  const mayBeThere = first.sent === undefined ? '' : ' The server may have it already, perhaps under another key.';
   return {
     id: newId(),
     table,
@@ -69,7 +70,7 @@ function failureOf(
     content: parsed(last.text),
     base: parsed(first.base?.text),
     code,
-    message: `It was made with version ${last.schema} of the app and ${why}. Its content is kept here.`,
+    message: `It was made with version ${last.schema} of the app and ${why}. Its content is kept here.${mayBeThere}`,
     user,
     device,
     run: '',

@@ -44,6 +44,20 @@ async function isAwaitedByCommand(tx: AnyTransaction, { table, key, seq }: Chang
   );
 }
 
+const rowsLookedAt = 64;
+
+/**
+ * Whether what was written since the row may be about its record by another key: of a new record that is on its way the server's key may
+ * be known from a list already (SPEC N-3). True also where too much was written since to be looked at.
+ */
+async function isPassed(tx: AnyTransaction, { table, key, seq }: ChangeRow): Promise<boolean> {
+  const later = await tx
+    .objectStore('changes')
+    .index('seq')
+    .getAllKeys(IDBKeyRange.lowerBound(seq, true), rowsLookedAt);
+  return later.length === rowsLookedAt || later.some(([name, other]) => name === table && other !== key);
+}
+
 export async function readState(tx: AnyTransaction, base: Base, write: RecordWrite): Promise<ReadState> {
   const [aliases, head, rows, members, inFlight, sealed] = await Promise.all([
     write.aliases === undefined ? undefined : countAliases(tx),
@@ -59,7 +73,9 @@ export async function readState(tx: AnyTransaction, base: Base, write: RecordWri
   if (rows.length > 0 || write.keyIsNew) {
     const last = rows.at(-1);
     const isAwaited = last?.state === 'blocked' && (await isAwaitedByCommand(tx, last));
-    const state = { rows, base: null, marked: false, inFlight, sealedThrough, isAwaited };
+    const mayBePassed = aliases !== undefined && inFlight.size > 0 && last?.operation === 'update';
+    const passed = mayBePassed && (await isPassed(tx, last));
+    const state = { rows, base: null, marked: false, inFlight, sealedThrough, isAwaited, isPassed: passed };
     return { head, state, baseKnown: true, isRenamed, signature };
   }
   const record = await base.readRecord(tx, head, write.key);

@@ -12,7 +12,7 @@ import { Device, see, write, type WorkerOptions } from './engine-fixture.ts';
 import { network, pageOf, valueOf, visit } from './engine-page.ts';
 import { bytesOf, chunksHere, takePhoto } from './files-fixture.ts';
 import { ask } from './page-requests.ts';
-import { Fixture } from './server-fixture.ts';
+import { arrayOf, asJson, asObject, Fixture } from './server-fixture.ts';
 
 const fixture = new Fixture('embedded');
 beforeAll(() => fixture.start());
@@ -124,6 +124,35 @@ describe('A new version of the schema', () => {
     expect(await onServer(misfit)).toMatchObject({ note: 'a note' });
     expect(await failuresOf(next)).toMatchObject([{ code: 'schema', key: misfit, content: { note: 'does not fit' } }]);
     expect(await next.database.read(['changes'], (tx) => tx.objectStore('changes').getAll())).toEqual([]);
+  });
+
+  it('says of a new record that the server may have, and that does not fit, that it may be there (V-4)', async () => {
+    const device = new Device(fixture);
+    const before = device.startWorker(version(1, { visits }));
+    const session = await before.signIn('ana');
+    const [perhaps, never] = [randomUUID(), randomUUID()];
+    await write(session, 'visits', perhaps, visit(perhaps));
+    device.network = async (path, forward) => {
+      const answer = await forward();
+      if (path !== '/sync/upload') return answer;
+      // Taken, and said to be for later.
+      const body = asObject(asJson(await answer.text()));
+      const outcomes = arrayOf(body['outcomes']).map((outcome) => ({
+        type: 'later',
+        mutationId: asObject(outcome)['mutationId'] ?? null,
+        message: 'Not now.',
+      }));
+      return new Response(JSON.stringify({ ...body, outcomes }), answer);
+    };
+    await expect(run(session, 'later')).rejects.toMatchObject({ code: 'server' });
+    device.network = network;
+    await write(session, 'visits', never, visit(never));
+    before.kill();
+    const next = await device.startWorker(version(2, { visits }, () => null)).signIn('ana');
+    const failures = await failuresOf(next);
+    const messageOf = (id: string): string | undefined => failures.find(({ key }) => key === id)?.message;
+    expect(messageOf(perhaps)).toMatch(/may have it already/);
+    expect(messageOf(never)).toMatch(/Its content is kept here\.$/);
   });
 
   it('sends what was in flight of a table that is no more, once, and leaves nothing of it (invariant 3)', async () => {

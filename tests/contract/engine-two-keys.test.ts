@@ -58,6 +58,21 @@ describe('What is written under both keys of a record, while the answer to its c
     expect(await valueOf(twice.page.pending())).toMatchObject({ total: 0 });
   });
 
+  it.each(['the page’s', 'the server’s'])(
+    'keeps its order where the same field is set by each in turn: %s key first',
+    async (first) => {
+      const twice = await withTwoKeys();
+      const isOldFirst = first === 'the page’s';
+      const [one, other] = isOldFirst ? [twice.old, twice.now] : [twice.now, twice.old];
+      await write(twice, 'PATCH', one, { title: 'First' });
+      await write(twice, 'PATCH', other, { title: 'Second' });
+      await write(twice, 'PATCH', one, { title: 'Third' });
+      await write(twice, 'PATCH', one, { title: 'Fourth' });
+      expect(await upload(twice)).toMatchObject({ outcome: 'finished', failed: 0 });
+      expect(await tasksOf(twice.visitId)).toMatchObject([{ id: twice.now, title: 'Fourth' }]);
+    },
+  );
+
   it('stays taken away where a replacement by the one did so before the other was written', async () => {
     const twice = await withTwoKeys({ done: true });
     const { old, now, visitId } = twice;

@@ -26,13 +26,34 @@ function names(text: string, key: RecordKey): boolean {
   return new RegExp(`(?<![\\w.-])${String(key)}(?![\\w.-])`).test(text);
 }
 
+/**
+ * A new record of which it was not known whether the server has it, and that its user then set synchronized by hand: it is not sent, so
+ * nobody asks what became of it until the user retries or discards it (K-04).
+ */
+function isHeld({ unsent }: DeviceState, table: string, temporary: RecordKey): boolean {
+  return unsent.some(
+    (each) => each.table === table && each.key === temporary && each.state === 'held' && each.text.includes('"sent":'),
+  );
+}
+
+/** A new record of which that was not known either, and that does not fit the app's new version: its failure says so (V-4). */
+function isGivenUp({ failures }: DeviceState, table: string, temporary: RecordKey): boolean {
+  return failures.some(
+    (each) =>
+      each.table === table &&
+      each.key === temporary &&
+      each.operation === 'create' &&
+      each.text.includes('The server may have it already'),
+  );
+}
+
 /** U-08: when all is quiet nothing goes by a temporary key whose record is on the server. */
 function temporaryLeft({ keys, devices, isForgotten }: KeyEvidence): Violation[] {
   const violations: Violation[] = [];
   for (const { table, temporary, key, device } of keys.made) {
     if (isForgotten(temporary)) continue;
     for (const state of devices) {
-      if (state.device !== device) continue;
+      if (state.device !== device || isHeld(state, table, temporary) || isGivenUp(state, table, temporary)) continue;
       const shown = Object.values(state.records).flatMap((records) => [...records.values()]);
       const texts = [...state.unsent, ...state.failures, ...(state.drafts ?? [])].map(({ text }) => text);
       const left = [...texts, ...shown.map((record) => JSON.stringify(record))].find((text) => names(text, temporary));
@@ -125,7 +146,7 @@ export function withServerKeys(evidence: Evidence, keys: ServerKeys): Evidence {
   };
   const devices = evidence.devices.map((state) => ({
     ...state,
-    unsent: state.unsent.map(named),
+    unsent: state.unsent.map((each) => (each.state === 'held' ? each : named(each))),
     failures: state.failures.map(named),
   }));
   const { writes } = evidence;
