@@ -89,6 +89,7 @@ export async function commitWrite(
       session.base,
       {
         table: table.name,
+        hasServerKeys: table.serverKeys,
         ...prepared,
         ...(fetched === undefined ? {} : { fetched }),
         ...(file === undefined ? {} : { file }),

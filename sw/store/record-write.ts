@@ -24,6 +24,8 @@ export interface RecordWrite {
    * may have one: if more were replaced meanwhile, nothing is stored, and its keys are to be looked up again.
    */
   readonly aliases?: number;
+  /** The server makes the table's keys: a new record on its way may be known by the server's key too (SPEC N-3). @default false */
+  readonly hasServerKeys?: boolean;
   /** Prepares what is to be stored with it; called again for each attempt, which are counted from 0. */
   readonly also?: (attempt: number) => Promise<WriteAlso>;
   readonly mutationId: MutationId;

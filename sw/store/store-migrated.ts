@@ -61,7 +61,8 @@ function failureOf(
     code === 'schema'
       ? `does not fit version ${schema.version}`
       : `version ${schema.version} has it where there is other work, which was kept`;
-  const mayBeThere = first.sent === undefined ? '' : ' The server may have it already, perhaps under another key.';
+  const wasSent = first.state === 'unknown' || (first.state !== 'rejected' && first.sent !== undefined);
+  const mayBeThere = first.operation === 'create' && wasSent ? ' The server may have it already.' : '';
   return {
     id: newId(),
     table,

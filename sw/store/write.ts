@@ -47,15 +47,23 @@ async function isAwaitedByCommand(tx: AnyTransaction, { table, key, seq }: Chang
 const rowsLookedAt = 64;
 
 /**
- * Whether what was written since the row may be about its record by another key: of a new record that is on its way the server's key may
- * be known from a list already (SPEC N-3). True also where too much was written since to be looked at.
+ * Whether what was written since the record's last row may be about the same record by another key: one of the two is a new record on its
+ * way to the server, and the other is not (SPEC N-3).
  */
-async function isPassed(tx: AnyTransaction, { table, key, seq }: ChangeRow): Promise<boolean> {
-  const later = await tx
-    .objectStore('changes')
-    .index('seq')
-    .getAllKeys(IDBKeyRange.lowerBound(seq, true), rowsLookedAt);
-  return later.length === rowsLookedAt || later.some(([name, other]) => name === table && other !== key);
+async function isPassed(
+  tx: AnyTransaction,
+  [first, last]: readonly [ChangeRow, ChangeRow],
+  inFlight: ReadonlySet<number>,
+): Promise<boolean> {
+  const isOnItsWay = (row: ChangeRow | undefined): boolean => row?.operation === 'create' && inFlight.has(row.seq);
+  const range = IDBKeyRange.lowerBound(last.seq, true);
+  const later = await tx.objectStore('changes').index('seq').getAllKeys(range, rowsLookedAt);
+  const others = new Set(later.flatMap(([table, key]) => (table === last.table && key !== last.key ? [key] : [])));
+  for (const key of others) {
+    const [other] = await rowsOf(tx, last.table, key);
+    if (isOnItsWay(other) !== isOnItsWay(first)) return true;
+  }
+  return false;
 }
 
 export async function readState(tx: AnyTransaction, base: Base, write: RecordWrite): Promise<ReadState> {
@@ -73,8 +81,9 @@ export async function readState(tx: AnyTransaction, base: Base, write: RecordWri
   if (rows.length > 0 || write.keyIsNew) {
     const last = rows.at(-1);
     const isAwaited = last?.state === 'blocked' && (await isAwaitedByCommand(tx, last));
-    const mayBePassed = aliases !== undefined && inFlight.size > 0 && last?.operation === 'update';
-    const passed = mayBePassed && (await isPassed(tx, last));
+    const [first] = rows;
+    const mayBePassed = write.hasServerKeys === true && inFlight.size > 0 && first !== undefined;
+    const passed = mayBePassed && last?.operation === 'update' && (await isPassed(tx, [first, last], inFlight));
     const state = { rows, base: null, marked: false, inFlight, sealedThrough, isAwaited, isPassed: passed };
     return { head, state, baseKnown: true, isRenamed, signature };
   }

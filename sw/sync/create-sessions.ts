@@ -18,7 +18,7 @@ import { madeBy, type HeadersFunction } from './made-headers.ts';
 import { openUserDatabase } from './open-user-database.ts';
 import { noCredentials, type Session } from './session.ts';
 import { createStorageWatch } from './storage-watch.ts';
-import { createSwitches, signedInMeanwhile } from './switches.ts';
+import { createSwitches, signInChanged } from './switches.ts';
 import { createTraffic } from './traffic.ts';
 import { tellUnheard } from './unheard.ts';
 import { noEncryption, noSecrets, unlock } from './unlock.ts';
@@ -244,7 +244,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
 
   const leaveLocked = async (user: string, wipe: boolean): Promise<void> => {
-    if (known?.user !== user) throw signedInMeanwhile();
+    if (known?.user !== user) throw signInChanged();
     keys.interrupt();
     await endOpen();
     await noteLeaving(user, wipe);
@@ -253,7 +253,7 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   const leave = async (session: OpenSession, { wipe, before }: Leaving): Promise<void> => {
     const { user } = session;
-    if (known?.user !== user) throw signedInMeanwhile();
+    if (known?.user !== user) throw signInChanged();
     await endOpen();
     const last = await openSession(user);
     try {

@@ -5,7 +5,7 @@ import type { Schema } from '../store/schema.ts';
 import type { Outcome } from '../protocol/wire.ts';
 import type { Effects } from './batch-effects.ts';
 import { withLocalColumns } from './local-columns.ts';
-import { rebaseAbove } from './settle.ts';
+import { rebaseAbove } from './rebase-above.ts';
 import { refId } from './upload-order.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { waitingAsAnswered, type RecordRef } from '../store/blocked.ts';
 import { withState } from '../store/changes.ts';
-import type { ChangeBase, ChangeRow } from '../store/format.ts';
+import type { ChangeRow } from '../store/format.ts';
 import type { Table } from '../store/schema.ts';
 import type { MutationId, RecordKey, RunId } from '../protocol/record.ts';
 import type { FailureCode } from '../protocol/status.ts';
@@ -8,6 +8,7 @@ import type { Outcome } from '../protocol/wire.ts';
 import { choose } from './conflict-function.ts';
 import { withLocalColumns } from './local-columns.ts';
 import { parseStored, rebase } from '../store/rebase.ts';
+import { rebaseAbove } from './rebase-above.ts';
 
 /** How often a change is sent again after a conflict, before it is left to the user. */
 const conflictRounds = 5;
@@ -60,33 +61,6 @@ export interface Settlement {
 
 function serverBase(key: RecordKey, text: string, version: string | null): BaseEffect {
   return { type: 'put', key, text, version: version ?? '' };
-}
-
-/**
- * The rows over one that was taken, each over what became of the one below it, with what it changed in what it was made on
- * (SPEC 3.2, `applied`). Those made under the record's other key were made on something else than the row below them (N-3).
- */
-export function rebaseAbove(above: readonly ChangeRow[], server: ChangeBase): ChangeRow[] {
-  const rows: ChangeRow[] = [];
-  let below: ChangeBase | null = server;
-  for (const row of above) {
-    const deleted = below === null ? rows.at(-1) : undefined;
-    // Written under the other key after a delete: that is not sent, unless its group would not be whole without it.
-    if (deleted !== undefined && deleted.group === undefined && row.operation === 'update') {
-      rows.pop();
-      below = deleted.base;
-    }
-    if (row.operation === 'create') rows.push(row);
-    else if (below === null) {
-      if (row.text !== null) rows.push({ ...row, operation: 'create', base: null, whole: true, anew: true });
-    } else {
-      const text: string | null = row.text === null ? null : rebase(below.text, row.base?.text ?? below.text, row.text);
-      rows.push({ ...row, text, base: below });
-    }
-    const last = rows.at(-1)?.text ?? null;
-    below = last === null ? null : { text: last, version: null };
-  }
-  return rows;
 }
 
 /**

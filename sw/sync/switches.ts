@@ -14,10 +14,10 @@ export interface Switches {
   signOut<T>(since: number, work: () => Promise<T>): Promise<T>;
 }
 
-export function signedInMeanwhile(): SyncError {
+export function signInChanged(): SyncError {
   return new SyncError(
     'user-changed',
-    'Somebody signed in meanwhile. Nobody was signed out, and nothing was removed; sign out again if that is still meant.',
+    'Somebody signed in or out meanwhile, so this call signed nobody out and removed nothing. Call it again if that is still meant.',
   );
 }
 
@@ -45,7 +45,7 @@ export function createSwitches(): Switches {
     },
     signOut: (since, work) =>
       inTurn(async () => {
-        if (happened > since) throw signedInMeanwhile();
+        if (happened > since) throw signInChanged();
         return work();
       }),
   };

@@ -73,6 +73,34 @@ describe('What is written under both keys of a record, while the answer to its c
     },
   );
 
+  it('joins edits by turns of records of which none is new, whatever is in flight (U-12)', async () => {
+    const twice = await withTwoKeys();
+    await upload(twice);
+    const { session, device, visitId, now } = twice;
+    await ask(session, 'POST', '/api/tasks', { title: 'Other', visitId });
+    await upload(twice);
+    const other = Number((await tasksOf(visitId)).at(-1)?.['id']);
+    await ask(session, 'PATCH', `/api/visits/${visitId}`, { note: 'changed' });
+    device.network = losingUploads(1);
+    await expect(upload(twice)).rejects.toMatchObject({ code: 'network' });
+    for (const title of ['First', 'Second', 'Third'])
+      for (const key of [now, other]) await write(twice, 'PATCH', key, { title });
+    expect(await valueOf(twice.page.pending())).toMatchObject({ total: 3 });
+  });
+
+  it('is one change where a group writes it twice, with another record between (N-7a)', async () => {
+    const twice = await withTwoKeys();
+    const { page, old, now, visitId } = twice;
+    const together = [
+      { method: 'PATCH', url: `/api/tasks/${old}`, body: { title: 'Both' } },
+      { method: 'PATCH', url: `/api/tasks/${now}`, body: { afterId: now } },
+      { method: 'PATCH', url: `/api/tasks/${old}`, body: { done: true } },
+    ] as const;
+    await valueOf(page.group(together, {}));
+    expect(await upload(twice)).toMatchObject({ outcome: 'finished', failed: 0 });
+    expect(await tasksOf(visitId)).toMatchObject([{ id: now, title: 'Both', afterId: now, done: true }]);
+  });
+
   it('stays taken away where a replacement by the one did so before the other was written', async () => {
     const twice = await withTwoKeys({ done: true });
     const { old, now, visitId } = twice;
