@@ -8,6 +8,20 @@ function write(key: string, fields: AnsweredWrite['fields'], at: number): Answer
   return { ...where, key, fields, startedAt: at, endedAt: at };
 }
 
+describe('what was written after a clear of which its page did not hear', () => {
+  it('may be cleared with what was there, if the page was closed and the worker goes on', () => {
+    const isExcused = (clear: (chronicle: Chronicle) => void): boolean => {
+      const chronicle = new Chronicle((_table, key) => key);
+      clear(chronicle);
+      chronicle.wrote(write('k0', { c: 'w1' }, chronicle.tick()));
+      return chronicle.isExcused('w1');
+    };
+    expect(isExcused((chronicle) => chronicle.clearUnheard(where))).toBe(true);
+    expect(isExcused((chronicle) => chronicle.clearUnheard({ ...where, table: 'tasks' }))).toBe(false);
+    expect(isExcused((chronicle) => chronicle.clear(where, null))).toBe(false);
+  });
+});
+
 describe('what was written before a clear', () => {
   it('counts as cleared where the field was set, but for what stayed', () => {
     const chronicle = new Chronicle((_table, key) => key);

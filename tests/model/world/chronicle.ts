@@ -37,6 +37,14 @@ interface Cleared extends Pick<AnsweredWrite, 'device' | 'user' | 'table'> {
   readonly refused: readonly RecordKey[];
 }
 
+/** Whether a clear can have taken what was written. */
+function isUnder(
+  { device, user, table, isCommand }: AnsweredWrite,
+  where: Pick<AnsweredWrite, 'device' | 'user' | 'table'>,
+): boolean {
+  return device === where.device && user === where.user && table === where.table && isCommand !== true;
+}
+
 /** What the pages of a world wrote, read and threw away, in the order of one clock. */
 export class Chronicle {
   readonly writes: AnsweredWrite[] = [];
@@ -47,6 +55,8 @@ export class Chronicle {
   readonly #authors = new Map<string, string>();
   readonly #excused = new Set<string>();
   readonly #cleared: (Cleared & { readonly at: number })[] = [];
+  /** Those of pages that were closed before they heard of them: they may happen at any time. */
+  readonly #openClears: Pick<AnsweredWrite, 'device' | 'user' | 'table'>[] = [];
   /** Records of which a user threw a failed deletion away. */
   readonly #discarded: Pick<AnsweredWrite, 'device' | 'table' | 'key'>[] = [];
   readonly references: WrittenReference[] = [];
@@ -80,7 +90,8 @@ export class Chronicle {
 
   wrote(write: AnsweredWrite): void {
     this.writes.push(write);
-    if (write.startedAt <= (this.#lostAt.get(write.device) ?? -1)) this.#giveUp(write);
+    const mayBeCleared = this.#openClears.some((clear) => isUnder(write, clear));
+    if (mayBeCleared || write.startedAt <= (this.#lostAt.get(write.device) ?? -1)) this.#giveUp(write);
   }
 
   refers(reference: WrittenReference): void {
@@ -110,17 +121,19 @@ export class Chronicle {
     for (const write of this.writes) if (write.device === device && write.user === user) this.#giveUp(write);
   }
 
+  /** A page called for records of the table to be cleared with what is unsent of them, and was closed before it heard of it. */
+  clearUnheard(where: Pick<AnsweredWrite, 'device' | 'user' | 'table'>): void {
+    this.#openClears.push(where);
+    this.clear(where, null);
+  }
+
   /** The user cleared records of the table, with what was unsent of them; null: its page never heard of which. */
   clear(
     where: Pick<AnsweredWrite, 'device' | 'user' | 'table'>,
     cleared: Pick<Cleared, 'field' | 'refused'> | null,
   ): void {
     if (cleared !== null) this.#cleared.push({ ...where, ...cleared, at: this.tick() });
-    for (const write of this.writes) {
-      const { device, user, table, isCommand } = write;
-      if (device === where.device && user === where.user && table === where.table && isCommand !== true)
-        this.#giveUp(write);
-    }
+    for (const write of this.writes) if (isUnder(write, where)) this.#giveUp(write);
   }
 
   /** The user gave up what was unsent of all that was written together. */

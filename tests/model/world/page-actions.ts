@@ -214,7 +214,9 @@ export class PageActions {
       .then((result) => {
         if (isRefused || user === null || !force) return;
         const where = { device: page.device.name, user, table };
-        chronicle.clear(where, result === null ? null : { field, refused: result.refused });
+        if (result !== null) chronicle.clear(where, { field, refused: result.refused });
+        else if (page.device.pages.includes(page.id)) chronicle.clear(where, null);
+        else chronicle.clearUnheard(where);
       });
   }
 
