@@ -9,8 +9,8 @@ afterAll(() => stand.stop());
 
 describe('a worker that is stopped at each change of what is stored, and at each request before and after the server has it,', () => {
   it.for(Object.keys(scenarios))('loses nothing and doubles nothing: %s', async (scenario, { annotate }) => {
-    const { stopped, violations } = await sweepAll(stand, scenario);
-    await annotate(`stopped at ${stopped} steps`);
+    const { stopped, violations, crashes } = await sweepAll(stand, scenario);
+    await annotate(`stopped at ${stopped} steps; the browser ended by itself ${crashes} times`);
     expect(violations).toEqual([]);
     expect(stopped).toBeGreaterThan(10);
   });

@@ -25,6 +25,8 @@ export interface Played {
   /** Null: the play had fewer steps. */
   readonly stoppedAt: Step | null;
   readonly found: readonly string[];
+  /** The browser itself ended, so nothing can be said. */
+  readonly isCrashed: boolean;
 }
 
 /** The server's key in place of the temporary one that a write was made under: its text tells which it is. */
@@ -68,7 +70,6 @@ export class SweepStand {
       Object.fromEntries(serverTables.map(({ name, key }) => [name, key] as const)),
     );
     this.#faults = await startFaultServer(this.#app.url);
-    this.#browser = await launchChromium();
   }
 
   async stop(): Promise<void> {
@@ -106,12 +107,16 @@ export class SweepStand {
         this.#play(scenario, { device, ledger, recorder, stopAt, url: this.#faults.url }),
         hanging(abort.signal),
       ]);
-      return { steps: ledger.steps, stoppedAt: ledger.stoppedAt, found: [...faults, ...found] };
+      return { steps: ledger.steps, stoppedAt: ledger.stoppedAt, found: [...faults, ...found], isCrashed: false };
     } catch (error) {
       // Whatever is left in it: the next play gets a browser context of its own.
-      await page.context().close();
       this.#page = undefined;
-      return { steps: ledger.steps, stoppedAt: ledger.stoppedAt, found: [...faults, String(error)] };
+      await page
+        .context()
+        .close()
+        .catch(() => undefined);
+      const isCrashed = this.#browser?.isConnected() !== true;
+      return { steps: ledger.steps, stoppedAt: ledger.stoppedAt, found: [...faults, String(error)], isCrashed };
     } finally {
       abort.abort();
       ledger.end();
@@ -121,9 +126,10 @@ export class SweepStand {
 
   /** A page of a device on which nothing is stored, and whose cookie is the user's. */
   async #cleanPage(user: string): Promise<Page> {
-    if (this.#faults === undefined || this.#browser === undefined) throw new Error('The stand was not started.');
+    if (this.#faults === undefined) throw new Error('The stand was not started.');
     const { url } = this.#faults;
-    if (this.#page === undefined) {
+    if (this.#page === undefined || this.#browser?.isConnected() !== true) {
+      if (this.#browser?.isConnected() !== true) this.#browser = await launchChromium();
       const context = await this.#browser.newContext();
       this.#page = await context.newPage();
       this.#page.setDefaultTimeout(patienceMs);

@@ -9,6 +9,8 @@ export interface Swept {
     readonly step: Step | null;
     readonly found: readonly string[];
   }[];
+  /** How often the browser ended by itself. */
+  readonly crashes: number;
 }
 
 /** What was broken, if anything, and whether there was such a step. */
@@ -17,13 +19,23 @@ interface Stopped {
   /** How many there were. */
   readonly steps: number;
   readonly violations: Swept['violations'];
+  readonly crashes: number;
 }
 
-/** 0: at none. */
+/** A browser that ends at the same step every time is not the browser's fault. */
+const maximumCrashes = 3;
+
+/**
+ * 0: at none. Chromium, at times, ends as a whole when a worker is stopped during an update (it leaves a crash report of its browser
+ * process): what it had stored is gone then, so the same step is played in a new one.
+ */
 async function stopAt(stand: SweepStand, scenario: string, at: number): Promise<Stopped> {
-  const { steps, stoppedAt, found } = await stand.play(scenario, at);
-  const isStopped = stoppedAt !== null;
-  return { isStopped, steps: steps.length, violations: found.length > 0 ? [{ at, step: stoppedAt, found }] : [] };
+  for (let crashes = 0; ; crashes += 1) {
+    const { steps, stoppedAt, found, isCrashed } = await stand.play(scenario, at);
+    if (isCrashed && crashes < maximumCrashes) continue;
+    const violations = found.length > 0 ? [{ at, step: stoppedAt, found }] : [];
+    return { isStopped: stoppedAt !== null, steps: steps.length, violations, crashes };
+  }
 }
 
 /** A scenario as it is, and then with the worker stopped at two of its steps. */
@@ -50,5 +62,6 @@ function sumOf(results: readonly Stopped[]): Swept {
   return {
     stopped: results.filter(({ isStopped }) => isStopped).length,
     violations: results.flatMap(({ violations }) => violations),
+    crashes: results.reduce((sum, { crashes }) => sum + crashes, 0),
   };
 }
