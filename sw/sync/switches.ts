@@ -17,7 +17,7 @@ export interface Switches {
 export function signInChanged(): SyncError {
   return new SyncError(
     'user-changed',
-    'Somebody signed in or out meanwhile, so this call signed nobody out and removed nothing. Call it again if that is still meant.',
+    'Somebody signed in or out meanwhile. This call removed nothing; call it again if that is still meant.',
   );
 }
 
