@@ -101,9 +101,8 @@ export function createEngine(session: Session): Engine {
         continue;
       }
       await announceEnd(slice.result);
-      const failed = slice.result.outcome === 'failed' || slice.result.outcome === 'cancelled';
-      if (slice.result.run !== left?.run || failed) return slice.result;
-      // It sent what was stored when it opened; what was written since is for one of its own.
+      if (slice.result.run !== left?.run || slice.result.outcome === 'failed') return slice.result;
+      // It sent what was stored when it opened, or was cancelled then; what was asked for since is for one of its own.
       const mode = request.trigger === 'call' ? request.mode : await modeFor(session, request.trigger);
       if (mode === null || controller.signal.aborted) return slice.result;
       journal = await openOwn(mode);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readHistory } from '../../sw/store/history.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
 import { see, signal } from './engine-fixture.ts';
 import { network, openDevice, pageOf, valueOf, visit, type Opened } from './engine-page.ts';
@@ -48,6 +49,15 @@ describe('A run that a worker left when it died', () => {
       expect(await details(session, [sent, id])).toEqual(['clean', 'clean']);
     },
   );
+
+  it('is followed by that of a call where it was cancelled: the call was not (R-1)', async () => {
+    const { session, sent } = await withLeftRun();
+    expect(await session.engine.cancel(null)).toBe(true);
+    expect(await session.engine.synchronize('again', {})).toMatchObject({ outcome: 'finished', mode: 'all' });
+    expect(await details(session, [sent])).toEqual(['clean']);
+    const history = await readHistory(session.database, { limit: 2, offset: 0 });
+    expect(history.map(({ outcome }) => outcome)).toEqual(['finished', 'cancelled']);
+  });
 
   it('is followed by none where nothing was', async () => {
     const { session, sent, device } = await withLeftRun();
