@@ -57,8 +57,12 @@ async function isPassed(
 ): Promise<boolean> {
   const isOnItsWay = (row: ChangeRow | undefined): boolean => row?.operation === 'create' && inFlight.has(row.seq);
   const range = IDBKeyRange.lowerBound(last.seq, true);
-  const later = await tx.objectStore('changes').index('seq').getAllKeys(range, rowsLookedAt);
-  const others = new Set(later.flatMap(([table, key]) => (table === last.table && key !== last.key ? [key] : [])));
+  const [later, commands] = await Promise.all([
+    tx.objectStore('changes').index('seq').getAllKeys(range, rowsLookedAt),
+    tx.objectStore('commands').getAll(range, rowsLookedAt),
+  ]);
+  const named = [...later.map(([table, key]) => ({ table, key })), ...commands.flatMap(({ names }) => names)];
+  const others = new Set(named.flatMap(({ table, key }) => (table === last.table && key !== last.key ? [key] : [])));
   for (const key of others) {
     const [other] = await rowsOf(tx, last.table, key);
     if (isOnItsWay(other) !== isOnItsWay(first)) return true;

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { JsonObject } from '../../sw/protocol/record.ts';
+import type { Json, JsonObject } from '../../sw/protocol/record.ts';
 import { losingUploads, openDevice, valueOf, type Opened } from './engine-page.ts';
 import { ask, type PageAnswer } from './page-requests.ts';
-import { Fixture } from './server-fixture.ts';
+import { arrayOf, asJson, asObject, Fixture } from './server-fixture.ts';
 
 const fixture = new Fixture('embedded');
 beforeAll(() => fixture.start());
@@ -72,6 +72,27 @@ describe('What is written under both keys of a record, while the answer to its c
       expect(await tasksOf(twice.visitId)).toMatchObject([{ id: twice.now, title: 'Fourth' }]);
     },
   );
+
+  it('is not joined over a command that was sent about it by the other (U-12)', async () => {
+    const twice = await withTwoKeys();
+    const { session, device, old, now } = twice;
+    await write(twice, 'PATCH', old, { title: 'Before' });
+    expect((await ask(session, 'POST', `/api/tasks/${now}/complete`, {})).status).toBe(202);
+    await write(twice, 'PATCH', old, { title: 'After' });
+    const sent: Json[] = [];
+    device.network = async (path, forward, _headers, _method, body) => {
+      if (path === '/sync/upload') sent.push(...arrayOf(asObject(asJson(String(body)))['changes']));
+      return forward();
+    };
+    expect(await upload(twice)).toMatchObject({ outcome: 'finished', failed: 0 });
+    const titleOf = (change: Json): Json => asObject(asObject(change)['record'] ?? {})['title'] ?? null;
+    const done = sent.map((change) => [asObject(change)['type'], titleOf(change)]);
+    expect(done.slice(-3)).toEqual([
+      ['update', 'Before'],
+      ['command', null],
+      ['update', 'After'],
+    ]);
+  });
 
   it('joins edits by turns of records of which none is new, whatever is in flight (U-12)', async () => {
     const twice = await withTwoKeys();
