@@ -98,11 +98,19 @@ export class Network {
     this.#poisoned.clear();
   }
 
-  /** Uploads and downloads of a device that are under way: never more than one. */
+  /**
+   * Uploads and downloads of a device that are under way, of the user who has most of them: never more than one. A worker that is being
+   * replaced may have asked for one user what is answered when another has signed in at the next one.
+   */
   runsOf(device: string): number {
-    return this.#travelling.filter(
-      (each) => each.device === device && each.isWanted() && (each.kind === 'upload' || each.kind === 'download'),
-    ).length;
+    const counts = new Map<string, number>();
+    for (const each of this.#travelling) {
+      const isRun = each.kind === 'upload' || each.kind === 'download';
+      if (!isRun || each.device !== device || !each.isWanted()) continue;
+      const user = new Headers(each.request.headers).get('Sync-Expect-User') ?? '';
+      counts.set(user, (counts.get(user) ?? 0) + 1);
+    }
+    return Math.max(0, ...counts.values());
   }
 
   fetch(
