@@ -46,7 +46,7 @@ export function historyFaults(evidence: Evidence): Violation[] {
             other !== write &&
             other.endedAt > write.startedAt &&
             other.startedAt < read.endedAt &&
-            (other.fields === null || Object.hasOwn(other.fields, field)),
+            (other.fields === null || other.isNew === true || Object.hasOwn(other.fields, field)),
         );
         if (isReplacedHere) continue;
         const at = positionOf(field, value);

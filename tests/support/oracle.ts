@@ -11,6 +11,8 @@ export interface AnsweredWrite {
   readonly fields: Readonly<Record<string, string>> | null;
   /** A command shows in the record only when the server has run it. */
   readonly isCommand?: boolean;
+  /** It made the record, of which its device knew nothing then: what others wrote of it before may be shown again, or not. */
+  readonly isNew?: boolean;
   readonly startedAt: number;
   readonly endedAt: number;
   /** Its page never heard of it: it may have been stored, or not. No claim is made of it, but it can replace what was there. */

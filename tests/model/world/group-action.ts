@@ -118,7 +118,8 @@ export async function group(parts: Parts, page: Page, command: Extract<Command, 
     const stored = result?.members[index];
     if (stored?.type === 'record') keys.learn(place, table, stored.record);
     const isCommand = part.method === 'close' ? ({ isCommand: true } as const) : {};
-    const write: AnsweredWrite = { ...place, table, key, fields, ...isCommand, startedAt, ...ended };
+    const isNew = part.method === 'POST' ? ({ isNew: true } as const) : {};
+    const write: AnsweredWrite = { ...place, table, key, fields, ...isCommand, ...isNew, startedAt, ...ended };
     chronicle.wrote(write);
     const named = members.findIndex((each) => `$${each.request.as ?? ''}` === refers?.to);
     const to = named < 0 ? refers?.to : keyOf(named);

@@ -52,7 +52,8 @@ export function write(parts: Parts, page: Page, command: Of<'write'>): void {
   const cleared = method === 'PUT' ? fieldNames.filter((field) => !fields.includes(field)) : [];
   const set = method === 'DELETE' ? null : { ...Object.fromEntries(cleared.map((field) => [field, ''])), ...values };
   const wrote = (user: User, key: AnsweredWrite['key'], ended: Pick<AnsweredWrite, 'endedAt' | 'isUnheard'>): void => {
-    chronicle.wrote({ device: page.device.name, user, table, key, fields: set, startedAt, ...ended });
+    const made = method === 'POST' ? ({ isNew: true } as const) : {};
+    chronicle.wrote({ device: page.device.name, user, table, key, fields: set, ...made, startedAt, ...ended });
     if (refers !== undefined && method !== 'DELETE') chronicle.refers({ table, key, field: reference, to: refers });
   };
   // Nobody knows by which key it goes.
