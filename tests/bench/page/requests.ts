@@ -20,8 +20,8 @@ export async function post(path: string, record: object): Promise<void> {
 }
 
 /** One write after the other, each until it was answered. */
-export function postEach(path: string, count: number): Promise<number[]> {
-  return timeEach(count, (index) => post(path, newItem(index)));
+export function postEach(path: string, count: number, start = 0): Promise<number[]> {
+  return timeEach(count, (index) => post(path, newItem(start + index)));
 }
 
 export async function getText(path: string): Promise<string> {

@@ -20,7 +20,6 @@ async function downloadMillion(subject: Subject): Promise<void> {
   // The call ends with the worker that it was made to; what it began goes on by itself.
   await subject.call('download', million).catch(() => undefined);
   await subject.call('resume');
-  await subject.call('count', 1, '', million);
 }
 
 const workload: Workload = {
@@ -48,9 +47,10 @@ const workload: Workload = {
     });
     const writes: number[] = [];
     if (n === 2) await stopOften(subject, ended.signal);
-    else while (!ended.signal.aborted) writes.push(...(await callSubject(tab, 'write', 5)));
+    else while (!ended.signal.aborted) writes.push(...(await callSubject(tab, 'write', 5, writes.length)));
     await downloading;
     const seconds = (performance.now() - begun) / 1000;
+    await subject.call('count', 1, '', million + writes.length);
     return { seconds, again: state.sent / million - 1, ...(n === 1 ? { write: quantile(writes, 0.95) } : {}) };
   },
   targets: [

@@ -114,9 +114,9 @@ expose({
     const { pending, failures } = await sync.state();
     return [pending, failures];
   },
-  write: async (writes: number) => {
+  write: async (writes: number, start = 0) => {
     await client();
-    return postEach(`${root}/items`, writes);
+    return postEach(`${root}/items`, writes, start);
   },
   prepare: async (writes: number) => {
     await client();
