@@ -44,6 +44,7 @@ async function isAwaitedByCommand(tx: AnyTransaction, { table, key, seq }: Chang
   );
 }
 
+/** Of what was written since: a write that is so far behind its record's last row is joined with it all the same. */
 const rowsLookedAt = 64;
 
 /**

@@ -9,8 +9,9 @@ afterAll(() => stand.stop());
 
 // `npm run test:long` stops it at every one.
 describe('a worker that is stopped at some steps', () => {
-  it.each(Object.keys(scenarios))('loses nothing and doubles nothing: %s', async (scenario) => {
-    const { stopped, violations } = await sweepSome(stand, scenario);
+  it.for(Object.keys(scenarios))('loses nothing and doubles nothing: %s', async (scenario, { annotate }) => {
+    const { stopped, violations, crashes } = await sweepSome(stand, scenario);
+    if (crashes > 0) await annotate(`the browser ended by itself ${crashes} times`);
     expect(violations).toEqual([]);
     // The second one may be behind a play's end: what goes on by itself takes a step more or less.
     expect(stopped).toBeGreaterThan(0);

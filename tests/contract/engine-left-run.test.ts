@@ -59,6 +59,27 @@ describe('A run that a worker left when it died', () => {
     expect(history.map(({ outcome }) => outcome)).toEqual(['finished', 'cancelled']);
   });
 
+  it('is followed by none of a call that is cancelled while it goes on (S-09)', async () => {
+    const { session, device, sent } = await withLeftRun();
+    const reached = signal();
+    device.network = async (path, forward) => {
+      if (path !== '/sync/upload') return forward();
+      reached.give();
+      return new Promise<never>(() => undefined);
+    };
+    const called = session.engine.synchronize('again', {});
+    called.catch(() => undefined);
+    await reached.given;
+    expect(await session.engine.cancel('again')).toBe(true);
+    device.network = network;
+    await expect(called).rejects.toMatchObject({ code: 'cancelled' });
+    expect(await details(session, [sent])).not.toEqual(['clean']);
+    expect(await readHistory(session.database, { limit: 2, offset: 0 })).toMatchObject([
+      { outcome: 'cancelled' },
+      { outcome: 'finished' },
+    ]);
+  });
+
   it('is followed by none where nothing was', async () => {
     const { session, sent, device } = await withLeftRun();
     device.events.length = 0;

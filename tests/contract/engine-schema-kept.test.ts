@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { restBackend } from '../../sw/backend/rest-backend.ts';
 import type { Failure } from '../../sw/protocol/status.ts';
 import type { Json } from '../../sw/protocol/record.ts';
 import { readFailures, retryFailure } from '../../sw/store/failures.ts';
@@ -25,6 +26,19 @@ const photos: TableOptions = { path: '/api/photos', key: 'id', file: 'content' }
 
 const noUpload: Device['network'] = (path, forward) =>
   path === '/sync/upload' ? Promise.reject(new TypeError('no network')) : forward();
+
+/** The server has what was sent, and says that it is for later. */
+const saysLater: Device['network'] = async (path, forward) => {
+  const answer = await forward();
+  if (path !== '/sync/upload') return answer;
+  const body = asObject(asJson(await answer.text()));
+  const outcomes = arrayOf(body['outcomes']).map((outcome) => ({
+    type: 'later',
+    mutationId: asObject(outcome)['mutationId'] ?? null,
+    message: 'Not now.',
+  }));
+  return new Response(JSON.stringify({ ...body, outcomes }), answer);
+};
 
 function version(number: number, tables: Readonly<Record<string, TableOptions>>, migrate?: Migrate): WorkerOptions {
   return { schema: { version: number, tables }, ...(migrate === undefined ? {} : { migrate }) };
@@ -130,29 +144,40 @@ describe('A new version of the schema', () => {
     const device = new Device(fixture);
     const before = device.startWorker(version(1, { visits }));
     const session = await before.signIn('ana');
-    const [perhaps, never] = [randomUUID(), randomUUID()];
+    const [refused, perhaps, never] = [randomUUID(), randomUUID(), randomUUID()];
+    await write(session, 'visits', refused, visit(refused, { rating: 9 }));
+    device.network = saysLater;
+    await expect(run(session, 'later')).rejects.toMatchObject({ code: 'server' });
+    device.network = network;
+    await run(session, 'refused');
     await write(session, 'visits', perhaps, visit(perhaps));
-    device.network = async (path, forward) => {
-      const answer = await forward();
-      if (path !== '/sync/upload') return answer;
-      // Taken, and said to be for later.
-      const body = asObject(asJson(await answer.text()));
-      const outcomes = arrayOf(body['outcomes']).map((outcome) => ({
-        type: 'later',
-        mutationId: asObject(outcome)['mutationId'] ?? null,
-        message: 'Not now.',
-      }));
-      return new Response(JSON.stringify({ ...body, outcomes }), answer);
-    };
+    device.network = saysLater;
     await expect(run(session, 'later')).rejects.toMatchObject({ code: 'server' });
     device.network = network;
     await write(session, 'visits', never, visit(never));
     before.kill();
     const next = await device.startWorker(version(2, { visits }, () => null)).signIn('ana');
-    const failures = await failuresOf(next);
+    const failures = (await failuresOf(next)).filter(({ code }) => code === 'schema');
     const messageOf = (id: string): string | undefined => failures.find(({ key }) => key === id)?.message;
     expect(messageOf(perhaps)).toMatch(/may have it already/);
-    expect(messageOf(never)).toMatch(/Its content is kept here\.$/);
+    for (const id of [refused, never]) expect(messageOf(id)).toMatch(/Its content is kept here\.$/);
+  });
+
+  it('says so of one that was sent to a server without idempotency, and not answered (U-14)', async () => {
+    const device = new Device(fixture);
+    const backend = restBackend({ idempotency: 'none' });
+    const before = device.startWorker({ ...version(1, { visits }), backend });
+    const session = await before.signIn('ana');
+    const id = randomUUID();
+    await ask(session, 'POST', '/api/visits', visit(id));
+    device.network = () => Promise.reject(new TypeError('no network'));
+    await expect(run(session, 'unanswered')).rejects.toThrow();
+    expect(await failuresOf(session)).toMatchObject([{ code: 'unknown', key: id }]);
+    before.kill();
+    const next = await device.startWorker({ ...version(2, { visits }, () => null), backend }).signIn('ana');
+    const failure = (await failuresOf(next)).find(({ code }) => code === 'schema');
+    expect(failure?.key).toBe(id);
+    expect(failure?.message).toMatch(/may have it already/);
   });
 
   it('sends what was in flight of a table that is no more, once, and leaves nothing of it (invariant 3)', async () => {

@@ -109,6 +109,21 @@ describe('What is written under both keys of a record, while the answer to its c
     expect(await valueOf(twice.page.pending())).toMatchObject({ total: 3 });
   });
 
+  it('joins edits by turns in a table whose keys pages make, of new records too (U-12)', async () => {
+    const { session, device, page } = await openDevice(fixture);
+    const [made, other] = [randomUUID(), randomUUID()];
+    await ask(session, 'PUT', `/api/visits/${other}`, { id: other, note: 'other' });
+    await session.engine.synchronize('first', { mode: 'unsynchronized' });
+    await ask(session, 'PUT', `/api/visits/${made}`, { id: made, note: 'made' });
+    device.network = losingUploads(1);
+    await expect(session.engine.synchronize('lost', { mode: 'unsynchronized' })).rejects.toMatchObject({
+      code: 'network',
+    });
+    for (const note of ['First', 'Second', 'Third'])
+      for (const key of [made, other]) await ask(session, 'PATCH', `/api/visits/${key}`, { note });
+    expect(await valueOf(page.pending())).toMatchObject({ total: 3 });
+  });
+
   it('is one change where a group writes it twice, with another record between (N-7a)', async () => {
     const twice = await withTwoKeys();
     const { page, old, now, visitId } = twice;

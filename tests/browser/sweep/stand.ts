@@ -128,8 +128,11 @@ export class SweepStand {
   async #cleanPage(user: string): Promise<Page> {
     if (this.#faults === undefined) throw new Error('The stand was not started.');
     const { url } = this.#faults;
-    if (this.#page === undefined || this.#browser?.isConnected() !== true) {
-      if (this.#browser?.isConnected() !== true) this.#browser = await launchChromium();
+    if (this.#browser?.isConnected() !== true) {
+      this.#browser = await launchChromium();
+      this.#page = undefined;
+    }
+    if (this.#page === undefined) {
       const context = await this.#browser.newContext();
       this.#page = await context.newPage();
       this.#page.setDefaultTimeout(patienceMs);
