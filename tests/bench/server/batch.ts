@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { listOf, objectOf, readObject, textOf, type Endpoint } from './http.ts';
 import type { BenchState } from './state.ts';
 
@@ -46,6 +47,18 @@ function* downloadParts(state: BenchState, tables: readonly Record<string, unkno
   yield `${JSON.stringify({ type: 'finish', tables: tables.length })}\n`;
 }
 
+/** No faster than the network of `bytesPerSecond`: else the kernel's buffers take tens of megabytes before anybody reads. */
+async function* paced(parts: Iterable<Part>, bytesPerSecond: number): AsyncGenerator<Part> {
+  const begun = performance.now();
+  let bytes = 0;
+  for (const part of parts) {
+    yield part;
+    bytes += Buffer.byteLength(part);
+    const ahead = (bytes / bytesPerSecond) * 1000 - (performance.now() - begun);
+    if (ahead > 0) await sleep(ahead);
+  }
+}
+
 const download: Endpoint = async ({ request, response, state }) => {
   const tables = listOf((await readObject(request))['tables']);
   if (state.isHeld) {
@@ -53,7 +66,7 @@ const download: Endpoint = async ({ request, response, state }) => {
     return true;
   }
   response.writeHead(200, { ...headers, 'Content-Type': 'application/x-ndjson' });
-  await pipeline(Readable.from(downloadParts(state, tables)), response);
+  await pipeline(Readable.from(paced(downloadParts(state, tables), state.bytesPerSecond)), response);
   return true;
 };
 

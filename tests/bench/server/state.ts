@@ -30,6 +30,8 @@ function linesOf(name: string, make: () => Lines): Lines {
 export class BenchState {
   lines: Lines = makeItems(0);
   delayMs = 0;
+  /** Of a download over the batch protocol. */
+  bytesPerSecond = Infinity;
   /** While held, uploads and downloads are answered 503. */
   isHeld = false;
   /** The demo's server, which then answers the batch protocol; null: this server does. */
@@ -68,6 +70,7 @@ export class BenchState {
 
   reset(): void {
     this.isHeld = false;
+    this.bytesPerSecond = Infinity;
     this.faults = () => null;
     this.requestFaults = () => null;
     this.attempts = 0;
