@@ -8,7 +8,7 @@ import type { WorkerCall } from './connection.ts';
 import type { PageEnvironment } from './environment.ts';
 import { Feed } from './feed.ts';
 import { Link } from './link.ts';
-import type { LiveFeed } from './live-feed.ts';
+import { LiveSubscription } from './live-subscription.ts';
 import { LocalWork } from './local-work.ts';
 import { Revival } from './revival.ts';
 import { SignIn } from './sign-in.ts';
@@ -21,7 +21,7 @@ export interface ConnectedClientOptions {
   readonly environment: PageEnvironment;
 }
 
-/** Wires link, feed, triggers and live feed together. */
+/** Wires link, feed, triggers and live subscription together. */
 export class ConnectedClient extends LocalWork implements SyncClient {
   readonly ready: Promise<void>;
   readonly #options: ConnectedClientOptions;
@@ -30,11 +30,10 @@ export class ConnectedClient extends LocalWork implements SyncClient {
   readonly #triggers: Triggers;
   readonly #revival: Revival;
   readonly #signIn: SignIn;
+  readonly #live: LiveSubscription;
   readonly #abort = new AbortController();
   readonly #endings: (() => void)[];
   #becomeReady: () => void = () => undefined;
-  #live: LiveFeed | null = null;
-  #liveAt: { readonly name: string; readonly url: string | null; readonly user: string | null } | null = null;
   #run: string | null = null;
   /** `startSync`'s, once connected. */
   #name = '';
@@ -96,7 +95,14 @@ export class ConnectedClient extends LocalWork implements SyncClient {
         this.#triggers.request('start');
       },
       onStranger: () => {
-        this.#closeLive();
+        this.#live.close();
+      },
+    });
+    this.#live = new LiveSubscription({
+      environment,
+      headers: () => this.#signIn.headers,
+      onChanged: () => {
+        this.#triggers.request('live');
       },
     });
     this.#endings = [
@@ -204,7 +210,7 @@ export class ConnectedClient extends LocalWork implements SyncClient {
     this.silence();
     this.closeLives();
     for (const end of this.#endings) end();
-    this.#closeLive();
+    this.#live.close();
     this.#triggers.close();
     this.#revival.close();
     this.#feed.close();
@@ -225,7 +231,7 @@ export class ConnectedClient extends LocalWork implements SyncClient {
   #connected({ name, state, live = null }: ConnectedMessage): void {
     this.#name = name;
     this.#feed.learn(name, state);
-    this.#listenLive(name, live, state.user);
+    this.#live.listen(name, live, state.user);
     this.#learn(state);
     this.tell({ type: 'state', state });
     if (state.locked === true) this.#signIn.provide();
@@ -247,7 +253,7 @@ export class ConnectedClient extends LocalWork implements SyncClient {
   }
 
   #learn(state: SyncState): void {
-    if (this.#liveAt !== null) this.#listenLive(this.#liveAt.name, this.#liveAt.url, state.user);
+    this.#live.listenAs(state.user);
     this.#run = state.syncing ? (state.run?.id ?? this.#run) : null;
     this.#triggers.learnPending(state.pending);
     if (state.ready) this.#becomeReady();
@@ -263,36 +269,6 @@ export class ConnectedClient extends LocalWork implements SyncClient {
     this.tell(event);
   }
 
-  #listenLive(name: string, url: string | null, user: string | null): void {
-    const at = this.#liveAt;
-    if (at !== null && at.name === name && at.url === url && at.user === user) return;
-    this.#closeLive();
-    const wanted = (this.#liveAt = { name, url, user });
-    if (url === null || user === null || user === '') return;
-    // Most apps' servers have no events: the code is loaded where they have. Without it the other triggers are enough.
-    import('./live-feed.ts').then(
-      ({ LiveFeed: Feeds }) => {
-        if (this.#liveAt !== wanted) return;
-        this.#live = new Feeds({
-          name,
-          url,
-          environment: this.#options.environment,
-          headers: () => ({ ...this.#signIn.headers, 'sync-expect-user': encodeURIComponent(user) }),
-          onChanged: () => {
-            this.#triggers.request('live');
-          },
-        });
-      },
-      () => undefined,
-    );
-  }
-
-  #closeLive(): void {
-    this.#live?.close();
-    this.#live = null;
-    this.#liveAt = null;
-  }
-
   /** Locks and open channels keep a page out of the browser's back-forward cache, so they are given up on leaving. */
   #keepForBackButton(): void {
     const { window } = this.#options.environment;
@@ -300,7 +276,7 @@ export class ConnectedClient extends LocalWork implements SyncClient {
     const leave = (): void => {
       this.#link.drop();
       this.#feed.pause();
-      this.#closeLive();
+      this.#live.close();
     };
     const comeBack = (event: Event): void => {
       if (!('persisted' in event) || event.persisted !== true) return;
