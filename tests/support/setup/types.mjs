@@ -33,7 +33,8 @@ async function checkNext() {
     // What was found out about files that have not changed since is kept beside the packages.
     const kept = path.join(root, 'node_modules/.cache/types', `${folder.replaceAll(path.sep, '-')}.tsbuildinfo`);
     const incremental = ['--incremental', '--tsBuildInfoFile', kept];
-    const tsc = installed('typescript/bin/tsc');
+    // Ten times as fast as the one in JavaScript, which the linter needs for its interface.
+    const tsc = installed('@typescript/native/bin/tsc');
     const { code, output } = await capture(process.execPath, [tsc, '-p', folder, ...incremental]);
     console.log(`${code === 0 ? 'ok    ' : 'FAILED'} ${folder}`);
     if (code !== 0) {
