@@ -29,6 +29,9 @@ export function historyFaults(evidence: Evidence): Violation[] {
         state.user === read.user &&
         state.failures.some((failure) => failure.table === read.table && failure.key === read.key),
     );
+  const putOff = new Set(
+    writes.flatMap(({ fields, isPutOff }) => (isPutOff === true ? Object.values(fields ?? {}) : [])),
+  );
   const complain = (read: AnsweredRead, message: string): void => {
     const where = `${read.table} ${read.key} by ${read.user} on ${read.device} at ${read.startedAt}`;
     violations.push({ oracle: 'history', message: `${where}: ${message}` });
@@ -64,15 +67,19 @@ export function historyFaults(evidence: Evidence): Violation[] {
     }
   }
 
-  for (const own of ownReads(reads)) violations.push(...wentBack(own, evidence, failed));
+  for (const own of ownReads(reads)) {
+    violations.push(...wentBack(own, evidence, (read, value) => putOff.has(value) || failed(read, value)));
+  }
 
   for (const write of writes) {
     for (const read of reads) {
       if (!isOf(write, read) || read.endedAt >= write.startedAt) continue;
       for (const [field, value] of Object.entries(write.fields ?? {})) {
-        const [seenAt, writtenAt] = [positionOf(field, read.record?.[field]), positionOf(field, value)];
-        if (typeof read.record?.[field] !== 'string' || seenAt < 0 || writtenAt < 0 || writtenAt >= seenAt) continue;
-        complain(read, `${value} was applied before ${read.record[field]}, which was read before it was written`);
+        const seen = read.record?.[field];
+        const [seenAt, writtenAt] = [positionOf(field, seen), positionOf(field, value)];
+        if (typeof seen !== 'string' || putOff.has(seen) || seenAt < 0 || writtenAt < 0 || writtenAt >= seenAt)
+          continue;
+        complain(read, `${value} was applied before ${seen}, which was read before it was written`);
       }
     }
   }

@@ -15,6 +15,11 @@ export interface AnsweredWrite {
   readonly isNew?: boolean;
   readonly startedAt: number;
   readonly endedAt: number;
+  /**
+   * It names a new record by its temporary key, of which it was said that it is for later, though the server had it: nothing tells its
+   * device that what names it by the server's key means the same one.
+   */
+  readonly isPutOff?: boolean;
   /** Its page never heard of it: it may have been stored, or not. No claim is made of it, but it can replace what was there. */
   readonly isUnheard?: boolean;
 }
@@ -215,7 +220,7 @@ function outOfOrder(evidence: Evidence): Violation[] {
     for (const field of Object.keys(effect.after ?? {})) {
       const value = changedTo(effect, field);
       const write = typeof value === 'string' && !isExcused(value) ? byValue.get(value) : undefined;
-      if (write === undefined || isEarly(write, effect)) continue;
+      if (write === undefined || write.isPutOff === true || isEarly(write, effect)) continue;
       // Another device marked the record to be sent as it had it there (K-03): that is no write of who wrote the value.
       if (effect.device !== write.device && evidence.mayResend?.(effect, index) === true) continue;
       const id = `${write.device} ${write.user} ${write.table} ${write.key} ${field}`;

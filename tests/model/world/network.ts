@@ -1,3 +1,4 @@
+import type { RecordKey } from '../../../sw/protocol/record.ts';
 import type { ReferenceAnswer, ReferenceRequest, ReferenceServer } from '../../support/reference/reference-server.ts';
 import type { Random } from './random.ts';
 
@@ -33,7 +34,7 @@ export type NetworkFault = (typeof networkFaults)[number];
 
 interface Upload {
   readonly group?: string;
-  readonly changes: readonly { readonly mutationId: string }[];
+  readonly changes: readonly { readonly mutationId: string; readonly table: string; readonly key: RecordKey }[];
 }
 
 /** What a device has in the network: each waits until the scheduler chooses it. */
@@ -69,6 +70,8 @@ export class Network {
   /** Changes at which the server fails, whatever else is sent with them. */
   readonly #poisoned = new Set<string>();
   #travelling: Travelling[] = [];
+  /** Temporary keys of new records of which it was said that they are for later, though the server has them. */
+  readonly putOff = new Set<RecordKey>();
   /** How many requests were made by each device. */
   readonly counts = new Map<string, number>();
 
@@ -318,6 +321,9 @@ export class Network {
     const busy = changes[group === undefined ? this.#random.below(changes.length) : 0];
     if (fault === 'too-large' || busy === undefined) return this.#server.handle(request);
     const later = group === undefined ? [busy] : changes;
+    for (const { table, key } of later) {
+      if (this.#server.keys.made.some((made) => made.table === table && made.temporary === key)) this.putOff.add(key);
+    }
     const rest = changes.filter((change) => !later.includes(change));
     const answer = this.#server.handle({ ...request, body: JSON.stringify({ ...frame, changes: rest }) });
     if (answer.status !== 200) return answer;

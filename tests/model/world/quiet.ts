@@ -86,13 +86,13 @@ async function statesOfAll(world: World): Promise<State[]> {
 
 /** Faults off; every user of every device synchronizes until all is quiet. */
 export async function quiet(world: World): Promise<Evidence> {
-  const { chronicle, server } = world;
-  world.network.clearFaults();
+  const { chronicle, network, server } = world;
+  network.clearFaults();
   await untilQuiet(world, 'the history');
   await everyone(world, (device, user) => synchronize(world, device, user));
   let states = await statesOfAll(world);
   const found = (): Evidence => ({
-    writes: chronicle.writes,
+    writes: chronicle.writes.map((write) => (network.putOff.has(write.key) ? { ...write, isPutOff: true } : write)),
     reads: chronicle.reads,
     effects: server.effects.all,
     devices: states,
