@@ -93,6 +93,9 @@ for (const suite of chosen) {
 rmSync(reports, { recursive: true, force: true });
 
 console.log('');
+for (const { name, failures } of results) {
+  for (const failure of failures) console.log(`${name} failed: ${failure}\n`);
+}
 for (const { name, passed, failed, skipped, crashed } of results) {
   const notes = [skipped > 0 ? `, ${skipped} skipped` : '', crashed ? ' (the suite did not run to its end)' : ''];
   console.log(`${name}: ${passed} passed, ${failed} failed${notes.join('')}`);

@@ -34,6 +34,20 @@ describe('the sum of a test run', () => {
     expect(sumUp([unit])).toEqual({ line: '1 passed, 1 failed', exitCode: 1 });
   });
 
+  it('names what failed, and what it said', () => {
+    const assertionResults = [
+      { status: 'passed', fullName: 'adds' },
+      { status: 'failed', fullName: 'subtracts', failureMessages: ['Error: 1'] },
+    ];
+    const testResults = [
+      { status: 'failed', name: 'sums.test.ts', message: '', assertionResults },
+      { status: 'failed', name: 'other.test.ts', message: 'Cannot find module', assertionResults: [] },
+      { status: 'passed', name: 'fine.test.ts', message: '', assertionResults: [{ status: 'passed' }] },
+    ];
+    const { failures } = readReport('unit', { numPassedTests: 2, numFailedTests: 1, testResults }, 1);
+    expect(failures).toEqual(['sums.test.ts: subtracts\nError: 1', 'other.test.ts\nCannot find module']);
+  });
+
   it('fails when a suite left no report', () => {
     const passing = readReport('unit', report([['passed']]), 0);
     expect(sumUp([passing, readReport('browser', undefined, 1)])).toEqual({ line: '1 passed, 1 failed', exitCode: 1 });

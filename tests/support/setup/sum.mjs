@@ -5,7 +5,23 @@
  * @property {number} failed tests that failed, and test files that could not be run
  * @property {number} skipped
  * @property {boolean} crashed true when the suite ended without a report, or badly in spite of a good one
+ * @property {readonly string[]} failures the names of what failed, each with what it said
  */
+
+/** What is shown of one failure: the rest stands where it failed, which may be far above the sum. */
+const charactersOfFailure = 2000;
+
+/**
+ * @param {{ name?: string, message?: string, assertionResults: readonly Record<string, unknown>[] }} file
+ * @returns {string[]}
+ */
+function failuresIn({ name = '', message = '', assertionResults }) {
+  const failed = assertionResults.filter(({ status }) => status === 'failed');
+  if (failed.length === 0) return [`${name}\n${message}`.slice(0, charactersOfFailure)];
+  return failed.map(({ fullName = '', failureMessages = [] }) =>
+    [`${name}: ${fullName}`, .../** @type {string[]} */ (failureMessages)].join('\n').slice(0, charactersOfFailure),
+  );
+}
 
 /**
  * Reads the report of vitest's `json` reporter. A test file that fails before its first test counts as one failure,
@@ -21,12 +37,11 @@ export function readReport(name, report, exitCode) {
     typeof report === 'object' && report !== null ? report : {}
   );
   if (typeof numPassedTests !== 'number' || typeof numFailedTests !== 'number' || !Array.isArray(testResults)) {
-    return { name, passed: 0, failed: 1, skipped: 0, crashed: true };
+    return { name, passed: 0, failed: 1, skipped: 0, crashed: true, failures: [] };
   }
-  const brokenFiles = testResults.filter(
-    (file) =>
-      file.status === 'failed' &&
-      !file.assertionResults.some((/** @type {{ status: string }} */ test) => test.status === 'failed'),
+  const failedFiles = testResults.filter((file) => file.status === 'failed');
+  const brokenFiles = failedFiles.filter(
+    (file) => !file.assertionResults.some((/** @type {{ status: string }} */ test) => test.status === 'failed'),
   ).length;
   const failed = numFailedTests + brokenFiles;
   const crashed = exitCode !== 0 && failed === 0;
@@ -36,6 +51,7 @@ export function readReport(name, report, exitCode) {
     failed: crashed ? 1 : failed,
     skipped: typeof numPendingTests === 'number' ? numPendingTests : 0,
     crashed,
+    failures: failedFiles.flatMap(failuresIn),
   };
 }
 
