@@ -14,6 +14,8 @@ export interface MetaValues {
   readonly seqHeads: string;
   /** What a guessed write leaves in one row: its `seq`, and requests of pages whose answers may still be handed over. */
   readonly seqWrites: { readonly seq: number; readonly requests: readonly RequestRow[] };
+  /** What rows with a `seq` up to this left in the index is swept. */
+  readonly seqsSwept: number;
   /** The last number given to a root, leaf generation, segment or batch. */
   readonly number: number;
   /** Rows with a `seq` up to this are sealed. */

@@ -7,6 +7,7 @@ import type { MetaValues } from '../store/meta-values.ts';
 import { deleteMeta, getMeta, setMeta } from '../store/meta.ts';
 import { sweepOutcomes } from '../store/outcomes.ts';
 import { sweepRequests } from '../store/requests.ts';
+import { sweepSeqs } from '../store/sweep-seqs.ts';
 import type { JournalRow } from '../store/run-rows.ts';
 import { expandMarks } from './expand-marks.ts';
 import { covers, createWaiting, outcomeOf, withRecords, type Waiting } from './joining.ts';
@@ -53,13 +54,14 @@ export function createEngine(session: Session): Engine {
   };
 
   const tidyUp = async (): Promise<void> => {
+    const shouldYield = (): boolean => current !== null || session.signal.aborted || environment.isReplaced();
     for (const table of schema.tables.values()) {
       if (session.signal.aborted || current !== null) return;
       const head = await database.read(['heads'], (tx) => base.readHead(tx, table.name));
-      if (wantsMerging(head))
-        await mergeSegments(database, base, table, () => current !== null || environment.isReplaced());
+      if (wantsMerging(head)) await mergeSegments(database, base, table, shouldYield);
       await sweepTable(database, base, table.name);
     }
+    await sweepSeqs(database, shouldYield);
     await sweepContents(session);
     const forget = async (tx: WriteTransaction): Promise<void> => {
       await Promise.all([sweepRequests(tx, environment.now()), sweepOutcomes(tx, environment.now())]);

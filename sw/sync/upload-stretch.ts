@@ -65,6 +65,19 @@ async function readResend(tx: AnyTransaction, journal: JournalRow, limits: Stret
   return { rows, commands, through: journal.uploadedThrough, unread: seqs.slice(taken) };
 }
 
+/** No more than these are looked for among all. */
+const fewLeft = 1000;
+
+/**
+ * Where the index is worth looking at. From its beginning, it would be read with all that rows which are gone have left in it (see
+ * `sweepSeqs`), though it be for a few.
+ */
+async function firstLook(tx: AnyTransaction, { uploadedThrough, throughSeq }: JournalRow): Promise<number> {
+  if (uploadedThrough > 0 || throughSeq <= fewLeft) return uploadedThrough;
+  const keys = await tx.objectStore('changes').getAllKeys(null, fewLeft + 1);
+  return keys.length > fewLeft ? 0 : keys.reduce((least, [, , seq]) => Math.min(least, seq - 1), throughSeq);
+}
+
 /** What the run looks at next; empty where nothing is left. */
 export async function nextStretch(tx: AnyTransaction, journal: JournalRow, limits: StretchLimits): Promise<Stretch> {
   const { uploadedThrough, throughSeq, resend } = journal;
@@ -73,7 +86,9 @@ export async function nextStretch(tx: AnyTransaction, journal: JournalRow, limit
   if (uploadedThrough >= throughSeq) return { rows: [], commands: [], through: throughSeq, unread };
   const range = IDBKeyRange.bound(uploadedThrough, throughSeq, true, false);
   const readRows = async (): ReturnType<typeof readEnough> => {
-    const found = await rowsMadeIn(tx, range, limits.rows);
+    const first = await firstLook(tx, journal);
+    if (first >= throughSeq) return { rows: [], isEnd: true };
+    const found = await rowsMadeIn(tx, IDBKeyRange.bound(first, throughSeq, true, false), limits.rows);
     let taken = 0;
     return readEnough(limits, async (count) => {
       const rows = await found.read(taken, count);

@@ -45,6 +45,17 @@ async function stored(lengths: readonly number[]): Promise<Database> {
   return database;
 }
 
+/** How often the index by `seq` is asked for keys while the work goes on. */
+async function looks(work: () => Promise<unknown>): Promise<readonly unknown[]> {
+  const spy = vi.spyOn(IDBIndex.prototype, 'getAllKeys');
+  try {
+    await work();
+    return spy.mock.calls.map(([range]): unknown => (range instanceof IDBKeyRange ? range.lower : range));
+  } finally {
+    spy.mockRestore();
+  }
+}
+
 function read(database: Database, journal: JournalRow): Promise<Stretch> {
   return database.read(['changes', 'commands'], (tx) => nextStretch(tx, journal, limits));
 }
@@ -97,5 +108,27 @@ describe('The rows that a batch is chosen from (P-5)', () => {
     expect(rows.map(({ seq }) => seq)).toEqual(upTo(rows.length));
     expect(rows.length).toBeLessThanOrEqual(6);
     expect([...rows.map(({ seq }) => seq), ...unread]).toEqual(upTo(60));
+  });
+
+  it('are looked for where they lie, if they are few: not over all that is gone (P-8)', async () => {
+    const database = await stored(Array.from({ length: 3000 }, () => 1));
+    const remove = (from: number, to: number): Promise<void> =>
+      database.write(['changes'], async (tx) => {
+        const keys = await tx.objectStore('changes').index('seq').getAllKeys(IDBKeyRange.bound(from, to));
+        await Promise.all(keys.map((key) => tx.objectStore('changes').delete(key)));
+      });
+    await remove(1, 1900);
+    // Of more than a thousand nobody looks for the first.
+    expect(await looks(() => stretches(database, 3000))).toEqual([0, 2900]);
+    await remove(1, 2500);
+    let found: number[][] = [];
+    expect(await looks(async () => (found = await stretches(database, 3000)))).toEqual([2500]);
+    expect(found.flat()).toEqual(upTo(3000).slice(2500));
+    // What came behind the run's last is for the next one.
+    expect(await looks(async () => (found = await stretches(database, 2400)))).toEqual([]);
+    expect(found).toEqual([[]]);
+    await remove(1, 3000);
+    expect(await looks(async () => (found = await stretches(database, 3000)))).toEqual([]);
+    expect(found).toEqual([[]]);
   });
 });
