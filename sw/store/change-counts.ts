@@ -1,6 +1,6 @@
 import type { Base } from './base.ts';
 import type { AnyTransaction } from './database.ts';
-import type { StoreName } from './format.ts';
+import type { ChangeRow, StoreName } from './format.ts';
 import { readSeqState, readStamp } from './meta.ts';
 
 /** How many changes each table had when the last `seq` given out was `last`. */
@@ -46,4 +46,24 @@ export async function countChanges(tx: AnyTransaction, base: Base): Promise<Read
   // What a writing transaction counts may be its own, and be rolled back.
   if (tx.mode === 'readonly') counted.known = { stamp, last, tables };
   return tables;
+}
+
+/** What a transaction did that was stored: it took these rows away, and left all others in their places. */
+export interface RowsTaken {
+  /** The stamps that it found, and that it left. */
+  readonly from: string | null;
+  readonly to: string;
+  readonly gone: readonly Pick<ChangeRow, 'table' | 'seq'>[];
+}
+
+/** Keeps what is known of the counts over such a transaction: else a long upload would have all rows counted again and again. */
+export function keepCounts({ counted }: Base, { from, to, gone }: RowsTaken): void {
+  const { known } = counted;
+  // Counted since, or never.
+  if (known === null || known.stamp !== from) return;
+  const tables = new Map(known.tables);
+  const { last } = known;
+  // Later ones were not counted.
+  for (const { table } of gone.filter(({ seq }) => seq <= last)) tables.set(table, (tables.get(table) ?? 0) - 1);
+  counted.known = { stamp: to, last, tables: new Map([...tables].filter(([, count]) => count > 0)) };
 }

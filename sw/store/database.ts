@@ -13,7 +13,10 @@ export type RowCodec = <T extends AnyTransaction>(tx: T) => T;
 export interface WriteOptions {
   /** `strict` for what cannot be downloaded again. @default 'strict' */
   readonly durability?: 'strict' | 'relaxed';
-  /** Takes a `seq` and leaves the heads as they are: it can be told from that, without a stamp. @default false */
+  /**
+   * Leaves the heads as they are, and takes a `seq` where it makes a change: it can be told from that, without a stamp.
+   * @default false
+   */
   readonly isTold?: boolean;
   /** The `changesStamp` to leave. @default a new one */
   readonly stamp?: string;

@@ -37,6 +37,8 @@ export interface Acknowledged {
   readonly known: KnownChanges | null;
   /** All was taken, and nothing else has moved by it: what was planned as if it would be can follow (SPEC P-3). */
   readonly isPlain: boolean;
+  /** The rows that are settled. */
+  readonly gone: readonly ChangeRow[];
 }
 
 /** The records to which the server gave other keys than they have here. */
@@ -228,5 +230,5 @@ export async function acknowledge(
     settled.length === content.items.length &&
     settled.every(({ mutationId }) => outcomes.get(mutationId)?.type === 'applied') &&
     settlements.every(([settlement]) => settlement.rows.length === 0 && settlement.failure === null);
-  return { journal, events: eventsOf(effects), known, isPlain };
+  return { journal, events: eventsOf(effects), known, isPlain, gone };
 }

@@ -47,7 +47,8 @@ interface Span {
   readonly count: number;
 }
 
-function spansOf(records: readonly Pick<ChangeItem, 'table' | 'key'>[]): Span[] {
+/** The spans of these records, by table. */
+export function spansOf(records: readonly Pick<ChangeItem, 'table' | 'key'>[]): Span[] {
   const spans = new Map<string, Span>();
   for (const { table, key } of records) {
     const { first, last, count } = spans.get(table) ?? { first: key, last: key, count: 0 };
@@ -65,7 +66,7 @@ function recordOf([table, key]: ChangeKey): Pick<ChangeItem, 'table' | 'key'> {
   return { table, key };
 }
 
-function rangeOfSpan({ table, first, last }: Span): IDBKeyRange {
+export function rangeOfSpan({ table, first, last }: Span): IDBKeyRange {
   return IDBKeyRange.bound([table, first], [table, last, []]);
 }
 

@@ -1,13 +1,18 @@
+import type { RecordRef } from '../store/blocked.ts';
 import { rowsOf } from '../store/changes.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import type { ChangeRow } from '../store/format.ts';
-import type { ChangeItem } from './batch-rows.ts';
-import { refId, type UploadItem } from './upload-order.ts';
+import type { RecordKey } from '../protocol/record.ts';
+import type { StoredBatch } from './batch-content.ts';
+import { rangeOfSpan, spansOf, type ChangeItem } from './batch-rows.ts';
+import { refId } from './upload-order.ts';
 
 /** For fewer it is quicker to ask for each. */
 const fewest = 64;
 /** Of all changes; more are not held in memory. */
 const mostKeys = 20_000;
+/** How many keys of other rows are read at most, for each of the batch. */
+const strangers = 1;
 
 /**
  * What a run knows of the changes since its last transaction. Right while that one's stamp stands: since then at most guessed
@@ -19,11 +24,13 @@ export interface KnownChanges {
   readonly rows: ReadonlyMap<number, ChangeRow>;
   /** Records that may have more than one row. */
   readonly several: ReadonlySet<string>;
+  /** Of all records, not of those in the batch alone. */
+  readonly ofAll: boolean;
 }
 
-async function recordsWithSeveral(tx: WriteTransaction): Promise<ReadonlySet<string> | null> {
-  const keys = await tx.objectStore('changes').getAllKeys(null, mostKeys + 1);
-  if (keys.length > mostKeys) return null;
+type ChangeKeys = readonly (readonly [table: string, key: RecordKey, seq: number])[];
+
+function recordsWithSeveral(keys: ChangeKeys): ReadonlySet<string> {
   const several = new Set<string>();
   // The rows of a record are neighbours.
   let last = '';
@@ -35,17 +42,38 @@ async function recordsWithSeveral(tx: WriteTransaction): Promise<ReadonlySet<str
   return several;
 }
 
-/** What is known once the batch of these items is stored under the stamp; null: too few, or too much to know. */
+/** Keys among which are those of all rows of these records; null: there are too many others. */
+async function keysAround(tx: WriteTransaction, records: readonly RecordRef[]): Promise<ChangeKeys | null> {
+  const changes = tx.objectStore('changes');
+  const lists = await Promise.all(
+    spansOf(records).map(async (span) => {
+      const most = span.count * (1 + strangers);
+      const keys = await changes.getAllKeys(rangeOfSpan(span), most + 1);
+      return keys.length > most ? null : keys;
+    }),
+  );
+  return lists.some((keys) => keys === null) ? null : lists.flatMap((keys) => keys ?? []);
+}
+
+async function allKeys(tx: WriteTransaction): Promise<ChangeKeys | null> {
+  const keys = await tx.objectStore('changes').getAllKeys(null, mostKeys + 1);
+  return keys.length > mostKeys ? null : keys;
+}
+
+/** What is known once the batch is stored under the stamp, from what was known before; null: too few, or too much to know. */
 export async function knowBatch(
   tx: WriteTransaction,
-  items: readonly UploadItem[],
-  { stamp, several = null }: { readonly stamp: string; readonly several?: ReadonlySet<string> | null },
+  { items, journal }: StoredBatch,
+  { stamp, before }: { readonly stamp: string; readonly before: KnownChanges | null },
 ): Promise<KnownChanges | null> {
   if (items.length < fewest) return null;
-  const records = several ?? (await recordsWithSeveral(tx));
-  if (records === null) return null;
-  const rows = items.flatMap((item) => (item.type === 'change' ? [[item.row.seq, item.row] as const] : []));
-  return { stamp, rows: new Map(rows), several: records };
+  const changed = items.flatMap((item) => (item.type === 'change' ? [item.row] : []));
+  const rows = new Map(changed.map((row) => [row.seq, row]));
+  if (before?.ofAll === true) return { stamp, rows, several: before.several, ofAll: true };
+  // Of too many, reading that they are too many would take as long as what it spares.
+  const ofAll = journal.throughSeq - journal.uploadedThrough <= mostKeys;
+  const keys = ofAll ? await allKeys(tx) : await keysAround(tx, changed);
+  return keys === null ? null : { stamp, rows, several: recordsWithSeveral(keys), ofAll };
 }
 
 /** As `readBatchRows`, but for most records without asking. */

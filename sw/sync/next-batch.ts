@@ -45,7 +45,7 @@ export async function prepareNext(active: ActiveRun, underWay: BatchContentRow):
   );
   return database.read(prepareScope, async (tx) => {
     const [ground, device] = await Promise.all([readGround(tx), getMeta(tx, 'device')]);
-    const context = { base, schema, backend, device: device ?? '' };
+    const context = { base, schema, backend, device: device ?? '', isAsked: session.traffic.isOn() };
     const chosen = await chooseNext(tx, context, journal, { underWay: ids, characters: charactersAhead });
     if (chosen.type !== 'batch' || chosen.next.putOff !== journal.putOff) return null;
     const made = makeBatch(chosen, { ...context, run: journal.run });

@@ -2,6 +2,8 @@ import { CancelledError, SyncError } from '../protocol/errors.ts';
 import type { RunMode, RunTrigger, SynchronizeResult } from '../protocol/run.ts';
 import { isRunId } from '../protocol/record.ts';
 import { untilUnmoved } from '../store/base.ts';
+import { changeCountScope, countChanges } from '../store/change-counts.ts';
+import type { WriteTransaction } from '../store/database.ts';
 import type { FailureRow, StoreName } from '../store/format.ts';
 import type { JournalRow } from '../store/run-rows.ts';
 import { deleteMeta, getMeta } from '../store/meta.ts';
@@ -19,6 +21,7 @@ import { addToTally } from './tally.ts';
 import { SliceOverError } from './transfer-fault.ts';
 import { refreshStep } from './refresh.ts';
 import { isWaiting } from './retry.ts';
+import { mergeMeanwhile } from './merge-meanwhile.ts';
 import { resolveSelection, type Selection } from './selection.ts';
 import { storeSelection } from '../store/selected.ts';
 import { uploadStep } from './upload.ts';
@@ -39,15 +42,16 @@ export async function openRun(session: Session, request: RunRequest): Promise<Jo
   const parts = selection === undefined ? [] : await resolveSelection(session, selection);
   const keys = parts.reduce((sum, part) => sum + part.keys.length, 0);
   const includeParents = selection?.includeParents ?? true;
-  const journal = await session.database.write(['runs', 'meta', 'changes', 'commands', 'selected'], async (tx) => {
+  const open = async (tx: WriteTransaction): Promise<JournalRow> => {
     await storeSelection(tx, parts);
-    const [throughSeq, backoff, changes, stuck, commands] = await Promise.all([
+    const [throughSeq, backoff, counts, stuck, commands] = await Promise.all([
       getMeta(tx, 'seq'),
       getMeta(tx, 'backoff'),
-      tx.objectStore('changes').count(),
+      countChanges(tx, session.base),
       tx.objectStore('changes').index('stuck').count(),
       tx.objectStore('commands').count(),
     ]);
+    const changes = [...counts.values()].reduce((sum, count) => sum + count, 0);
     const uploadTotal = mode === 'selected' ? Math.min(keys, changes + commands) : changes - stuck + commands;
     const now = session.environment.now();
     const isEarly = trigger !== 'call' && isWaiting(backoff ?? null, now) && backoff?.forThrough !== undefined;
@@ -75,6 +79,9 @@ export async function openRun(session: Session, request: RunRequest): Promise<Jo
     };
     await tx.objectStore('runs').put(row);
     return row;
+  };
+  const journal = await session.database.write(['runs', 'commands', 'selected', ...changeCountScope], open, {
+    isTold: true,
   });
   session.announce({ type: 'started', run, mode: journal.mode, trigger: journal.trigger });
   return journal;
@@ -208,12 +215,14 @@ export async function runSlice(active: ActiveRun): Promise<SliceResult> {
       }
       if (session.environment.isReplaced() || session.environment.now() > active.sliceEndsAt) return { type: 'paused' };
       switch (active.journal.state) {
-        case 'uploading':
+        case 'uploading': {
+          const { uploadDone } = active.journal;
           if ((await uploadStep(active)) === 'done') {
             const result = await move(active, { type: 'uploaded' });
             if (result !== null) return { type: 'ended', result };
-          }
+          } else await mergeMeanwhile(active, uploadDone);
           break;
+        }
         case 'downloading':
           await downloadAll(active);
           await move(active, { type: 'downloaded' });

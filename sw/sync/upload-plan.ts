@@ -16,6 +16,8 @@ import { afterPart, nextSelected } from './upload-selected.ts';
 import { nextStretch, type Stretch } from './upload-stretch.ts';
 
 const changesInBatch = 1000;
+/** While pages ask: they wait for the transaction that settles a batch. */
+const changesWhileAsked = 128;
 /** Without idempotency: what a worker that is stopped leaves open is for the user to decide. */
 const attemptsInBatch = 6;
 /** Of the records' texts; the change that passes it is the last one. */
@@ -26,6 +28,8 @@ export interface PlanContext {
   readonly schema: Schema;
   readonly backend: BackendConnection;
   readonly device: string;
+  /** Pages ask just now. */
+  readonly isAsked: boolean;
 }
 
 /** For a batch that is to follow one whose answer is not known yet. */
@@ -55,6 +59,11 @@ export type Chosen =
   | { readonly type: 'skip'; readonly waiting: WaitingRows; readonly next: JournalRow }
   | { readonly type: 'done' };
 
+function mostRows({ backend, isAsked }: PlanContext): number {
+  if (!backend.idempotent) return attemptsInBatch;
+  return isAsked ? changesWhileAsked : changesInBatch;
+}
+
 /** Chooses the next batch. With `ahead`, only from what can be planned before the batch under way is settled (SPEC P-2). */
 export async function chooseNext(
   tx: AnyTransaction,
@@ -68,7 +77,7 @@ export async function chooseNext(
     return chooseFrom(tx, context, opened, { ...part, through: opened.uploadedThrough, unread: [] }, ahead);
   }
   const journal = await withTurn(tx, opened);
-  const rows = context.backend.idempotent ? changesInBatch : attemptsInBatch;
+  const rows = mostRows(context);
   const characters = ahead?.characters ?? charactersInBatch;
   const stretch = await nextStretch(tx, journal, { rows, characters });
   if (stretch.rows.length > 0 || stretch.commands.length > 0) return chooseFrom(tx, context, journal, stretch, ahead);

@@ -1,6 +1,7 @@
 import { SyncError } from '../protocol/errors.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import type { StoreName, BatchContentRow } from '../store/format.ts';
+import { keepCounts } from '../store/change-counts.ts';
 import { getMeta, readStamp, setMeta } from '../store/meta.ts';
 import { renameScope } from '../store/rename.ts';
 import { acknowledge, type Acknowledged } from './acknowledge.ts';
@@ -77,6 +78,12 @@ async function sendOnce(
   }
 }
 
+interface SettledBatch extends Acknowledged {
+  readonly next: StoredBatch | null;
+  /** Of the changes, as they were before. */
+  readonly stamp: string | null;
+}
+
 /**
  * Sends a stored batch and stores its outcomes. Safe to repeat: the batch goes out as it is stored, under the same ids.
  * Meanwhile `prepare` plans the one behind it, which is stored with the outcomes and left in `active.next` (SPEC P-1). True: a part of
@@ -98,7 +105,7 @@ async function sendBatch(
   const ids = reply.outcomes.map((outcome) => outcome.mutationId);
   checkOutcomes(content, ids, reply.fault === null && reply.isPart !== true);
   const leaves = session.environment.newId();
-  const settle = async (tx: WriteTransaction): Promise<Acknowledged & { readonly next: StoredBatch | null }> => {
+  const settle = async (tx: WriteTransaction): Promise<SettledBatch> => {
     const [device, ground] = await Promise.all([getMeta(tx, 'device'), readGround(tx)]);
     const stamp = ground.changes;
     const { bytesSent, bytesReceived } = active.journal;
@@ -115,8 +122,7 @@ async function sendBatch(
     });
     const next = prepared === null ? null : await storePrepared(tx, prepared, { ...settled, ground });
     if (next !== null) {
-      const { several = null } = known ?? {};
-      return { ...settled, next, known: await knowBatch(tx, next.items, { stamp: leaves, several }) };
+      return { ...settled, next, stamp, known: await knowBatch(tx, next, { stamp: leaves, before: known }) };
     }
     // A server that takes nothing at all is left in peace.
     const tookNone = outcomes.length >= fewLater && outcomes.every(({ type }) => type === 'later');
@@ -126,10 +132,11 @@ async function sendBatch(
     await tx.objectStore('runs').put(left);
     // There are no rows to know before the next batch.
     const stillKnown = settled.known === null ? null : { ...settled.known, stamp: leaves, rows: new Map() };
-    return { ...settled, journal: left, next, known: stillKnown };
+    return { ...settled, journal: left, next, stamp, known: stillKnown };
   };
   const settled = await session.database.write(settleScope, settle, { stamp: leaves });
-  const { events, next } = settled;
+  const { events, next, isPlain, stamp, gone } = settled;
+  if (isPlain) keepCounts(session.base, { from: stamp, to: leaves, gone });
   const { journal } = next ?? settled;
   active.known = settled.known;
   active.journal = journal;
@@ -177,19 +184,21 @@ export async function uploadStep(active: ActiveRun): Promise<UploadStep> {
     return 'done';
   }
   const leaves = session.environment.newId();
-  const [plan, known] = await session.database.write(
+  const [plan, known, stamp] = await session.database.write(
     planScope,
     async (tx) => {
-      const [device, stamp] = await Promise.all([getMeta(tx, 'device'), readStamp(tx)]);
+      const [device, found] = await Promise.all([getMeta(tx, 'device'), readStamp(tx)]);
       const { base, schema, backend } = session;
-      const made = await planBatch(tx, { base, schema, backend, device: device ?? '' }, active.journal);
-      if (made.type !== 'batch') return [made, null];
-      const { several = null } = active.known?.stamp === stamp ? active.known : {};
-      return [made, await knowBatch(tx, made.items, { stamp: leaves, several })];
+      const context = { base, schema, backend, device: device ?? '', isAsked: session.traffic.isOn() };
+      const made = await planBatch(tx, context, active.journal);
+      if (made.type !== 'batch') return [made, null, found];
+      const before = active.known?.stamp === found ? active.known : null;
+      return [made, await knowBatch(tx, made, { stamp: leaves, before }), found];
     },
     { stamp: leaves },
   );
   active.known = known;
+  keepCounts(session.base, { from: stamp, to: leaves, gone: [] });
   switch (plan.type) {
     case 'done':
       await reportFailures(active);

@@ -6,6 +6,7 @@ import { toFilterTree } from '../../sw/filter/index.ts';
 import type { StoreName } from '../../sw/store/format.ts';
 import { setStatus } from '../../sw/store/set-status.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
+import { readState } from '../../sw/sync/state.ts';
 import { see, signal, write } from './engine-fixture.ts';
 import { openDevice, valueOf, visit, type Opened } from './engine-page.ts';
 import { ask } from './page-requests.ts';
@@ -101,6 +102,49 @@ describe('A batch that is planned while another is on the wire', () => {
     expect(uploads.stored).toEqual([1, 1, 1]);
     expect(uploads.sent.flatMap((changes) => keysOf(changes))).toEqual(ids);
     expect(new Set(await detailsOf(session, 'visits', ids.slice(0, 50)))).toEqual(new Set(['clean']));
+  }, 60_000);
+
+  it('is a small one while pages ask (P-6)', async () => {
+    const opened = await openDevice(fixture);
+    const { session } = opened;
+    const ids = Array.from({ length: 1256 }, () => randomUUID());
+    for (const id of ids) await write(session, 'visits', id, visit(id));
+    const { sent } = watch(opened);
+    vi.spyOn(session.traffic, 'isOn').mockReturnValueOnce(true).mockReturnValueOnce(true).mockReturnValue(false);
+    expect(await session.engine.synchronize('call', send)).toMatchObject({ outcome: 'finished', uploaded: 1256 });
+    expect(sent.map((changes) => changes.length)).toEqual([128, 128, 1000]);
+    expect(sent.flatMap((changes) => keysOf(changes))).toEqual(ids);
+  }, 60_000);
+
+  it('has what is pending told without counting all of it again', async () => {
+    const opened = await openDevice(fixture);
+    const { session, device } = opened;
+    const ids = Array.from({ length: 350 }, () => randomUUID());
+    for (const id of ids) await write(session, 'visits', id, visit(id));
+    expect((await readState(session)).pending).toBe(350);
+    vi.spyOn(session.traffic, 'isOn').mockReturnValue(true);
+    const counting = vi.spyOn(IDBObjectStore.prototype, 'count');
+    let counted: readonly string[] = ['changes'];
+    const [early, late] = [randomUUID(), randomUUID()];
+    const told: number[] = [];
+    device.network = async (path, forward) => {
+      if (path === '/sync/upload') {
+        // Made beside the run, the one before it is counted, the other behind.
+        if (told.length === 0) await write(session, 'visits', early, visit(early));
+        told.push((await readState(session)).pending);
+        if (told.length === 1) await write(session, 'visits', late, visit(late));
+        if (told.length === 3) {
+          counted = counting.mock.contexts.flatMap((store) => (store instanceof IDBObjectStore ? store.name : []));
+          counting.mockRestore();
+        }
+      }
+      return forward();
+    };
+    expect(await session.engine.synchronize('call', send)).toMatchObject({ uploaded: 350 });
+    expect(told).toEqual([351, 224, 96]);
+    expect((await readState(session)).pending).toBe(2);
+    expect(counted).not.toContain('changes');
+    expect(await session.database.read(['changes'], (tx) => tx.objectStore('changes').count())).toBe(2);
   }, 60_000);
 
   it('takes what it refers to for sent, and goes out behind it', async () => {

@@ -1,9 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { addSegments } from '../../sw/store/add-segments.ts';
+import { segmentOf } from '../../sw/store/staging.ts';
+import { mergeMeanwhile } from '../../sw/sync/merge-meanwhile.ts';
+import { openRun } from '../../sw/sync/run.ts';
+import type { ActiveRun } from '../../sw/sync/session.ts';
 import type { OpenSession } from '../../sw/sync/sessions.ts';
 import { storeClose } from './close-command.ts';
 import { see, write, type Device } from './engine-fixture.ts';
-import { openDevice, visit } from './engine-page.ts';
+import { openDevice, valueOf, visit } from './engine-page.ts';
 import { Fixture } from './server-fixture.ts';
 
 const fixture = new Fixture('embedded');
@@ -105,5 +110,48 @@ describe('a large batch', () => {
       expect((await see(session, 'visits', ids[index] ?? '')).detail).toBe('clean');
     }
     expect(await session.database.read(['changes'], (tx) => tx.objectStore('changes').count())).toBe(0);
+  });
+
+  it('has the segments merged while more is to be sent, where many were sent (P-7)', async () => {
+    const { device, session, page } = await openDevice(fixture);
+    const { database, base } = session;
+    const ids = Array.from({ length: 13 }, () => randomUUID());
+    const addMany = async (): Promise<void> => {
+      for (const id of ids) {
+        const record = { key: id, text: JSON.stringify(visit(id)), version: '1', fields: {} };
+        await database.write(['segments', 'heads', 'meta'], (tx) =>
+          addSegments(tx, base, [['visits', segmentOf(new Map([[id, record]]))]]),
+        );
+      }
+    };
+    await addMany();
+    const segments = async (): Promise<number> =>
+      (await database.read(['heads'], (tx) => base.readHead(tx, 'visits'))).segments.length;
+    const [first, second] = [randomUUID(), randomUUID()];
+    await valueOf(page.group([{ method: 'POST', url: '/api/visits', body: visit(first) }], {}));
+    await write(session, 'visits', second, visit(second));
+    // As a worker left it that had sent so many.
+    const opened = await openRun(session, { mode: 'unsynchronized', trigger: 'call', full: false });
+    await database.write(['runs'], (tx) => tx.objectStore('runs').put({ ...opened, uploadDone: 16_383 }));
+    const found: number[] = [];
+    device.network = async (path, forward) => {
+      if (path === '/sync/upload') found.push(await segments());
+      return forward();
+    };
+    await session.engine.requestRun('start');
+    expect(found).toEqual([13, 0]);
+    const { signal } = new AbortController();
+    const active = (uploadDone: number, more: Partial<ActiveRun> = {}): ActiveRun => ({
+      ...{ session, signal, known: null, next: null, sliceEndsAt: Infinity },
+      ...{ journal: { ...opened, uploadDone }, ...more },
+    });
+    await addMany();
+    await mergeMeanwhile(active(16_383), 16_000);
+    await mergeMeanwhile(active(16_385), 16_384);
+    await mergeMeanwhile(active(16_400, { signal: AbortSignal.abort() }), 16_383);
+    expect(await segments()).toBeGreaterThan(12);
+    await mergeMeanwhile(active(16_400), 16_383);
+    expect(await segments()).toBe(0);
+    for (const id of ids) expect(await see(session, 'visits', id)).toMatchObject({ record: { id }, detail: 'clean' });
   });
 });

@@ -8,8 +8,8 @@ import { root } from './processes.mjs';
 
 // What they may cost at present. The aim is 24,000 and 8,000 bytes; these bounds keep them from growing on the way there.
 const budgets = [
-  { entry: 'dist/sw/index.js', names: 'startSync, batchBackend', bytes: 110_000 },
-  { entry: 'dist/sw/index.js', names: 'startSync, restBackend', bytes: 114_000 },
+  { entry: 'dist/sw/index.js', names: 'startSync, batchBackend', bytes: 111_000 },
+  { entry: 'dist/sw/index.js', names: 'startSync, restBackend', bytes: 115_000 },
   { entry: 'dist/client/index.js', names: 'connectSync', bytes: 14_000 },
 ];
 
