@@ -29,10 +29,13 @@ describe('What a full download has staged that broke off, over a run of selected
       await write(session, 'visits', id, visit(id, { note: `mine ${count}` }));
       await session.engine.synchronize(`sent ${count}`, { mode: 'unsynchronized' });
     }
-    await vi.waitFor(async () => {
-      const head = await session.database.read(['heads'], (tx) => session.base.readHead(tx, 'visits'));
-      expect(head.segments.length).toBeLessThan(12);
-    });
+    await vi.waitFor(
+      async () => {
+        const head = await session.database.read(['heads'], (tx) => session.base.readHead(tx, 'visits'));
+        expect(head.segments.length).toBeLessThan(12);
+      },
+      { timeout: 30_000 },
+    );
     await selectPlace(opened);
     expect((await see(session, 'visits', id)).record).toMatchObject({ note: 'mine 12' });
   });

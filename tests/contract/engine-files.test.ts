@@ -232,7 +232,7 @@ describe('a file', () => {
     const counted = counting(device);
     await session.engine.synchronize('call', { mode: 'unsynchronized' });
     expect(counted.puts).toEqual([]);
-    await vi.waitFor(async () => expect(await chunksHere(session)).toBe(0));
+    await vi.waitFor(async () => expect(await chunksHere(session)).toBe(0), { timeout: 30_000 });
   });
 
   it('that replaces one which is being sent is the one that the server has in the end (U-04)', async () => {
@@ -280,7 +280,7 @@ describe('a file', () => {
     const init: RequestInit & { duplex: 'half' } = { method: 'PUT', body, duplex: 'half' };
     void writeFile(context(session), photosOf(session), id, new Request('https://app.test/x', init));
     await stalled.given;
-    await vi.waitFor(async () => expect(await chunksHere(session)).toBe(2));
+    await vi.waitFor(async () => expect(await chunksHere(session)).toBe(2), { timeout: 30_000 });
     // While it is being stored a sweep leaves it alone.
     await session.engine.synchronize('during', { mode: 'unsynchronized' });
     await sweepContents(session);
@@ -288,7 +288,7 @@ describe('a file', () => {
     first.kill();
     const next = await device.startWorker().signIn('ana');
     await next.engine.synchronize('after', { mode: 'unsynchronized' });
-    await vi.waitFor(async () => expect(await chunksHere(next)).toBe(0));
+    await vi.waitFor(async () => expect(await chunksHere(next)).toBe(0), { timeout: 30_000 });
     expect(await referenceOf(next, id)).toBeNull();
   });
 });

@@ -103,9 +103,12 @@ describe('a database that is gone (SPEC Z)', () => {
     await deleteDB(session.database.name);
     // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- the stand-in's own class
     for (const connection of own) forceCloseDatabase(connection as never);
-    await vi.waitFor(() => {
-      expect(resets(device)).toMatchObject([{ atLeast: 2 }]);
-    });
+    await vi.waitFor(
+      () => {
+        expect(resets(device)).toMatchObject([{ atLeast: 2 }]);
+      },
+      { timeout: 30_000 },
+    );
     await expect(write(session, 'visits', id, visit(id))).rejects.toMatchObject({ code: 'storage' });
     const next = await worker.sessions.current();
     expect(next.database).not.toBe(session.database);

@@ -70,7 +70,7 @@ describe('a list that the network answers, since the first download is not compl
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const list = readMany(session, placesOf(session), listRequest());
     const refusal = expect(list).rejects.toMatchObject({ code: 'not-downloaded', retryable: true });
-    await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1));
+    await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1), { timeout: 30_000 });
     vi.advanceTimersByTime(30_000);
     await refusal;
     vi.useRealTimers();
