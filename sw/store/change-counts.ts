@@ -10,6 +10,13 @@ export interface KnownCounts {
   readonly tables: ReadonlyMap<string, number>;
 }
 
+/** The same as JSON, kept beside the database. */
+export interface NotedCounts {
+  readonly stamp: string | null;
+  readonly last: number;
+  readonly tables: Readonly<Record<string, number>>;
+}
+
 export const changeCountScope: StoreName[] = ['changes', 'meta'];
 
 /** A request for each table that has changes, not for each declared one. */
@@ -66,4 +73,15 @@ export function keepCounts({ counted }: Base, { from, to, gone }: RowsTaken): vo
   // Later ones were not counted.
   for (const { table } of gone.filter(({ seq }) => seq <= last)) tables.set(table, (tables.get(table) ?? 0) - 1);
   counted.known = { stamp: to, last, tables: new Map([...tables].filter(([, count]) => count > 0)) };
+}
+
+/** The counts as a note, if they are known. */
+export function noteCounts({ counted: { known } }: Base): { readonly counts?: Readonly<NotedCounts> } {
+  return known === null ? {} : { counts: { ...known, tables: Object.fromEntries(known.tables) } };
+}
+
+/** Takes the counts of another worker from its note: a stamp tells whether they are still right, but not that writes were lost. */
+export function recallCounts({ counted }: Base, counts: NotedCounts | undefined, seq: number): void {
+  if (counts === undefined || counts.last > seq) return;
+  counted.known = { ...counts, tables: new Map(Object.entries(counts.tables)) };
 }

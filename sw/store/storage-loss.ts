@@ -1,5 +1,6 @@
 import { StorageError, toPlainError, type PlainError } from '../protocol/errors.ts';
 import type { WriteTransaction } from './database.ts';
+import type { NotedCounts } from './change-counts.ts';
 import type { StoreName } from './format.ts';
 import type { HeadRow } from './base-rows.ts';
 import { deleteMeta, readAllMeta, setMeta } from './meta.ts';
@@ -11,6 +12,8 @@ export interface StorageNote {
   readonly seq: number;
   /** Changes and commands that were not sent. */
   readonly unsent: number;
+  /** What is then not to be counted again by the next worker (`recallCounts`). */
+  readonly counts?: NotedCounts;
 }
 
 export interface StorageLoss {

@@ -1,4 +1,5 @@
 import { createBase, type Base } from '../store/base.ts';
+import { recallCounts } from '../store/change-counts.ts';
 import { createDatabase, type Database, type RowCodec } from '../store/database.ts';
 import type { Encryption, Secrets } from '../store/encryption.ts';
 import { readAllMeta } from '../store/meta.ts';
@@ -68,8 +69,10 @@ export async function openUserDatabase(options: UserDatabaseOptions): Promise<Op
     // One trip to the database for all that a start looks at.
     const stored = await database.read(['meta'], readAllMeta);
     checkReadable(encryption, stored);
-    const watched = await watch.examine(database, stored, await noting);
+    const noted = await noting;
+    const watched = await watch.examine(database, stored, noted);
     database.expectEpoch(watched.epoch);
+    if (noted?.epoch === watched.epoch) recallCounts(base, noted.counts, stored.seq ?? 0);
     const upgrade = { database, base, schema, migrate, user, now, newId };
     const areLeft = await upgradeSchema({ ...upgrade, noted: stored.schema });
     return { database, base, watched, scopes: stored.scopes ?? {}, olderRows: createOlderRows(upgrade, areLeft) };

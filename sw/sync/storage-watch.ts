@@ -1,4 +1,5 @@
 import type { Base } from '../store/base.ts';
+import { noteCounts } from '../store/change-counts.ts';
 import { countPending, countScope } from '../store/counts.ts';
 import type { Binding, Control } from '../store/control.ts';
 import type { Database } from '../store/database.ts';
@@ -59,10 +60,20 @@ const userNote = 'user';
 
 function storageNoteOf(value: Json | null): StorageNote | null {
   if (!isJsonObject(value)) return null;
-  const { epoch, seq, unsent } = value;
+  const { epoch, seq, unsent, counts } = value;
   return typeof epoch === 'string' && typeof seq === 'number' && typeof unsent === 'number'
-    ? { epoch, seq, unsent }
+    ? { epoch, seq, unsent, ...countsOf(counts) }
     : null;
+}
+
+function countsOf(value: Json | undefined): Pick<StorageNote, 'counts'> {
+  if (!isJsonObject(value) || !isJsonObject(value['tables'])) return {};
+  const { stamp, last } = value;
+  const counts = Object.entries(value['tables']).flatMap(([table, count]) =>
+    typeof count === 'number' ? [[table, count] as const] : [],
+  );
+  if ((stamp !== null && typeof stamp !== 'string') || typeof last !== 'number') return {};
+  return { counts: { stamp, last, tables: Object.fromEntries(counts) } };
 }
 
 export function createStorageWatch(options: StorageWatchOptions): StorageWatch {
@@ -97,7 +108,7 @@ export function createStorageWatch(options: StorageWatchOptions): StorageWatch {
         lastAt = now();
         const value = await database.read(countScope, async (tx) => {
           const [seq = 0, unsent] = await Promise.all([getMeta(tx, 'seq'), countPending(tx, base, schema)]);
-          return { epoch, seq, unsent };
+          return { epoch, seq, unsent, ...noteCounts(base) };
         });
         await inTurn(() => {
           if (signal.aborted) return undefined;

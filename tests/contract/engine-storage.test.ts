@@ -195,6 +195,32 @@ describe('a database that is gone (SPEC Z)', () => {
   });
 });
 
+describe('the note of a database', () => {
+  it('spares the next worker counting what is pending, unless something else has changed since', async () => {
+    const opened = await openDevice(fixture);
+    const [id = ''] = await unsentOn(opened, 3);
+    opened.worker.kill();
+    opened.session.end();
+    const count = vi.spyOn(IDBObjectStore.prototype, 'count');
+    const { session, state } = await stateOn(opened);
+    expect(state.pending).toBe(3);
+    const other = randomUUID();
+    await write(session, 'visits', other, visit(other));
+    const counted = count.mock.contexts.flatMap((store) => (store instanceof IDBObjectStore ? store.name : []));
+    expect(counted).not.toContain('changes');
+    count.mockRestore();
+    expect((await readState(session)).pending).toBe(4);
+    // After the note.
+    await noted(opened.device, session, 4);
+    await session.database.write(['changes'], async (tx) => {
+      const [key] = await tx.objectStore('changes').getAllKeys(IDBKeyRange.bound(['visits', id], ['visits', id, []]));
+      if (key !== undefined) await tx.objectStore('changes').delete(key);
+    });
+    session.end();
+    expect((await stateOn(opened)).state.pending).toBe(3);
+  });
+});
+
 describe('a database that lost its end (SPEC Z)', () => {
   it('is none where the last that was noted is there', async () => {
     const opened = await openDevice(fixture);
