@@ -4,8 +4,11 @@ import type { Subject } from './subject.ts';
 const intervalMs = 200;
 const bytesInMegabyte = 1e6;
 
-/** The most that the worker's heap held while `work` was done, buffers included, in megabytes. Chromium only. */
-export async function heapDuring(subject: Subject, work: () => Promise<void>): Promise<number> {
+/**
+ * The most that the worker's heap held while `work` was done, buffers included, in megabytes; with `collects`, each time that its
+ * garbage was collected: a buffer is given back late. Chromium only.
+ */
+export async function heapDuring(subject: Subject, work: () => Promise<void>, collects = false): Promise<number> {
   const { tools } = await subject.browser();
   if (tools === undefined) {
     await work();
@@ -17,6 +20,7 @@ export async function heapDuring(subject: Subject, work: () => Promise<void>): P
   const watch = async (): Promise<void> => {
     do {
       try {
+        if (collects) await session.send('HeapProfiler.collectGarbage');
         const { usedSize, backingStorageSize } = await session.send('Runtime.getHeapUsage');
         peak = Math.max(peak, usedSize + backingStorageSize);
       } catch {

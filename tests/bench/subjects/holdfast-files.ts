@@ -43,13 +43,17 @@ expose({
     await sync.synchronize({ mode: 'unsynchronized', onBusy: 'queue' }).catch(() => undefined);
     return 0;
   },
-  /** Photos with a content of so many bytes; the caption is its hash, by which the server's copy is compared. */
+  /** Photos of a visit with a content of so many bytes; the caption is its hash, by which the server's copy is compared. */
   prepare: async (count: number, size: number) => {
     await client();
+    const visitId = crypto.randomUUID();
+    const visit = JSON.stringify({ id: visitId, date: '2026-03-01', note: 'of many photos' });
+    check((await fetch('/api/visits', { method: 'POST', body: visit })).status === 201, 'a visit was refused');
     for (let index = 0; index < count; index += 1) {
       const bytes = randomBytes(size);
       const form = new FormData();
       form.set('id', crypto.randomUUID());
+      form.set('visitId', visitId);
       form.set('caption', await hashOf(bytes));
       form.set('content', new Blob([bytes], { type: 'application/octet-stream' }));
       const answer = await fetch('/api/photos', { method: 'POST', body: form });
