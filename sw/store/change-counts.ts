@@ -80,8 +80,8 @@ export function noteCounts({ counted: { known } }: Base): { readonly counts?: Re
   return known === null ? {} : { counts: { ...known, tables: Object.fromEntries(known.tables) } };
 }
 
-/** Takes the counts of another worker from its note: a stamp tells whether they are still right, but not that writes were lost. */
-export function recallCounts({ counted }: Base, counts: NotedCounts | undefined, seq: number): void {
-  if (counts === undefined || counts.last > seq) return;
+/** Takes the counts of another worker from its note. Their stamp tells whether they are still right, but not that writes were lost. */
+export function recallCounts({ counted }: Base, counts: NotedCounts | undefined): void {
+  if (counts === undefined) return;
   counted.known = { ...counts, tables: new Map(Object.entries(counts.tables)) };
 }

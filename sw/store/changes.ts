@@ -91,3 +91,12 @@ export function detailOfRows(rows: readonly ChangeRow[], inFlight: ReadonlySet<n
       return 'rejected';
   }
 }
+
+/** No more than these are looked at for the least. */
+const fewLeft = 1000;
+
+/** No row has a lower `seq`: that of the first one, infinite where there is none; of many it is not looked for. */
+export async function leastSeq(tx: AnyTransaction): Promise<number> {
+  const keys = await tx.objectStore('changes').getAllKeys(null, fewLeft + 1);
+  return keys.length > fewLeft ? 1 : keys.reduce((least, [, , seq]) => Math.min(least, seq), Infinity);
+}

@@ -1,3 +1,4 @@
+import { leastSeq } from './changes.ts';
 import type { Database } from './database.ts';
 import { getMeta, setMeta } from './meta.ts';
 
@@ -9,9 +10,11 @@ const seqsAtOnce = 500;
  * transaction that may write comes upon them: after a long upload the next run would keep all others waiting for seconds.
  */
 export async function sweepSeqs(database: Database, shouldYield: () => boolean): Promise<void> {
-  const [swept = 0, last = 0] = await database.read(['meta'], (tx) =>
-    Promise.all([getMeta(tx, 'seqsSwept'), getMeta(tx, 'seq')]),
-  );
+  const [swept = 0, last] = await database.read(['changes', 'meta'], async (tx) => {
+    const [from, given = 0, least] = await Promise.all([getMeta(tx, 'seqsSwept'), getMeta(tx, 'seq'), leastSeq(tx)]);
+    // What is still there leaves its entry when it goes.
+    return [from, Math.min(given, least - 1)] as const;
+  });
   for (let from = swept; last - from >= seqsAtOnce && !shouldYield(); from += seqsAtOnce) {
     const through = from + seqsAtOnce;
     await database.write(

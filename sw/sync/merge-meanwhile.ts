@@ -1,5 +1,6 @@
-import { mergeSegments, wantsMerging } from '../store/compaction.ts';
+import { mergeSegments, sweepTable, wantsMerging } from '../store/compaction.ts';
 import type { ActiveRun } from './session.ts';
+import { isStorageFault } from './state.ts';
 
 /** A third of the records in segments that a worker keeps in memory. */
 const mostSent = 16_384;
@@ -12,8 +13,15 @@ export async function mergeMeanwhile({ session, signal, journal }: ActiveRun, se
   if (Math.floor(journal.uploadDone / mostSent) === Math.floor(sentBefore / mostSent)) return;
   const { database, base, schema, environment } = session;
   const shouldYield = (): boolean => signal.aborted || environment.isReplaced();
-  for (const table of schema.tables.values()) {
-    const head = await database.read(['heads'], (tx) => base.readHead(tx, table.name));
-    if (wantsMerging(head) && (await mergeSegments(database, base, table, shouldYield)) === 'yielded') return;
+  try {
+    for (const table of schema.tables.values()) {
+      const head = await database.read(['heads'], (tx) => base.readHead(tx, table.name));
+      if (!wantsMerging(head)) continue;
+      if ((await mergeSegments(database, base, table, shouldYield)) === 'yielded') return;
+      await sweepTable(database, base, table.name);
+    }
+  } catch (error) {
+    // Nothing hangs on it; and what is sent makes room.
+    if (!isStorageFault(error)) throw error;
   }
 }

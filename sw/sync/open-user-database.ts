@@ -72,7 +72,8 @@ export async function openUserDatabase(options: UserDatabaseOptions): Promise<Op
     const noted = await noting;
     const watched = await watch.examine(database, stored, noted);
     database.expectEpoch(watched.epoch);
-    if (noted?.epoch === watched.epoch) recallCounts(base, noted.counts, stored.seq ?? 0);
+    // What was lost may have been counted.
+    if (noted?.epoch === watched.epoch && watched.loss === null) recallCounts(base, noted.counts);
     const upgrade = { database, base, schema, migrate, user, now, newId };
     const areLeft = await upgradeSchema({ ...upgrade, noted: stored.schema });
     return { database, base, watched, scopes: stored.scopes ?? {}, olderRows: createOlderRows(upgrade, areLeft) };

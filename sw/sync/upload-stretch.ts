@@ -1,5 +1,6 @@
 import type { AnyTransaction } from '../store/database.ts';
 import type { ChangeRow, CommandRow } from '../store/format.ts';
+import { leastSeq } from '../store/changes.ts';
 import type { JournalRow } from '../store/run-rows.ts';
 import { rowsMadeIn } from './batch-rows.ts';
 
@@ -65,17 +66,13 @@ async function readResend(tx: AnyTransaction, journal: JournalRow, limits: Stret
   return { rows, commands, through: journal.uploadedThrough, unread: seqs.slice(taken) };
 }
 
-/** No more than these are looked for among all. */
-const fewLeft = 1000;
-
 /**
  * Where the index is worth looking at. From its beginning, it would be read with all that rows which are gone have left in it (see
  * `sweepSeqs`), though it be for a few.
  */
 async function firstLook(tx: AnyTransaction, { uploadedThrough, throughSeq }: JournalRow): Promise<number> {
-  if (uploadedThrough > 0 || throughSeq <= fewLeft) return uploadedThrough;
-  const keys = await tx.objectStore('changes').getAllKeys(null, fewLeft + 1);
-  return keys.length > fewLeft ? 0 : keys.reduce((least, [, , seq]) => Math.min(least, seq - 1), throughSeq);
+  if (uploadedThrough > 0) return uploadedThrough;
+  return Math.min((await leastSeq(tx)) - 1, throughSeq);
 }
 
 /** What the run looks at next; empty where nothing is left. */

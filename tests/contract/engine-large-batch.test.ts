@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { QuotaError } from '../../sw/protocol/errors.ts';
 import { addSegments } from '../../sw/store/add-segments.ts';
 import { segmentOf } from '../../sw/store/staging.ts';
 import { mergeMeanwhile } from '../../sw/sync/merge-meanwhile.ts';
@@ -130,8 +131,29 @@ describe('a large batch', () => {
     const [first, second] = [randomUUID(), randomUUID()];
     await valueOf(page.group([{ method: 'POST', url: '/api/visits', body: visit(first) }], {}));
     await write(session, 'visits', second, visit(second));
-    // As a worker left it that had sent so many.
     const opened = await openRun(session, { mode: 'unsynchronized', trigger: 'call', full: false });
+    const { signal } = new AbortController();
+    const active = (uploadDone: number, more: Partial<ActiveRun> = {}): ActiveRun => ({
+      ...{ session, signal, known: null, next: null, sliceEndsAt: Infinity },
+      ...{ journal: { ...opened, uploadDone }, ...more },
+    });
+    await mergeMeanwhile(active(16_383), 16_000);
+    await mergeMeanwhile(active(16_385), 16_384);
+    await mergeMeanwhile(active(16_400, { signal: AbortSignal.abort() }), 16_383);
+    expect(await segments()).toBeGreaterThan(12);
+    // Nothing hangs on it: what is sent makes room.
+    const full = vi.spyOn(database, 'write').mockRejectedValueOnce(new QuotaError('The disk is full.'));
+    await mergeMeanwhile(active(16_400), 16_383);
+    full.mockRejectedValueOnce(new TypeError('not of the storage'));
+    await expect(mergeMeanwhile(active(16_400), 16_383)).rejects.toThrow('not of the storage');
+    full.mockRestore();
+    expect(await segments()).toBeGreaterThan(12);
+    await mergeMeanwhile(active(16_400), 16_383);
+    expect(await segments()).toBe(0);
+    expect(await database.read(['segments'], (tx) => tx.objectStore('segments').count())).toBe(0);
+    for (const id of ids) expect(await see(session, 'visits', id)).toMatchObject({ record: { id }, detail: 'clean' });
+    await addMany();
+    // As a worker left it that had sent so many.
     await database.write(['runs'], (tx) => tx.objectStore('runs').put({ ...opened, uploadDone: 16_383 }));
     const found: number[] = [];
     device.network = async (path, forward) => {
@@ -140,18 +162,5 @@ describe('a large batch', () => {
     };
     await session.engine.requestRun('start');
     expect(found).toEqual([13, 0]);
-    const { signal } = new AbortController();
-    const active = (uploadDone: number, more: Partial<ActiveRun> = {}): ActiveRun => ({
-      ...{ session, signal, known: null, next: null, sliceEndsAt: Infinity },
-      ...{ journal: { ...opened, uploadDone }, ...more },
-    });
-    await addMany();
-    await mergeMeanwhile(active(16_383), 16_000);
-    await mergeMeanwhile(active(16_385), 16_384);
-    await mergeMeanwhile(active(16_400, { signal: AbortSignal.abort() }), 16_383);
-    expect(await segments()).toBeGreaterThan(12);
-    await mergeMeanwhile(active(16_400), 16_383);
-    expect(await segments()).toBe(0);
-    for (const id of ids) expect(await see(session, 'visits', id)).toMatchObject({ record: { id }, detail: 'clean' });
   });
 });

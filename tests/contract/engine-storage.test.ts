@@ -240,16 +240,22 @@ describe('a database that lost its end (SPEC Z)', () => {
     session.end();
     const raw = await openDB(session.database.name);
     const tx = raw.transaction(['changes', 'meta'], 'readwrite');
-    const last = Number(device.witness.notes.get(session.database.name)?.['seq']);
+    const note = device.witness.notes.get(session.database.name) ?? {};
+    const last = Number(note['seq']);
     for (const [index, id] of lost.entries())
       await tx.objectStore('changes').delete(['visits', id, last - lost.length + 1 + index]);
     await tx.objectStore('meta').delete('seqWrites');
     await tx.objectStore('meta').put({ name: 'seq', value: last - lost.length });
     await tx.done;
     raw.close();
-    const next = await stateOn(opened);
+    let next = await stateOn(opened);
     expect(resets(device)).toMatchObject([{ atLeast: 2 }]);
     expect(next.state).toMatchObject({ pending: 1, storageReset: { details: { atLeast: 2 } } });
+    // A worker that is stopped before it has noted anything: the note that is left counts what was lost.
+    device.witness.notes.set(session.database.name, note);
+    next.session.end();
+    next = await stateOn(opened);
+    expect(next.state).toMatchObject({ pending: 1 });
     device.network = (_path, forward) => forward();
     const result = await next.session.engine.synchronize('again', { mode: 'all', onBusy: 'queue' });
     expect(result.uploaded).toBe(1);
