@@ -10,10 +10,8 @@ export interface KnownCounts {
   readonly tables: ReadonlyMap<string, number>;
 }
 
-/** The same as JSON, kept beside the database. */
-export interface NotedCounts {
-  readonly stamp: string | null;
-  readonly last: number;
+/** The same as JSON, kept beside the database in a note that has the last `seq`. */
+export interface NotedCounts extends Pick<KnownCounts, 'stamp'> {
   readonly tables: Readonly<Record<string, number>>;
 }
 
@@ -75,13 +73,17 @@ export function keepCounts({ counted }: Base, { from, to, gone }: RowsTaken): vo
   counted.known = { stamp: to, last, tables: new Map([...tables].filter(([, count]) => count > 0)) };
 }
 
-/** The counts as a note, if they are known. */
-export function noteCounts({ counted: { known } }: Base): { readonly counts?: Readonly<NotedCounts> } {
-  return known === null ? {} : { counts: { ...known, tables: Object.fromEntries(known.tables) } };
+/** The counts as a note, if they are known as they were at this `seq`. */
+export function noteCounts({ counted: { known } }: Base, seq: number): { readonly counts?: Readonly<NotedCounts> } {
+  if (known?.last !== seq) return {};
+  return { counts: { stamp: known.stamp, tables: Object.fromEntries(known.tables) } };
 }
 
-/** Takes the counts of another worker from its note. Their stamp tells whether they are still right, but not that writes were lost. */
-export function recallCounts({ counted }: Base, counts: NotedCounts | undefined): void {
+/** Takes the counts from another worker's note. Their stamp tells whether they are still right, but not that writes were lost. */
+export function recallCounts(
+  { counted }: Base,
+  { seq, counts }: { readonly seq: number; readonly counts?: NotedCounts },
+): void {
   if (counts === undefined) return;
-  counted.known = { ...counts, tables: new Map(Object.entries(counts.tables)) };
+  counted.known = { stamp: counts.stamp, last: seq, tables: new Map(Object.entries(counts.tables)) };
 }

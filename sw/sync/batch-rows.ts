@@ -37,7 +37,7 @@ async function rowsBySeq(tx: AnyTransaction, items: readonly ChangeItem[]): Prom
 /** Fewer are read by the index at once. */
 const worthLooking = 64;
 
-type ChangeKey = readonly [table: string, key: RecordKey, seq: number];
+export type ChangeKey = readonly [table: string, key: RecordKey, seq: number];
 
 /** The records of a table from the first to the last of some keys, and how many keys these are. */
 interface Span {
@@ -47,7 +47,6 @@ interface Span {
   readonly count: number;
 }
 
-/** The spans of these records, by table. */
 export function spansOf(records: readonly Pick<ChangeItem, 'table' | 'key'>[]): Span[] {
   const spans = new Map<string, Span>();
   for (const { table, key } of records) {
@@ -66,7 +65,7 @@ function recordOf([table, key]: ChangeKey): Pick<ChangeItem, 'table' | 'key'> {
   return { table, key };
 }
 
-export function rangeOfSpan({ table, first, last }: Span): IDBKeyRange {
+function rangeOfSpan({ table, first, last }: Span): IDBKeyRange {
   return IDBKeyRange.bound([table, first], [table, last, []]);
 }
 
@@ -180,8 +179,15 @@ export async function readBatchRows(
   return new Map(items.map((item) => [item.seq, byRecord.get(refId(item)) ?? []]));
 }
 
-/** How many keys of other rows are read at most, for each row that goes, to find out which of these are neighbours. */
+/** How many keys of other rows are read at most, for each that is asked for. */
 const strangers = 1;
+
+/** All keys of changes from the first to the last of a span; null: there are too many others among them. */
+export async function keysOfSpan(tx: AnyTransaction, span: Span): Promise<readonly ChangeKey[] | null> {
+  const most = span.count * (1 + strangers);
+  const keys = await tx.objectStore('changes').getAllKeys(rangeOfSpan(span), most + 1);
+  return keys.length > most ? null : keys;
+}
 
 /** The rows as ranges of `changes` in which there is nothing else, from all keys between the first and the last of them. */
 function rangesOf(rows: readonly ChangeRow[], keys: readonly ChangeKey[]): IDBKeyRange[] {
@@ -211,10 +217,9 @@ export async function deleteRows(tx: WriteTransaction, gone: readonly ChangeRow[
   await Promise.all(
     spansOf(gone).map(async (span) => {
       const rows = lists.get(span.table) ?? [];
-      const most = rows.length * (1 + strangers);
-      const keys = await changes.getAllKeys(rangeOfSpan(span), most + 1);
+      const keys = await keysOfSpan(tx, span);
       const deletes =
-        keys.length > most
+        keys === null
           ? rows.map((row) => changes.delete([row.table, row.key, row.seq]))
           : rangesOf(rows, keys).map((neighbours) => changes.delete(neighbours));
       await Promise.all(deletes);

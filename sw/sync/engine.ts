@@ -56,7 +56,7 @@ export function createEngine(session: Session): Engine {
   const tidyUp = async (): Promise<void> => {
     const shouldYield = (): boolean => current !== null || session.signal.aborted || environment.isReplaced();
     for (const table of schema.tables.values()) {
-      if (session.signal.aborted || current !== null) return;
+      if (shouldYield()) return;
       const head = await database.read(['heads'], (tx) => base.readHead(tx, table.name));
       if (wantsMerging(head)) await mergeSegments(database, base, table, shouldYield);
       await sweepTable(database, base, table.name);

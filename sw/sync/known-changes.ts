@@ -2,17 +2,15 @@ import type { RecordRef } from '../store/blocked.ts';
 import { rowsOf } from '../store/changes.ts';
 import type { WriteTransaction } from '../store/database.ts';
 import type { ChangeRow } from '../store/format.ts';
-import type { RecordKey } from '../protocol/record.ts';
+import type { JournalRow } from '../store/run-rows.ts';
 import type { StoredBatch } from './batch-content.ts';
-import { rangeOfSpan, spansOf, type ChangeItem } from './batch-rows.ts';
+import { keysOfSpan, spansOf, type ChangeItem, type ChangeKey } from './batch-rows.ts';
 import { refId } from './upload-order.ts';
 
 /** For fewer it is quicker to ask for each. */
 const fewest = 64;
 /** Of all changes; more are not held in memory. */
 const mostKeys = 20_000;
-/** How many keys of other rows are read at most, for each of the batch. */
-const strangers = 1;
 
 /**
  * What a run knows of the changes since its last transaction. Right while that one's stamp stands: since then at most guessed
@@ -28,7 +26,7 @@ export interface KnownChanges {
   readonly ofAll: boolean;
 }
 
-type ChangeKeys = readonly (readonly [table: string, key: RecordKey, seq: number])[];
+type ChangeKeys = readonly ChangeKey[];
 
 function recordsWithSeveral(keys: ChangeKeys): ReadonlySet<string> {
   const several = new Set<string>();
@@ -44,14 +42,7 @@ function recordsWithSeveral(keys: ChangeKeys): ReadonlySet<string> {
 
 /** Keys among which are those of all rows of these records; null: there are too many others. */
 async function keysAround(tx: WriteTransaction, records: readonly RecordRef[]): Promise<ChangeKeys | null> {
-  const changes = tx.objectStore('changes');
-  const lists = await Promise.all(
-    spansOf(records).map(async (span) => {
-      const most = span.count * (1 + strangers);
-      const keys = await changes.getAllKeys(rangeOfSpan(span), most + 1);
-      return keys.length > most ? null : keys;
-    }),
-  );
+  const lists = await Promise.all(spansOf(records).map((span) => keysOfSpan(tx, span)));
   return lists.some((keys) => keys === null) ? null : lists.flatMap((keys) => keys ?? []);
 }
 
@@ -63,7 +54,10 @@ async function allKeys(tx: WriteTransaction): Promise<ChangeKeys | null> {
 /** What is known once the batch is stored under the stamp, from what was known before; null: too few, or too much to know. */
 export async function knowBatch(
   tx: WriteTransaction,
-  { items, journal }: StoredBatch,
+  {
+    items,
+    journal,
+  }: Pick<StoredBatch, 'items'> & { readonly journal: Pick<JournalRow, 'throughSeq' | 'uploadedThrough'> },
   { stamp, before }: { readonly stamp: string; readonly before: KnownChanges | null },
 ): Promise<KnownChanges | null> {
   if (items.length < fewest) return null;

@@ -73,7 +73,7 @@ export async function openUserDatabase(options: UserDatabaseOptions): Promise<Op
     const watched = await watch.examine(database, stored, noted);
     database.expectEpoch(watched.epoch);
     // What was lost may have been counted.
-    if (noted?.epoch === watched.epoch && watched.loss === null) recallCounts(base, noted.counts);
+    if (noted?.epoch === watched.epoch && watched.loss === null) recallCounts(base, noted);
     const upgrade = { database, base, schema, migrate, user, now, newId };
     const areLeft = await upgradeSchema({ ...upgrade, noted: stored.schema });
     return { database, base, watched, scopes: stored.scopes ?? {}, olderRows: createOlderRows(upgrade, areLeft) };

@@ -68,12 +68,12 @@ function storageNoteOf(value: Json | null): StorageNote | null {
 
 function countsOf(value: Json | undefined): Pick<StorageNote, 'counts'> {
   if (!isJsonObject(value) || !isJsonObject(value['tables'])) return {};
-  const { stamp, last } = value;
+  const { stamp } = value;
   const counts = Object.entries(value['tables']).flatMap(([table, count]) =>
     typeof count === 'number' ? [[table, count] as const] : [],
   );
-  if ((stamp !== null && typeof stamp !== 'string') || typeof last !== 'number') return {};
-  return { counts: { stamp, last, tables: Object.fromEntries(counts) } };
+  if (stamp !== null && typeof stamp !== 'string') return {};
+  return { counts: { stamp, tables: Object.fromEntries(counts) } };
 }
 
 export function createStorageWatch(options: StorageWatchOptions): StorageWatch {
@@ -108,7 +108,7 @@ export function createStorageWatch(options: StorageWatchOptions): StorageWatch {
         lastAt = now();
         const value = await database.read(countScope, async (tx) => {
           const [seq = 0, unsent] = await Promise.all([getMeta(tx, 'seq'), countPending(tx, base, schema)]);
-          return { epoch, seq, unsent, ...noteCounts(base) };
+          return { epoch, seq, unsent, ...noteCounts(base, seq) };
         });
         await inTurn(() => {
           if (signal.aborted) return undefined;

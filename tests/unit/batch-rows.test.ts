@@ -5,9 +5,11 @@ import { isMutationId } from '../../sw/protocol/record.ts';
 import { rowsOf } from '../../sw/store/changes.ts';
 import { createDatabase, type Database } from '../../sw/store/database.ts';
 import type { ChangeRow } from '../../sw/store/format.ts';
+import { parseSchema } from '../../sw/store/parse-schema.ts';
 import { deleteRows, readBatchRows, type ChangeItem } from '../../sw/sync/batch-rows.ts';
+import { knowBatch, recallBatchRows, type KnownChanges } from '../../sw/sync/known-changes.ts';
 import { unchangedOf } from '../../sw/sync/unchanged.ts';
-import { refId } from '../../sw/sync/upload-order.ts';
+import { refId, type UploadItem } from '../../sw/sync/upload-order.ts';
 
 function rowAt(table: string, key: string, seq: number): ChangeRow {
   const mutationId: unknown = randomUUID();
@@ -90,5 +92,47 @@ describe('The rows of a batch', () => {
     const expected = refs.filter(without).map(refId);
     expect(expected).toEqual(expect.arrayContaining([...unchanged]));
     if (count === 2) expect(unchanged).toHaveLength(2);
+  });
+});
+
+describe('What a run knows of a batch', () => {
+  const { tables } = parseSchema(1, { lines: { path: '/lines', key: 'id' }, visits: { path: '/visits', key: 'id' } });
+  const itemsOf = (rows: readonly ChangeRow[]): UploadItem[] =>
+    rows.map((row) => {
+      const table = tables.get(row.table);
+      if (table === undefined) throw new Error(`There is no table ${row.table}.`);
+      return { type: 'change', row, table };
+    });
+  const know = (database: Database, rows: readonly ChangeRow[], left: number): Promise<KnownChanges | null> =>
+    database.write(['changes'], (tx) => {
+      const journal = { throughSeq: left, uploadedThrough: 0 };
+      return knowBatch(tx, { items: itemsOf(rows), journal }, { stamp: 'left', before: null });
+    });
+
+  it.for([
+    ['few', 20_000, true],
+    ['many', 20_001, false],
+  ] as const)('is which of its records have later rows, where %s are left (SPEC T-5)', async ([, left, ofAll]) => {
+    const rows = made(100, (index) => index);
+    const above = rows.slice(10, 13).map((row, index) => rowAt(row.table, String(row.key), 10_000 + index));
+    const database = await stored([...rows, ...above]);
+    const known = await know(database, rows, left);
+    expect(known?.ofAll).toBe(ofAll);
+    expect([...(known?.several ?? [])].sort()).toEqual(above.map(refId).sort());
+    const items = rows.map(itemOf);
+    const found = await database.write(['changes'], async (tx) => ({
+      recalled: known === null ? null : await recallBatchRows(tx, items, known),
+      read: await readBatchRows(tx, items),
+    }));
+    expect(found.recalled).toEqual(found.read);
+    expect(found.recalled?.get(11)).toHaveLength(2);
+  });
+
+  it('is nothing where many are left among which its records are strewn, or where it is small', async () => {
+    const rows = made(600, (index) => (index * 7) % 600);
+    const database = await stored(rows);
+    expect(await know(database, rows.slice(40, 140), 20_001)).toBeNull();
+    expect(await know(database, rows.slice(40, 140), 20_000)).not.toBeNull();
+    expect(await know(database, rows.slice(40, 100), 20_000)).toBeNull();
   });
 });

@@ -45,7 +45,7 @@ async function stored(lengths: readonly number[]): Promise<Database> {
   return database;
 }
 
-/** How often the index by `seq` is asked for keys while the work goes on. */
+/** From where on the index by `seq` is asked for keys while the work goes on, each time. */
 async function looks(work: () => Promise<unknown>): Promise<readonly unknown[]> {
   const spy = vi.spyOn(IDBIndex.prototype, 'getAllKeys');
   try {
