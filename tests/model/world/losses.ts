@@ -29,13 +29,11 @@ export class Losses {
     this.#databases.lose(device.name, what === 'damaged');
     const users = what === 'damaged' ? null : noted;
     const untold = this.#losses.filter((loss) => loss.device === device && this.#missing(loss).length > 0);
-    if (own.length === 0 && (what === 'databases' || untold.length === 0)) return;
     // The browser's word of damage is in the database that it made, and goes with it; notes stay, but where all is damaged.
     const isForgotten = (loss: Loss): boolean => untold.includes(loss) && (what === 'damaged' || loss.users === null);
-    this.#losses = [
-      ...this.#losses.filter((loss) => !isForgotten(loss)),
-      { device, after: device.events.length, users },
-    ];
+    const kept = this.#losses.filter((loss) => !isForgotten(loss));
+    const isNothing = own.length === 0 && (what === 'databases' || untold.length === 0);
+    this.#losses = isNothing ? kept : [...kept, { device, after: device.events.length, users }];
   }
 
   /** Who is still to hear of it. */

@@ -218,6 +218,19 @@ const scripts: Readonly<Record<string, readonly Command[]>> = {
     { type: 'lose-storage', ...on, what: 'damaged', stopsWorker: true },
     settled,
   ],
+  // Nothing of the user's was made anew in between; the browser's word went with what was.
+  'storage that is lost twice before anybody has signed in again': [
+    { type: 'stop-worker', ...on, afterSteps: 1 },
+    { type: 'lose-storage', ...on, what: 'damaged', stopsWorker: false },
+    { type: 'lose-storage', ...on, what: 'databases', stopsWorker: false },
+    settled,
+    { type: 'sign-in', ...on, user: 'ana' },
+    settled,
+    ...downloaded,
+    write({ key: 0, method: 'PATCH', fields: ['a'] }),
+    synchronize(),
+    settled,
+  ],
   // The browser told nobody's database, which was opened again first, of the damage that another user's had.
   'damage while nobody is signed in any more': [
     ...downloaded,
